@@ -1,0 +1,26 @@
+"""netwright: adapt one language model to networking tasks, and learn network designs from a few questions.
+
+Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `adapt`, `test`, `load`. They import torch on first use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netwright.core.task import load_attribute
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "adapt": "netwright.adaptation.api:adapt",
+    "load": "netwright.adaptation.api:load",
+    "test": "netwright.adaptation.api:test",
+}
+
+__all__ = ["__version__", "adapt", "load", "test"]  # noqa: F822  (resolved by __getattr__)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return load_attribute(_LAZY[name])
+    raise AttributeError(f"module 'netwright' has no attribute {name!r}")

@@ -1,0 +1,120 @@
+"""What a test returns, and the flat rows in which measured figures are committed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netwright.core.errors import ConfigError
+from netwright.core.files import write_text
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a figure depends on, of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in ("netwright", "numpy", "torch", "transformers", "peft"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One policy tested in one setting (`Test` of Fig. 9, Wu et al. 2024).
+
+    `mean` weighs every episode by `weights` (its number of scored units, such as prediction windows), so that
+    it equals the mean over all units. `detail` holds the task's own finer figures (per axis, per horizon, ..).
+    """
+
+    task: str
+    setting: str
+    policy: str
+    metric: str
+    unit: str
+    per_episode: tuple[float, ...]
+    weights: tuple[float, ...]
+    episodes: tuple[str, ...]
+    seconds: float
+    config: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.per_episode) == len(self.weights) == len(self.episodes) > 0:
+            raise ConfigError(
+                f"Evaluation of {self.policy!r} in {self.setting!r} needs the same number (at least one) of "
+                f"episodes, values and weights, got {len(self.episodes)}, {len(self.per_episode)}, {len(self.weights)}."
+            )
+
+    @property
+    def mean(self) -> float:
+        """Weighted mean over the episodes, in `unit`."""
+        return float(np.average(self.per_episode, weights=self.weights))
+
+    def to_json(self) -> dict[str, Any]:
+        """A document of plain types (the face that `netwright test --json` prints)."""
+        return {
+            "task": self.task,
+            "setting": self.setting,
+            "policy": self.policy,
+            "metric": self.metric,
+            "unit": self.unit,
+            "mean": self.mean,
+            "n_episodes": len(self.episodes),
+            "per_episode": list(self.per_episode),
+            "weights": list(self.weights),
+            "episodes": list(self.episodes),
+            "seconds": self.seconds,
+            "config": dict(self.config),
+            "detail": dict(self.detail),
+            "version": versions().get("netwright", "unknown"),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow:
+    """One measured figure: a line of `results/<area>.jsonl`. `low`, `high` is its 95 % interval, if it has one."""
+
+    area: str
+    setting: str
+    subject: str
+    metric: str
+    unit: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int
+    seeds: tuple[int, ...]
+    command: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The row with this machine, these versions and today's date."""
+        row = {k: v for k, v in asdict(self).items() if k != "extra"}
+        row["version"] = versions()
+        row["machine"] = f"{platform.system()} {platform.machine()}"
+        row["date"] = datetime.date.today().isoformat()
+        return row | dict(self.extra)
+
+
+def write_rows(path: Path, rows: Sequence[ResultRow], *, replaces: Mapping[str, Any]) -> None:
+    """Put `rows` into a results file in one step, in place of the old rows that match all of `replaces`."""
+    kept = [r for r in read_rows(path) if any(r.get(k) != v for k, v in replaces.items())]
+    lines = [json.dumps(r, allow_nan=False) for r in [*kept, *(row.to_json() for row in rows)]]
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """All rows of a results file; none if there is no such file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

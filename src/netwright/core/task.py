@@ -1,0 +1,113 @@
+"""The contract of a task: one `TASK = Task(...)` in `netwright/tasks/<name>/__init__.py` is all that a new one adds.
+
+Whatever is slow to import (torch, scikit-learn) is named as "module:attribute" and loaded on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from netwright.core.errors import UnknownNameError
+from netwright.core.policy import Policy
+from netwright.core.results import Evaluation
+
+
+def load_attribute(reference: str) -> Any:
+    """The object that "module:attribute" names, imported now."""
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A named environment of a task: the paper's default or an unseen one. `config` is the task's own."""
+
+    name: str
+    summary: str
+    config: Any
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """A baseline. `factory` is "module:callable"; a trained one also names the callable that trains it.
+
+    `factory()` gives a ready policy. For a trained policy `factory(folder)` loads it, and
+    `train(data, out=folder, recipe=.., seed=.., progress=..)` writes that folder.
+    """
+
+    name: str
+    summary: str
+    factory: str
+    train: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named way to adapt a model: which inputs it is shown, which data it learns from. `config` is the task's own."""
+
+    name: str
+    summary: str
+    config: Any
+
+
+class Loader(Protocol):
+    """Reads a task's data from a folder of the documented layout, or generates it from the seed if that is None."""
+
+    def __call__(self, folder: Path | None, *, seed: int) -> Any: ...
+
+
+class Evaluator(Protocol):
+    """Tests a policy in one setting of a task."""
+
+    def __call__(self, policy: Policy[Any, Any], setting: Setting, data: Any, *, name: str) -> Evaluation: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A networking task: what there is to choose from, and where its parts are.
+
+    References ("module:attribute"):
+        load_data: a `Loader`.
+        evaluate: an `Evaluator`.
+        adapter: called as `adapter(recipe_config, data, seed)` or, without data, to test a saved model; gives what
+            `netwright.adaptation` trains and answers with (a `netwright.adaptation.TaskAdapter`).
+        report: called with the evaluations of one comparison; gives the task's own figures for the report, or None.
+    """
+
+    name: str
+    title: str
+    kind: Literal["prediction", "decision"]
+    metric: str
+    unit: str
+    lower_is_better: bool
+    settings: Mapping[str, Setting]
+    policies: Mapping[str, PolicySpec]
+    recipes: Mapping[str, Recipe]
+    load_data: str
+    evaluate: str
+    adapter: str
+    report: str | None = None
+    reference_policy: str = ""
+    training_defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def setting(self, name: str) -> Setting:
+        """The setting of that name; an unknown one raises `UnknownNameError`."""
+        return _named(f"{self.name} setting", name, self.settings)
+
+    def policy(self, name: str) -> PolicySpec:
+        """The baseline of that name; an unknown one raises `UnknownNameError`."""
+        return _named(f"{self.name} policy", name, self.policies)
+
+    def recipe(self, name: str | None) -> Recipe:
+        """The recipe of that name, or the first one for None; an unknown one raises `UnknownNameError`."""
+        return _named(f"{self.name} recipe", name or next(iter(self.recipes)), self.recipes)
+
+
+def _named(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return known[name]

@@ -1,0 +1,62 @@
+"""The one seam for parallel work: the same ordered `map`, in this process or over several; same results in each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Protocol, TypeVar
+
+from netwright.core.errors import ConfigError, UnknownNameError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+EXECUTORS = ("serial", "processes")
+
+
+class Executor(Protocol):
+    """Maps a function over items and yields the results in the items' order, as they become ready."""
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Results in the order of `items`; the first exception of `function` is raised in its place."""
+        ...
+
+
+class SerialExecutor:
+    """In this process, one item after another."""
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Lazily: an item is worked on when its result is asked for."""
+        return map(function, items)
+
+
+class ProcessExecutor:
+    """Over `n_workers` processes on this machine; `function` and the items must be picklable.
+
+    Workers are spawned, not forked, because forking after torch has started its threads can hang.
+    """
+
+    def __init__(self, n_workers: int | None = None) -> None:
+        self.n_workers = n_workers if n_workers is not None else os.cpu_count() or 1
+        if self.n_workers < 1:
+            raise ConfigError(f"the number of workers must be at least 1, got {self.n_workers}.")
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Stops the workers, leaving unstarted items undone, when the iterator is closed or an item fails."""
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(self.n_workers, mp_context=context)
+        try:
+            yield from pool.map(function, items)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def executor(name: str = "serial", n_workers: int | None = None) -> Executor:
+    """The executor of that name: `serial` or `processes` (on `n_workers`, by default one for each core)."""
+    if name == "serial":
+        return SerialExecutor()
+    if name == "processes":
+        return ProcessExecutor(n_workers)
+    raise UnknownNameError("executor", name, EXECUTORS)

@@ -1,0 +1,132 @@
+"""Prediction windows: which moments of which traces, and what a model may see there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from netwright.core.errors import DataError
+from netwright.tasks.vp.data import Floats, Ints, TraceSet, VpData
+from netwright.tasks.vp.settings import VpConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a live player knows at one moment (the argument of `Policy.act`).
+
+    Attributes:
+        angles_deg: (n, 3) roll, pitch, yaw of this session's samples so far, the latest last.
+        horizon: samples to predict.
+        history: how many of the latest samples are the prediction window's own history (hw).
+        front_deg: the yaw that the video's front has, if known.
+        others_deg: (V, m, 3) what other viewers looked at in this video from its start (row i is sample i of the
+            video; NaN where a viewer has no sample), or None. May reach beyond the present: they watched before.
+    """
+
+    angles_deg: Floats
+    horizon: int
+    history: int = 10
+    front_deg: float | None = None
+    others_deg: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Many prediction windows of one dataset: `start[i]` is the first sample to predict in trace `trace[i]`.
+
+    `crowd` holds the traces of other viewers by video: what any window may be shown of its own video, always
+    without the window's own viewer.
+    """
+
+    traces: TraceSet
+    trace: Ints  # (N,)
+    start: Ints  # (N,)
+    history: int
+    horizon: int
+    crowd: Crowd | None = None
+    front_deg: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.trace)
+
+    @cached_property
+    def row(self) -> Ints:
+        """(N,) row of the first sample to predict, in `traces.angles_deg`."""
+        return self.traces.offset[self.trace] + self.start
+
+    def seen_deg(self) -> Floats:
+        """(N, history, 3) the samples before the start."""
+        return self.traces.angles_deg[self.row[:, None] + np.arange(-self.history, 0)]
+
+    def future_deg(self) -> Floats:
+        """(N, horizon, 3) the samples to predict: for scoring and training only."""
+        return self.traces.angles_deg[self.row[:, None] + np.arange(self.horizon)]
+
+    def last_deg(self) -> Floats:
+        """(N, 3) the last sample seen."""
+        return self.traces.angles_deg[self.row - 1]
+
+    def take(self, index: Ints) -> Windows:
+        """The windows at those positions."""
+        return Windows(
+            self.traces, self.trace[index], self.start[index], self.history, self.horizon, self.crowd, self.front_deg
+        )
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What known viewers looked at, by video: the content modality where no video frames are to be had.
+
+    `angles_deg[video_index[v]]` holds every known viewer's samples of video v from its start, NaN-padded.
+    """
+
+    angles_deg: Floats  # (videos, viewers, rows, 3)
+    users: Ints  # (viewers,)
+    video_index: dict[int, int]
+
+
+def build_crowd(traces: TraceSet, users: tuple[int, ...]) -> Crowd:
+    """The crowd of a dataset: all traces of those viewers (the training viewers), whatever the video."""
+    videos = np.unique(traces.video)
+    longest = int(traces.lengths.max())
+    angles = np.full((len(videos), len(users), longest, 3), np.nan)
+    index = {int(v): i for i, v in enumerate(videos)}
+    place = {u: i for i, u in enumerate(users)}
+    for i in np.flatnonzero(np.isin(traces.user, users)):
+        trace = traces.trace(int(i))
+        angles[index[int(traces.video[i])], place[int(traces.user[i])], : len(trace)] = trace
+    return Crowd(angles, np.array(users, dtype=np.int64), index)
+
+
+def cut(traces: TraceSet, which: Ints, config: VpConfig) -> Windows:
+    """Windows as the published code cuts them: starts `range(trim_head, rows - trim_tail, step)` of each trace.
+
+    Args:
+        traces: the dataset.
+        which: indices of the traces to cut.
+        config: history, horizon, step and trims.
+
+    Raises:
+        DataError: no trace is long enough for a single window.
+    """
+    counts = np.maximum(0, -(-(traces.lengths[which] - config.trim_tail - config.trim_head) // config.step))
+    trace = np.repeat(which, counts)
+    if trace.size == 0:
+        raise DataError(
+            f"{traces.name}: no trace of the split has the {config.trim_head + config.trim_tail + 1} samples that a "
+            "window needs; check the split or shorten the trims."
+        )
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    start = config.trim_head + config.step * (np.arange(trace.size) - first)
+    return Windows(traces, trace, start.astype(np.int64), config.history, config.horizon)
+
+
+def windows(data: VpData, config: VpConfig, *, crowd: bool = False) -> Windows:
+    """The windows of one setting; with `crowd` they may look up the training viewers of their video."""
+    traces = data.traces(config.dataset)
+    split = data.splits[config.dataset]
+    cut_ = cut(traces, split.traces(traces, config.split), config)
+    known = build_crowd(traces, split.users["train"]) if crowd else None
+    return Windows(cut_.traces, cut_.trace, cut_.start, cut_.history, cut_.horizon, known)
