@@ -17,7 +17,7 @@ _LAZY = {
     "test": "netwright.adaptation.api:test",
 }
 
-__all__ = ["__version__", "adapt", "load", "test"]  # noqa: F822  (resolved by __getattr__)
+__all__ = ["__version__", "adapt", "load", "test"]
 
 
 def __getattr__(name: str) -> Any:
