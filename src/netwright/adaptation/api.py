@@ -125,10 +125,11 @@ def load(folder: Path, task: Task | str | None = None) -> Adapted:
         FormatError: of another format, task, backbone or shape.
     """
     description = read_description(folder)
-    if task is not None and description.get("task") != (task if isinstance(task, str) else task.name):
-        asked = task if isinstance(task, str) else task.name
-        raise FormatError(f"{folder}: a model for task {description.get('task')!r}, not {asked!r}; give another folder.")
-    found = registry.task(description["task"])
+    found = task if isinstance(task, Task) else registry.task(task or description["task"])
+    if description["task"] != found.name:
+        raise FormatError(
+            f"{folder}: a model for task {description['task']!r}, not {found.name!r}; give another folder."
+        )
     if description["kind"] == "baseline":
         policy = load_attribute(found.policy(description["policy"]).factory)(folder)
         name = description.get("name", description["policy"])

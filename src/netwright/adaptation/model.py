@@ -32,14 +32,15 @@ class AdaptedModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.encoder = MultimodalEncoder(modalities, backbone.width, encoder_dropout)
-        self.query = nn.Parameter(torch.randn(1, 1, backbone.width) * 0.02)
-        n_read = self.encoder.n_tokens if backbone.model is None else 1
+        alone = backbone.model is None
+        self.query = None if alone else nn.Parameter(torch.randn(1, 1, backbone.width) * 0.02)
+        n_read = self.encoder.n_tokens if alone else 1
         self.head = head.network(n_read * backbone.width)
 
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
         """Raw inputs by modality to the head's answer, (B, ...)."""
         tokens = self.encoder(inputs)
-        if self.backbone.model is None:
+        if self.query is None:
             answer: Tensor = self.head(tokens.flatten(1))
             return answer
         hidden = self.backbone(self._with_query(tokens))
@@ -54,7 +55,14 @@ class AdaptedModel(nn.Module):
         """What adaptation changes, by name; the rest is frozen."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return next(self.encoder.parameters()).device
+
     def _with_query(self, tokens: Tensor) -> Tensor:
+        if self.query is None:
+            return tokens
         return torch.cat([tokens, self.query.expand(len(tokens), -1, -1).to(tokens.dtype)], dim=1)
 
 

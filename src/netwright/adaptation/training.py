@@ -72,7 +72,7 @@ def autocast_dtype(config: TrainingConfig, device: torch.device) -> torch.dtype 
 
 def answerer(model: AdaptedModel) -> Answer:
     """The model as a function of arrays, in evaluation mode, without gradients, in bounded chunks."""
-    device = model.query.device
+    device = model.device
 
     def answer(inputs: Inputs) -> np.ndarray[Any, np.dtype[np.float32]]:
         model.eval()
@@ -117,7 +117,7 @@ class Trainer:
         self.model, self.adapter, self.config = model, adapter, config
         self.seed, self.folder, self.progress = seed, folder, progress
         self.parameters = model.trainable()
-        self.device = model.query.device
+        self.device = model.device
         self.dtype = autocast_dtype(config, self.device)
         matrices = [p for p in self.parameters.values() if p.ndim >= 2]
         others = [p for p in self.parameters.values() if p.ndim < 2]

@@ -222,7 +222,7 @@ def _language_tower(model: nn.Module) -> nn.Module:
 
 def _drop_vocabulary(tower: nn.Module) -> None:
     old = tower.get_input_embeddings()  # type: ignore[operator]
-    tower.set_input_embeddings(nn.Embedding(1, old.embedding_dim))  # type: ignore[operator]
+    tower.set_input_embeddings(nn.Embedding(1, old.embedding_dim, _weight=torch.zeros(1, old.embedding_dim)))  # type: ignore[operator]
 
 
 def layer_stack(tower: nn.Module) -> nn.ModuleList:
