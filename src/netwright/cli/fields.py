@@ -62,14 +62,11 @@ def guessed(text: str) -> Any:
 
 def _parsed(name: str, text: str, hint: Any) -> Any:
     kind = TypeAdapter(hint)
+    read = kind.validate_json if text.startswith(("[", "{")) or text == "null" else kind.validate_strings
     try:
-        return kind.validate_strings(text)
-    except ValidationError:
-        pass
-    try:
-        return kind.validate_json(text)
+        return read(text)
     except ValidationError as error:
-        wanted = hint.__name__ if isinstance(hint, type) else str(hint)
+        message = error.errors()[0]["msg"]
         raise ConfigError(
-            f"--set {name}={text}: must be {wanted} ({error.errors()[0]['msg'].lower()}); mend the value."
+            f"--set {name}={text}: {message[:1].lower()}{message[1:]}; mend it."
         ) from None
