@@ -32,9 +32,7 @@ def test_no_command_shows_the_help(cli):
     assert "Usage" in cli().out + cli().err
 
 
-@pytest.mark.parametrize(
-    "words", [["no-such-command"], ["test"], ["test", "toy", "--seed", "-1"], ["adapt", "--x"]]
-)
+@pytest.mark.parametrize("words", ["no-such-command", "test", "test toy --seed -1", "adapt --x"])
 def test_wrong_usage_exits_2_with_a_message_on_stderr(cli, words):
     run = cli(*words.split())
     assert (run.code, run.out) == (2, "")

@@ -67,6 +67,4 @@ def _parsed(name: str, text: str, hint: Any) -> Any:
         return read(text)
     except ValidationError as error:
         message = error.errors()[0]["msg"]
-        raise ConfigError(
-            f"--set {name}={text}: {message[:1].lower()}{message[1:]}; mend it."
-        ) from None
+        raise ConfigError(f"--set {name}={text}: {message[:1].lower()}{message[1:]}; mend it.") from None
