@@ -81,9 +81,7 @@ def adaptation(stand_in: Callable[..., ModuleType]) -> list[dict[str, Any]]:
     def adapt(task: Any, data: Any, **options: Any) -> Any:
         calls.append({"task": task, "data": data, **options})
         options["progress"]("step 1 of 1")
-        options["out"].mkdir(parents=True, exist_ok=True)
-        (options["out"] / "netwright.json").write_text("{}")
-        info = {"backbone": options["backbone"], "trainable_fraction": 0.0031, "shapes": [1, 2]}
+        info = {"backbone": options["backbone"], "cost": {"trainable_fraction": 0.0031}}
         return SimpleNamespace(name=f"adapted:{options['backbone']}", policy=Constant(), info=info)
 
     def load(folder: Path, task: str | None = None) -> Any:

@@ -25,7 +25,7 @@ def test_adapt_hands_over_only_what_was_given(cli, adaptation, tmp_path):
 
 def test_adapt_takes_every_training_option(cli, adaptation, tmp_path):
     words = "--recipe rich --iterations 9 --method full --batch-size 2 --learning-rate 0.5 --resume"
-    more = ["--set", "patience=3", "--set", "dtype=bfloat16", "--set", "checkpointing=true"]
+    more = ["--set", "patience=3", "--set", "precision=bfloat16", "--set", "gradient_checkpointing=true"]
     assert cli("adapt", "toy", "--backbone", "b", "--out", tmp_path / "m", *words.split(), *more).code == 0
     [call] = adaptation
     assert call["recipe"] == "rich"
@@ -36,15 +36,15 @@ def test_adapt_takes_every_training_option(cli, adaptation, tmp_path):
         "batch_size": 2,
         "learning_rate": 0.5,
         "patience": 3,
-        "dtype": "bfloat16",
-        "checkpointing": True,
+        "precision": "bfloat16",
+        "gradient_checkpointing": True,
     }
 
 
 def test_adapt_prints_what_it_made_and_that_data_are_synthetic(cli, adaptation, tmp_path):
     run = cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path / "m")
     assert "name: adapted:tiny" in run.out
-    assert "trainable_fraction: 0.0031" in run.out
+    assert "cost.trainable_fraction: 0.0031" in run.out
     assert "synthetic" in run.out
     assert "step 1 of 1" in run.err
     assert "step 1 of 1" not in run.out
@@ -53,14 +53,15 @@ def test_adapt_prints_what_it_made_and_that_data_are_synthetic(cli, adaptation, 
 def test_adapt_prints_one_json_document(cli, adaptation, tmp_path):
     document = cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path / "m", "--json").document
     assert (document["name"], document["backbone"]) == ("adapted:tiny", "tiny")
-    assert document["data"] == {"source": "synthetic (seed 0)", "synthetic": True}
+    assert (document["data"], document["synthetic"]) == ("synthetic (seed 0)", True)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--recipe", "plian"], "did you mean 'plain'"),
-        (["--method", "lorra"], "did you mean 'lora'"),
+        (["--set", "pateince=3"], "did you mean 'patience'"),
+        (["--set", "patience=long"], "--set patience=long: input should be a valid integer"),
         (["--set", "patience"], "KEY=VALUE"),
         (["--data", "/no/such/folder"], "/no/such/folder: no such folder"),
     ],
@@ -72,36 +73,33 @@ def test_adapt_refuses_wrong_input(cli, adaptation, tmp_path, words, message):
     assert adaptation == []
 
 
-def test_adapt_does_not_write_over_what_it_did_not_make(cli, adaptation, tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    run = cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path)
-    assert run.code == 2
-    assert "holds files that netwright did not write" in run.err
-    run = cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path / "thesis.tex")
-    assert "is a file" in run.err
-    assert adaptation == []
-
-
-def test_adapt_may_write_again_where_it_wrote_before(cli, adaptation, tmp_path):
-    for _ in range(2):
-        assert cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path / "m").code == 0
-
-
 def test_ctrl_c_exits_130_and_says_how_to_go_on(cli, adaptation, monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules["netwright.adaptation.api"], "adapt", _interrupted)
     run = cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path / "m")
     assert run.code == 130
     assert "--resume" in run.err
-    assert str(tmp_path / "m") in run.err
+    assert f"{tmp_path / 'm'}.partial" in run.err
     assert "Traceback" not in run.err
 
 
 def test_train_writes_the_folder_with_the_recipe(cli, tmp_path):
     run = cli("train", "toy", "--policy", "mean:rich", "--out", tmp_path / "m", "--seed", 5, "--json")
     assert run.document["out"] == str(tmp_path / "m")
-    assert run.document["data"]["synthetic"] is True
+    assert run.document["synthetic"] is True
     saved = json.loads((tmp_path / "m" / "netwright.json").read_text())
     assert (saved["recipe"], saved["seed"]) == ("rich", 5)
+
+
+def test_train_does_not_write_over_what_it_did_not_make(cli, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "would be lost" in cli("train", "toy", "--policy", "mean", "--out", tmp_path).err
+    assert "is a file" in cli("train", "toy", "--policy", "mean", "--out", tmp_path / "thesis.tex").err
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_train_may_write_again_where_it_wrote_before(cli, tmp_path):
+    for _ in range(2):
+        assert cli("train", "toy", "--policy", "mean", "--out", tmp_path / "m").code == 0
 
 
 def test_train_uses_the_first_recipe_by_default(cli, tmp_path):
@@ -119,7 +117,12 @@ def test_pretrain_hands_over_its_options(cli, stand_in, tmp_path):
     calls = []
     stand_in("netwright.llm.pretraining", pretrain=lambda out, **options: calls.append((out, options)))
     run = cli("pretrain", "--out", tmp_path / "w.safetensors", "--iterations", 3, "--seed", 2, "--json")
-    assert run.document == {"out": str(tmp_path / "w.safetensors"), "iterations": 3, "seed": 2}
+    assert run.document == {
+        "out": str(tmp_path / "w.safetensors"),
+        "iterations": 3,
+        "seed": 2,
+        "synthetic": True,
+    }
     [(out, options)] = calls
     assert out == tmp_path / "w.safetensors"
     assert (options["iterations"], options["seed"]) == (3, 2)
