@@ -41,9 +41,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and plain values, a line each, on stdout; nested ones are left to `--json`."""
+    """Names and plain values on stdout, a line each, and those of nested mappings under both names."""
     for name, value in facts.items():
-        if isinstance(value, str | int | float):
+        if isinstance(value, Mapping):
+            print_facts({f"{name}.{inner}": item for inner, item in value.items()})
+        else:
             print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
 
 
