@@ -40,8 +40,12 @@ def adapted(backbone: str, tmp_path_factory: pytest.TempPathFactory) -> Adapted:
     return run(tmp_path_factory.mktemp("adapted") / "out", backbone, iterations=120)
 
 
-def run(out: Path, backbone: str, *, resume: bool = False, recipe: str = "once", data: str = "toy", **options: Any) -> Adapted:
-    return adapt(toy.TASK, data, out=out, backbone=backbone, recipe=recipe, seed=3, options=options, resume=resume)
+def run(
+    out: Path, backbone: str, *, resume: bool = False, recipe: str = "once", data: str = "toy", **options: Any
+) -> Adapted:
+    return adapt(
+        toy.TASK, data, out=out, backbone=backbone, recipe=recipe, seed=3, options=options, resume=resume
+    )
 
 
 def answers(model: Adapted) -> np.ndarray:
@@ -66,7 +70,9 @@ def test_adaptation_learns(adapted: Adapted) -> None:
     assert evaluation.policy == adapted.name
 
 
-def test_frozen_weights_are_those_of_the_backbone_and_files_are_as_documented(adapted: Adapted, backbone: str) -> None:
+def test_frozen_weights_are_those_of_the_backbone_and_files_are_as_documented(
+    adapted: Adapted, backbone: str
+) -> None:
     names = {p.name for p in adapted.folder.iterdir()}
     assert names == {
         "adapter_model.safetensors",
@@ -101,7 +107,9 @@ def test_a_loaded_model_answers_bit_for_bit(adapted: Adapted) -> None:
 
 @pytest.mark.parametrize("recipe", ["once", "steps"])
 @pytest.mark.parametrize("options", [{"method": "full"}, {"targets": "all-linear", "accumulation": 2}])
-def test_other_methods_save_and_load(tmp_path: Path, backbone: str, recipe: str, options: dict[str, Any]) -> None:
+def test_other_methods_save_and_load(
+    tmp_path: Path, backbone: str, recipe: str, options: dict[str, Any]
+) -> None:
     model = run(tmp_path / "out", backbone, recipe=recipe, **options)
     assert answers(model).shape == (33, 3, 1)
     assert np.array_equal(answers(model), answers(load(model.folder, toy.TASK)))
@@ -149,7 +157,9 @@ def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(tmp_path: 
         run(tmp_path / "cut", backbone, resume=True, learning_rate=0.5)
     resumed = run(tmp_path / "cut", backbone, resume=True)
     assert_same_weights(whole.folder, resumed.folder)
-    assert [x["step"] for x in map(json.loads, (resumed.folder / "training.jsonl").read_text().splitlines())] == [10, 20, 30]
+    assert [
+        x["step"] for x in map(json.loads, (resumed.folder / "training.jsonl").read_text().splitlines())
+    ] == [10, 20, 30]
     assert not (tmp_path / "cut.partial").exists()
 
 
@@ -275,7 +285,9 @@ class TestDamagedModels:
 
 
 def test_the_autoregressive_mode_answers_the_same_with_and_without_a_cache(backbone: str) -> None:
-    model = assemble(build_backbone(backbone), toy.ToyAdapter("steps", False), TrainingConfig(rank=4), seed=0).eval()
+    model = assemble(
+        build_backbone(backbone), toy.ToyAdapter("steps", False), TrainingConfig(rank=4), seed=0
+    ).eval()
     assert isinstance(model, AutoregressiveModel)
     torch.nn.init.normal_(model.head.last.weight)  # a fresh head answers zero whatever it reads
     series, _ = toy.examples(np.random.default_rng(0), 5)
@@ -287,7 +299,9 @@ def test_the_autoregressive_mode_answers_the_same_with_and_without_a_cache(backb
         taught = model.training_answer(inputs, cached)
     assert cached.std() > 0
     torch.testing.assert_close(cached, recomputed, atol=1e-5, rtol=0)
-    torch.testing.assert_close(cached, taught, atol=1e-5, rtol=0)  # fed its own answers, the teacher changes nothing
+    torch.testing.assert_close(
+        cached, taught, atol=1e-5, rtol=0
+    )  # fed its own answers, the teacher changes nothing
 
 
 @given(step=st.integers(0, 999), warmup=st.floats(0, 0.5), iterations=st.integers(1, 1000))

@@ -74,7 +74,15 @@ def evaluate(policy: ToyPolicy, setting: Setting, data: Any, *, name: str) -> Ev
     inputs, target = examples(np.random.default_rng(2), 64)
     error = np.abs(policy.act(inputs) - target).mean((1, 2))
     return Evaluation(
-        "toy", setting.name, name, "mae", "units", tuple(error.tolist()), (1.0,) * 64, tuple(map(str, range(64))), 0.0
+        "toy",
+        setting.name,
+        name,
+        "mae",
+        "units",
+        tuple(error.tolist()),
+        (1.0,) * 64,
+        tuple(map(str, range(64))),
+        0.0,
     )
 
 
@@ -91,7 +99,13 @@ TASK = Task(
     load_data="",
     evaluate="tests.adaptation.toy:evaluate",
     adapter="tests.adaptation.toy:adapter",
-    training_defaults={"iterations": 30, "batch_size": 16, "evaluate_every": 10, "rank": 4, "precision": "float32"},
+    training_defaults={
+        "iterations": 30,
+        "batch_size": 16,
+        "evaluate_every": 10,
+        "rank": 4,
+        "precision": "float32",
+    },
 )
 
 

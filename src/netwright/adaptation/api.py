@@ -95,7 +95,12 @@ def adapt(
         "training": asdict(config),
         "adapter": adapter.state(),
         "data": adapter.provenance(),
-        "validation": {"metric": task.metric, "kept": state.kept_score, "step": state.kept_step, "best": state.best_score},
+        "validation": {
+            "metric": task.metric,
+            "kept": state.kept_score,
+            "step": state.kept_step,
+            "best": state.best_score,
+        },
         "cost": {
             "trainable_parameters": n_trainable,
             "parameters": n_total,
@@ -142,11 +147,15 @@ def load(folder: Path, task: Task | str | None = None) -> Adapted:
     return Adapted(name, policy, description, folder)
 
 
-def test(task: Task | str, policy: Policy[Any, Any] | Adapted, setting: Setting | str, data: Any) -> Evaluation:
+def test(
+    task: Task | str, policy: Policy[Any, Any] | Adapted, setting: Setting | str, data: Any
+) -> Evaluation:
     """Test a policy in one setting of a task (`Test` of Fig. 9)."""
     task = registry.task(task) if isinstance(task, str) else task
     setting = task.setting(setting) if isinstance(setting, str) else setting
-    decider, name = (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, _name_of(policy))
+    decider, name = (
+        (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, _name_of(policy))
+    )
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
     return evaluation
 

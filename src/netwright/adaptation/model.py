@@ -27,7 +27,12 @@ class AdaptedModel(nn.Module):
     """
 
     def __init__(
-        self, backbone: Backbone, modalities: Sequence[ModalitySpec], head: HeadSpec, *, encoder_dropout: float = 0.0
+        self,
+        backbone: Backbone,
+        modalities: Sequence[ModalitySpec],
+        head: HeadSpec,
+        *,
+        encoder_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -40,16 +45,14 @@ class AdaptedModel(nn.Module):
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
         """Raw inputs by modality to the head's answer, (B, ...)."""
         tokens = self.encoder(inputs)
-        if self.query is None:
-            answer: Tensor = self.head(tokens.flatten(1))
-            return answer
-        hidden = self.backbone(self._with_query(tokens))
-        answer = self.head(hidden[:, -1])
+        alone = self.query is None
+        answer: Tensor = self.head(tokens.flatten(1) if alone else self.backbone(self._with_query(tokens))[:, -1])
         return answer
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
         """The answer whose loss is taken; here the same as at test time."""
-        return self(inputs)
+        answer: Tensor = self(inputs)
+        return answer
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """What adaptation changes, by name; the rest is frozen."""
@@ -58,7 +61,8 @@ class AdaptedModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model computes."""
-        return next(self.encoder.parameters()).device
+        first: Tensor = next(self.encoder.parameters())
+        return first.device
 
     def _with_query(self, tokens: Tensor) -> Tensor:
         if self.query is None:

@@ -125,7 +125,9 @@ def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
             with np.load(path, allow_pickle=False) as archive:
                 found[int(path.stem.removeprefix("video"))] = archive["features"].astype(np.float32)
         except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
-            raise DataError(f"{path}: not an archive with an array `features` ({error}); compute it again.") from None
+            raise DataError(
+                f"{path}: not an archive with an array `features` ({error}); compute it again."
+            ) from None
     return found
 
 
@@ -211,7 +213,8 @@ def read_csv_tree(folder: Path, name: str) -> TraceSet:
     files = sorted(
         (int(p.parent.parent.name.removeprefix("video")), int(p.stem.removeprefix("simple_5Hz_user")), p)
         for p in folder.glob("video*/5Hz/simple_5Hz_user*.csv")
-        if p.parent.parent.name.removeprefix("video").isdigit() and p.stem.removeprefix("simple_5Hz_user").isdigit()
+        if p.parent.parent.name.removeprefix("video").isdigit()
+        and p.stem.removeprefix("simple_5Hz_user").isdigit()
     )
     if not files:
         raise DataError(f"{folder}: no video<v>/5Hz/simple_5Hz_user<u>.csv below it; check --data.")

@@ -86,7 +86,9 @@ def within(distance_deg: Floats, limit_deg: float = NEAR_DEG) -> float:
     return float((distance_deg <= limit_deg).mean())
 
 
-def cap_radius_deg(width_deg: float = FIELD_OF_VIEW_DEG[0], height_deg: float = FIELD_OF_VIEW_DEG[1]) -> float:
+def cap_radius_deg(
+    width_deg: float = FIELD_OF_VIEW_DEG[0], height_deg: float = FIELD_OF_VIEW_DEG[1]
+) -> float:
     """Angular radius of the spherical cap that covers the same solid angle as a rectangular field of view."""
     solid_angle = 4.0 * math.asin(
         math.sin(math.radians(width_deg) / 2.0) * math.sin(math.radians(height_deg) / 2.0)

@@ -53,6 +53,8 @@ SETTINGS = {
         Setting("default", "Jin2022, 2 s history, 4 s horizon", VpConfig()),
         Setting("unseen1", "Jin2022, 4 s history, 6 s horizon", VpConfig(history=20, horizon=30)),
         Setting("unseen2", "Wu2017, 2 s history, 4 s horizon", VpConfig(dataset="Wu2017")),
-        Setting("unseen3", "Wu2017, 4 s history, 6 s horizon", VpConfig(dataset="Wu2017", history=20, horizon=30)),
+        Setting(
+            "unseen3", "Wu2017, 4 s history, 6 s horizon", VpConfig(dataset="Wu2017", history=20, horizon=30)
+        ),
     )
 }

@@ -13,7 +13,6 @@ from netwright.core.errors import DataError
 from netwright.tasks.vp.data import YAW, Floats, Ints, TraceSet, VpData
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ, VpConfig
 
-
 FRONT_CONCENTRATION = 0.5
 
 
@@ -65,15 +64,18 @@ class Windows:
 
     def seen_deg(self) -> Floats:
         """(N, history, 3) the samples before the start."""
-        return self.traces.angles_deg[self.row[:, None] + np.arange(-self.history, 0)]
+        seen: Floats = self.traces.angles_deg[self.row[:, None] + np.arange(-self.history, 0)]
+        return seen
 
     def future_deg(self) -> Floats:
         """(N, horizon, 3) the samples to predict: for scoring and training only."""
-        return self.traces.angles_deg[self.row[:, None] + np.arange(self.horizon)]
+        future: Floats = self.traces.angles_deg[self.row[:, None] + np.arange(self.horizon)]
+        return future
 
     def last_deg(self) -> Floats:
         """(N, 3) the last sample seen."""
-        return self.traces.angles_deg[self.row - 1]
+        last: Floats = self.traces.angles_deg[self.row - 1]
+        return last
 
     def take(self, index: Ints) -> Windows:
         """The windows at those positions."""
@@ -174,7 +176,9 @@ def single(obs: Observation) -> Windows:
         offset=np.array([0, n_samples], dtype=np.int64),
         video=np.zeros(1, dtype=np.int64),
         user=np.full(1, -1, dtype=np.int64),
-        frames={} if obs.frame_features is None else {0: np.asarray(obs.frame_features, dtype=np.float32)[None]},
+        frames={}
+        if obs.frame_features is None
+        else {0: np.asarray(obs.frame_features, dtype=np.float32)[None]},
     )
     return Windows(
         traces=session,
@@ -205,7 +209,9 @@ def check_finite(windows: Windows, ahead: int = 0) -> None:
     bad = np.flatnonzero(~np.isfinite(windows.traces.angles_deg).all(axis=1))
     if bad.size == 0:
         return
-    first = np.searchsorted(bad, windows.traces.offset[windows.trace])  # the trace's first bad row, if it has one
+    first = np.searchsorted(
+        bad, windows.traces.offset[windows.trace]
+    )  # the trace's first bad row, if it has one
     hit = np.flatnonzero((first < bad.size) & (bad[np.minimum(first, bad.size - 1)] < windows.row + ahead))
     if hit.size:
         trace = int(windows.trace[hit[0]])
