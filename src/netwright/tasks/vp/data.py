@@ -6,6 +6,7 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ ROLL, PITCH, YAW = 0, 1, 2
 AXES = ("roll", "pitch", "yaw")
 LIMITS_DEG = (180.0, 90.0, 180.0)
 SPLITS = ("train", "valid", "test")
+_CSV_PLACE = re.compile(r"video(?P<video>\d+)/5Hz/simple_5Hz_user(?P<user>\d+)\.csv")
 ARCHIVES = {"Jin2022": "jin2022_5hz.npz", "Wu2017": "wu2017_5hz.npz"}
 
 
@@ -94,7 +96,7 @@ class VpData:
 
 
 def load(folder: Path | None, *, seed: int = 0) -> VpData:
-    """Viewport data from `<folder>/vp` (archives or the original CSV tree), or generated from `seed` for None.
+    """Viewport data from `<folder>/vp` (archives or the original CSV tree), or generated if that is None.
 
     Raises:
         DataError: a file is missing, damaged, or holds a value that cannot be; names file and place.
@@ -191,11 +193,8 @@ def read_csv(path: Path) -> Floats:
 
 def read_csv_tree(folder: Path, name: str) -> TraceSet:
     """One dataset from the original layout `video<v>/5Hz/simple_5Hz_user<u>.csv`, in (video, user) order."""
-    files = sorted(
-        (int(p.parent.parent.name.removeprefix("video")), int(p.stem.removeprefix("simple_5Hz_user")), p)
-        for p in folder.glob("video*/5Hz/simple_5Hz_user*.csv")
-        if p.parent.parent.name.removeprefix("video").isdigit() and p.stem.removeprefix("simple_5Hz_user").isdigit()
-    )
+    found = ((_CSV_PLACE.fullmatch(p.relative_to(folder).as_posix()), p) for p in folder.rglob("*.csv"))
+    files = sorted((int(m["video"]), int(m["user"]), p) for m, p in found if m)
     if not files:
         raise DataError(f"{folder}: no video<v>/5Hz/simple_5Hz_user<u>.csv below it; check --data.")
     tables = [read_csv(path) for _, _, path in files]
