@@ -36,7 +36,7 @@ def mae(predicted: Floats, actual: Floats) -> float:
 
 
 def published_mae(predicted: Floats, actual: Floats) -> float:
-    """The published code's error in degrees: only one turn is undone, so a far extrapolation counts in full."""
+    """The published code's error in degrees: only one turn is undone, so far extrapolations count in full."""
     d = predicted - actual
     return float(np.minimum(np.abs(d), np.minimum(np.abs(d + 360.0), np.abs(d - 360.0))).mean())
 
@@ -97,9 +97,9 @@ def cap_radius_deg(field_of_view_deg: tuple[float, float] = FIELD_OF_VIEW_DEG) -
 def viewport_overlap(distance_deg: Floats, radius_deg: float | None = None) -> Floats:
     """Share (0..1) of the true viewport that the predicted one covers, for viewing directions that far apart.
 
-    A viewport is taken as the spherical cap with the solid angle of a 110 x 90 degree field of view. The share
-    then has a closed form and does not depend on where on the sphere the viewer looks, as a rectangle in yaw and
-    pitch would. Roll plays no part.
+    A viewport is taken as the spherical cap with the solid angle of a 110 x 90 degree field of view. The
+    share then has a closed form and does not depend on where on the sphere the viewer looks, as a rectangle
+    in yaw and pitch would. Roll plays no part.
 
     Args:
         distance_deg: great-circle distances of the two directions in degrees, any shape.

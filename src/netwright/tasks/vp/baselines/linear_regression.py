@@ -12,9 +12,9 @@ from netwright.tasks.vp.windows import Windows
 class LinearRegression(WindowPolicy):
     """Least-squares line over the history, in closed form for all windows at once.
 
-    The published code of Wu et al. 2024 fits again after each step with its own prediction appended; points on
-    the fitted line do not change the fit, so one line is the same. It fits raw angles; `unwrap` mends histories
-    that cross the half turn.
+    The published code of Wu et al. 2024 fits again after each step with its own prediction appended; points
+    on the fitted line do not change the fit, so one line is the same. It fits raw angles; `unwrap` mends
+    histories that cross the half turn.
     """
 
     def __init__(self, *, unwrap: bool = False) -> None:

@@ -1,0 +1,1 @@
+"""Backbones, low-rank matrices, the multimodal encoder and the networking heads. Everything here imports torch."""

@@ -1,0 +1,25 @@
+"""Scalars: a fully connected network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """`size` numbers that make `n_tokens` tokens together."""
+
+    name: str
+    size: int
+    n_tokens: int = 1
+    n_features: int = 256
+
+    def network(self) -> nn.Module:
+        """(B, size) to (B, n_tokens, n_features)."""
+        return nn.Sequential(
+            nn.Linear(self.size, self.n_tokens * self.n_features),
+            nn.GELU(),
+            nn.Unflatten(1, (self.n_tokens, self.n_features)),
+        )

@@ -1,0 +1,71 @@
+"""Low-rank matrices through PEFT: which modules take them is read from the architecture (section 4.3, DD-LRNA)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from torch import nn
+
+from netwright.core.errors import ConfigError
+from netwright.llm.backbones import Backbone, layer_stack
+
+Targets = Literal["query-value", "attention", "all-linear"]
+
+# Names that model families give to the attention projections: (query and value), (all of them).
+_QUERY_VALUE = ("q_proj", "v_proj", "query", "value", "q_lin", "v_lin", "c_attn", "query_key_value", "qkv_proj", "Wqkv", "q", "v")
+_ATTENTION = (*_QUERY_VALUE, "k_proj", "o_proj", "out_proj", "key", "k_lin", "out_lin", "dense", "k", "o")
+
+
+def target_modules(tower: nn.Module, targets: Targets) -> str:
+    """A regular expression for the modules of the layers that receive low-rank matrices.
+
+    Raises:
+        ConfigError: the architecture has no module that is known as such.
+    """
+    stack = layer_stack(tower)
+    prefix = next(name for name, module in tower.named_modules() if module is stack)
+    linear = {
+        name
+        for name, module in stack[0].named_modules()
+        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+    }
+    if targets == "query-value":
+        linear = {n for n in linear if n.rsplit(".", 1)[-1] in _QUERY_VALUE}
+    elif targets == "attention":
+        linear = {n for n in linear if n.rsplit(".", 1)[-1] in _ATTENTION and "mlp" not in n and "output.dense" not in n}
+    if not linear:
+        raise ConfigError(
+            f"{type(tower).__name__} has no attention projection under a known name; choose targets='all-linear'."
+        )
+    names = "|".join(re.escape(n) for n in sorted(linear))
+    return rf"{re.escape(prefix)}\.\d+\.({names})"
+
+
+def add_low_rank(
+    backbone: Backbone, *, rank: int, alpha: float, dropout: float, targets: Targets = "query-value"
+) -> None:
+    """Put trainable low-rank matrices beside the frozen weights: W x + (alpha / rank) B A x.
+
+    Args:
+        backbone: changed in place; the control `none` has nothing to adapt and stays as it is.
+        rank: inner size of the matrices (32 for viewport prediction in the paper).
+        alpha: scale; the update is multiplied by alpha / rank.
+        dropout: probability of dropping an input of the low-rank branch in training.
+        targets: query and value (the paper's choice), all attention projections, or every linear layer.
+    """
+    if backbone.model is None:
+        return
+    if rank < 1:
+        raise ConfigError(f"rank must be at least 1, got {rank}.")
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=target_modules(backbone.model, targets),
+        bias="none",
+        fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in backbone.model.modules()),
+    )
+    backbone.model = get_peft_model(backbone.model, config)
