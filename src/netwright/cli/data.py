@@ -14,7 +14,14 @@ from netwright.datasets.check import check as check_folder
 from netwright.datasets.fetch import BASE_URL
 from netwright.datasets.fetch import fetch as fetch_areas
 
-app = typer.Typer(help="Check a data folder, or fetch the public sets.", no_args_is_help=True)
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Check a data folder, or fetch the public sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 Areas = Annotated[
     list[str] | None, typer.Argument(metavar="[AREA]...", help=f"Of {', '.join(area_names())}.")
@@ -61,9 +68,11 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Download the public sets, convert them, and compare each file with its published SHA-256."""
-    results = fetch_areas(
-        out, areas or (), base_url=base_url, progress=lambda text: typer.echo(text, err=True)
-    )
+    try:
+        results = fetch_areas(out, areas or (), base_url=base_url, progress=_tell)
+    except KeyboardInterrupt:
+        _tell("\nnetwright: interrupted; run the same command again to go on from there.")
+        raise typer.Exit(INTERRUPTED) from None
     failed = any(result.failed for result in results)
     if as_json:
         typer.echo(
@@ -79,3 +88,7 @@ def fetch(
                 f"{len(result.failed)} failed, {len(result.not_public)} not public"
             )
     raise typer.Exit(1 if failed else 0)
+
+
+def _tell(message: str) -> None:
+    typer.echo(message, err=True)

@@ -76,7 +76,7 @@ class Area:
     archives of `sources` by their SHA-256.
 
     Attributes:
-        not_public: pairs of a glob pattern and why `fetch` cannot make the files that match; the first counts.
+        not_public: pairs of a glob pattern and why `fetch` cannot make the files that match.
         check: findings about a folder of this area; None compares it with the manifest.
     """
 

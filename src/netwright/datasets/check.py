@@ -58,7 +58,7 @@ def check(folder: Path, names: Sequence[str] = ()) -> CheckReport:
     for found in asked:
         if not (folder / found.name).is_dir():
             raise DataError(
-                f"{folder / found.name}: no such folder; run `netwright data fetch {found.name} --out {folder}`."
+                f"{folder / found.name}: no such folder; run `netwright data fetch {found.name}`."
             )
     areas = asked or [area(name) for name in area_names() if (folder / name).is_dir()]
     if not areas:

@@ -74,7 +74,7 @@ def download(
         failed = 1 if _size(partial) > before else failed + 1
         if failed >= attempts:
             raise DataError(
-                f"{url}: download failed {attempts} times in a row ({reason}); run the command again to continue "
+                f"{url}: download failed {attempts} times in a row ({reason}); run it again to continue "
                 f"from {_size(partial) / 1e6:.1f} MB."
             )
         wait_s = pause_s * 2.0 ** (failed - 1)

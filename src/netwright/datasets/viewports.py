@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import zipfile
@@ -71,8 +72,9 @@ def _from_archive(path: Path, name: str, findings: list[Finding]) -> _Traces | N
     if not path.exists():
         findings.append(Finding("error", place, "missing; run `netwright data fetch vp`."))
         return None
+    content = path.read_bytes()
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             missing = [key for key in _ARRAYS if key not in archive.files]
             arrays = {key: archive[key] for key in archive.files}
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError) as error:
@@ -84,7 +86,7 @@ def _from_archive(path: Path, name: str, findings: list[Finding]) -> _Traces | N
     if (wrong := _misfit(arrays)) is not None:
         findings.append(Finding("error", place, f"{wrong}; fetch it again."))
         return None
-    if content_hash(path.name, path.read_bytes()) != read_manifest("vp").hashes[path.name]:
+    if content_hash(path.name, content) != read_manifest("vp").hashes[path.name]:
         findings.append(
             Finding("warning", place, "is not the published file: results on it compare with no others.")
         )
@@ -195,11 +197,11 @@ def _row_findings(traces: _Traces) -> Iterator[Finding]:
             yield Finding(
                 "error",
                 traces.label(trace, i),
-                f"{title} is {values[row]:g} degrees, outside -{limit:g} .. {limit:g}; is it in another unit?",
+                f"{title} is {values[row]:g}, outside -{limit:g} .. {limit:g}; is it in degrees?",
             )
     time_s = traces.rows[:, 0]
-    with np.errstate(invalid="ignore"):
-        step_s = np.diff(time_s, prepend=np.nan)
+    finite_s = np.where(np.isfinite(time_s), time_s, np.nan)
+    step_s = np.diff(finite_s, prepend=np.nan)
     step_s[traces.offset[:-1][np.diff(traces.offset) > 0]] = np.nan  # the first row follows nothing
     for row, trace, i in at(np.flatnonzero(step_s <= 0.0)):
         known = (

@@ -39,8 +39,8 @@ def pack(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Archives of all traces, from the original CSV files by their names in the repository.
 
     Returns:
-        For each dataset an npz: `rows` int32 (n, 4) of time, roll, pitch, yaw times 1e6; `video`, `user` int32
-        (traces,) in their order; `offset` int64 (traces + 1,).
+        For each dataset an npz: `rows` int32 (n, 4) of time, roll, pitch, yaw times 1e6; `video`, `user`
+        int32 (traces,) in their order; `offset` int64 (traces + 1,).
 
     Raises:
         DataError: names a file that does not hold four columns of numbers.
@@ -70,8 +70,10 @@ def pack(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _micro_units(path: str, content: bytes) -> NDArray[np.int32]:
     try:
-        table = np.array([line.split(b",") for line in content.split()], dtype=np.float64)
-        if table.ndim != 2 or table.shape[1] != 4 or not np.isfinite(table).all():
+        if not content.strip():
+            raise ValueError
+        table = np.loadtxt(io.BytesIO(content), delimiter=",", comments=None, ndmin=2)
+        if table.shape[1] != 4 or not np.isfinite(table).all():
             raise ValueError
     except ValueError:
         raise DataError(
