@@ -1,8 +1,8 @@
 """Plain values out of pickle streams that others published, without unpickling.
 
 `pickletools` names the opcodes; this module knows how to put numbers, strings, lists, tuples and dictionaries
-together, and nothing else. No name is imported and nothing is called: where a stream names a class or a function,
-a `Named` stands in its place. The netwright package itself writes no pickle.
+together, and nothing else. No name is imported and nothing is called: where a stream names a class or a
+function, a `Named` stands in its place.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def object_of_npy(content: bytes, where: str) -> Any:
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
         if shape != () or dtype != np.dtype(object):
             raise ValueError(f"an array of {dtype} {shape}")
-        (item,) = plain_values(stream.read(), where).state[-1]  # (version, shape, dtype, order, list of objects)
+        (item,) = plain_values(stream.read(), where).state[
+            -1
+        ]  # (version, shape, dtype, order, list of objects)
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: not an object array of no dimensions ({error}).") from None
     return item

@@ -30,9 +30,9 @@ def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """One npz for each input size, from the original files by their names in the repository.
 
     Returns:
-        `tpch_npz/<size>.npz` with, for each query q: `q{q}_adj` int8 (n, n), row = parent; `q{q}_num_tasks` int32
-        (n,); `q{q}_index` int32 (m, 5) rows of stage, wave, level, start, length; `q{q}_durations_ms` int32;
-        `q{q}_spark_stage_id` int32 (n,).
+        `tpch_npz/<size>.npz` with, for each query q: `q{q}_adj` int8 (n, n), row = parent; `q{q}_num_tasks`
+        int32 (n,); `q{q}_index` int32 (m, 5) rows of stage, wave, level, start, length;
+        `q{q}_durations_ms` int32; `q{q}_spark_stage_id` int32 (n,).
 
     Raises:
         DataError: a file is missing or is of another form.
@@ -42,7 +42,10 @@ def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
     for size in SIZES:
         arrays: dict[str, NDArray[Any]] = {}
         for query in range(1, N_QUERIES + 1):
-            parts = (f"{size}/{part}_{query}.npy" for part in ("adj_mat", "task_duration", "stage_id_to_node_idx_map"))
+            parts = (
+                f"{size}/{part}_{query}.npy"
+                for part in ("adj_mat", "task_duration", "stage_id_to_node_idx_map")
+            )
             try:
                 for key, array in _profile(*((name, originals[name]) for name in parts)).items():
                     arrays[f"q{query}_{key}"] = array
@@ -98,7 +101,9 @@ def pack_weights(files: Mapping[str, bytes]) -> dict[str, bytes]:
                 kind, cls, number = storage.arguments[:3]
                 if (kind, cls.name) != ("storage", "torch FloatStorage"):
                     raise ValueError(f"{key} is a {cls.name}")
-                values = np.frombuffer(archive.read(listing.removesuffix("data.pkl") + f"data/{number}"), "<f4")
+                values = np.frombuffer(
+                    archive.read(listing.removesuffix("data.pkl") + f"data/{number}"), "<f4"
+                )
                 size = int(np.prod(shape))
                 if stride != tuple(s // 4 for s in np.empty(shape, "<f4").strides):
                     raise ValueError(f"{key} is not contiguous")
