@@ -1,0 +1,1 @@
+"""Tables, figures, reports: what is measured is set side by side, with its uncertainty, and said plainly."""
