@@ -1,7 +1,7 @@
 """How a method looks in every figure: its kind, colour, dash and hatch. Plain data; nothing is drawn here.
 
-Adapted models are strong, baselines muted, control arms hatched and dashed. Hues follow Okabe and Ito; dash and
-hatch say again what hue says, so that no reader depends on telling colours apart.
+Adapted models are strong, baselines muted, control arms hatched and dashed. Hues follow Okabe and Ito; dash
+and hatch say again what hue says, so that no reader depends on telling colours apart.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def kind(policy: str) -> Kind:
 
 def method_styles(policies: Iterable[str]) -> dict[str, MethodStyle]:
     """A style for each policy; the same set of names gives the same styles, whatever its order."""
-    styles = {}
+    names, styles = sorted(set(policies)), {}
     for group in KINDS:
-        for i, name in enumerate(sorted({p for p in policies if kind(p) == group})):
+        for i, name in enumerate(n for n in names if kind(n) == group):
             color, dark = _HUES[group][i % len(_HUES[group])]
             dash = _DASHES[group][i % len(_DASHES[group])]
             hatch = _HATCHES[i % len(_HATCHES)] if group == "control" else None

@@ -46,8 +46,8 @@ def pool(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, dict[str, P
     then by name.
 
     Raises:
-        ConfigError: there is nothing to compare, an evaluation is of another task or metric or occurs twice, or
-            the evaluations of one setting are not of the same episodes.
+        ConfigError: there is nothing to compare, an evaluation is of another task or metric or occurs twice,
+            or the evaluations of one setting are not of the same episodes.
     """
     if not evaluations:
         raise ConfigError(
@@ -102,8 +102,8 @@ def _pool_seeds(runs: Sequence[Evaluation]) -> Pooled:
     first, seeds = runs[0], tuple(seed_of(r) for r in runs)
     if len(set(seeds)) < len(seeds):
         raise ConfigError(
-            f"{first.policy!r} in {first.setting!r} was given twice with the same seed; pass each run once, and "
-            "give models that differ in more than their seed different names."
+            f"{first.policy!r} in {first.setting!r} was given twice with the same seed; pass each run once, "
+            "and give models that differ in more than their seed different names."
         )
     arms = [_one(run) for run in runs]
     named = {f"{first.policy} (seed {seed})": arm for seed, arm in zip(seeds, arms, strict=True)}
@@ -139,7 +139,7 @@ def _check_same_episodes(setting: str, arms: Mapping[str, Pooled]) -> None:
         lone = sorted(set(first.episodes) ^ set(other.episodes))
         if lone:
             raise ConfigError(
-                f"{both} were tested on different episodes of {setting!r}: only one of them has {_some(lone)}; "
+                f"{both} were tested on different episodes of {setting!r}: only one has {_some(lone)}; "
                 "test both on the same data."
             )
         if not np.allclose(first.weights, other.weights):
