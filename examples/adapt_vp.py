@@ -1,4 +1,4 @@
-"""Adapt the tiny backbone to viewport prediction and set it beside the last viewport, in the paper's four settings."""
+"""Adapt the tiny backbone to viewport prediction and set it beside the last viewport, in all settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy of one's own, tested beside netwright's baselines: the last viewport, with the head returning to level."""
+"""A policy of one's own beside the baselines: the last viewport, with the head returning to level."""
 
 from __future__ import annotations
 
