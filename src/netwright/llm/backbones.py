@@ -37,8 +37,12 @@ _TINY = {"hidden": 256, "layers": 6, "heads": 4, "intermediate": 688}
 _SMALL = {"hidden": 384, "layers": 8, "heads": 6, "intermediate": 1032}
 
 BACKBONES: Mapping[str, Preset] = {
-    "tiny": Preset("Llama-style, 4.7 M weights, pre-trained on synthetic sequences", **_TINY, weights="tiny.safetensors"),
-    "small": Preset("Llama-style, 14 M weights drawn at random; pre-train it with `netwright pretrain`", **_SMALL),
+    "tiny": Preset(
+        "Llama-style, 4.7 M weights, pre-trained on synthetic sequences", **_TINY, weights="tiny.safetensors"
+    ),
+    "small": Preset(
+        "Llama-style, 14 M weights drawn at random; pre-train it with `netwright pretrain`", **_SMALL
+    ),
     "random:tiny": Preset("control: the shape of tiny with random weights", **_TINY),
     "random:small": Preset("control: the shape of small with random weights", **_SMALL),
     "none": Preset("control: no backbone, encoder straight to head"),
@@ -185,7 +189,9 @@ def _minilm() -> nn.Module:
     root = Path(next(iter(found.submodule_search_locations)))
     weights = next(iter(root.rglob("model.safetensors")), None)
     if weights is None or sha256_of_file(weights) != MINILM_SHA256:
-        raise ConfigError(f"{root}: the MiniLM weights are absent or not the pinned ones; reinstall netwright[minilm].")
+        raise ConfigError(
+            f"{root}: the MiniLM weights are absent or not the pinned ones; reinstall netwright[minilm]."
+        )
     model: nn.Module = AutoModel.from_pretrained(
         weights.parent, local_files_only=True, add_pooling_layer=False, is_decoder=True
     )
@@ -222,7 +228,7 @@ def _language_tower(model: nn.Module) -> nn.Module:
 
 def _drop_vocabulary(tower: nn.Module) -> None:
     old = tower.get_input_embeddings()  # type: ignore[operator]
-    tower.set_input_embeddings(nn.Embedding(1, old.embedding_dim))  # type: ignore[operator]
+    tower.set_input_embeddings(nn.Embedding(1, old.embedding_dim, _weight=torch.zeros(1, old.embedding_dim)))  # type: ignore[operator]
 
 
 def layer_stack(tower: nn.Module) -> nn.ModuleList:
@@ -236,7 +242,9 @@ def layer_stack(tower: nn.Module) -> nn.ModuleList:
 def _truncate(tower: nn.Module, max_layers: int) -> None:
     stack = layer_stack(tower)
     if not 1 <= max_layers <= len(stack):
-        raise ConfigError(f"max_layers must lie between 1 and {len(stack)}, the depth of the backbone, got {max_layers}.")
+        raise ConfigError(
+            f"max_layers must lie between 1 and {len(stack)}, the depth of the backbone, got {max_layers}."
+        )
     del stack[max_layers:]
     config: Any = tower.config
     for key in ("num_hidden_layers", "n_layer", "num_layers"):

@@ -13,7 +13,20 @@ from netwright.llm.backbones import Backbone, layer_stack
 Targets = Literal["query-value", "attention", "all-linear"]
 
 # Names that model families give to the attention projections: (query and value), (all of them).
-_QUERY_VALUE = ("q_proj", "v_proj", "query", "value", "q_lin", "v_lin", "c_attn", "query_key_value", "qkv_proj", "Wqkv", "q", "v")
+_QUERY_VALUE = (
+    "q_proj",
+    "v_proj",
+    "query",
+    "value",
+    "q_lin",
+    "v_lin",
+    "c_attn",
+    "query_key_value",
+    "qkv_proj",
+    "Wqkv",
+    "q",
+    "v",
+)
 _ATTENTION = (*_QUERY_VALUE, "k_proj", "o_proj", "out_proj", "key", "k_lin", "out_lin", "dense", "k", "o")
 
 
@@ -33,7 +46,11 @@ def target_modules(tower: nn.Module, targets: Targets) -> str:
     if targets == "query-value":
         linear = {n for n in linear if n.rsplit(".", 1)[-1] in _QUERY_VALUE}
     elif targets == "attention":
-        linear = {n for n in linear if n.rsplit(".", 1)[-1] in _ATTENTION and "mlp" not in n and "output.dense" not in n}
+        linear = {
+            n
+            for n in linear
+            if n.rsplit(".", 1)[-1] in _ATTENTION and "mlp" not in n and "output.dense" not in n
+        }
     if not linear:
         raise ConfigError(
             f"{type(tower).__name__} has no attention projection under a known name; choose targets='all-linear'."

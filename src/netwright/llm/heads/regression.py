@@ -26,7 +26,9 @@ class BoundedRegression:
 
     def __post_init__(self) -> None:
         if not self.limit > 0 or not all(n > 0 for n in self.shape):
-            raise ConfigError(f"BoundedRegression needs a positive limit and shape, got {self.limit}, {self.shape}.")
+            raise ConfigError(
+                f"BoundedRegression needs a positive limit and shape, got {self.limit}, {self.shape}."
+            )
 
     def network(self, width: int) -> nn.Module:
         """(B, width) hidden state to (B, *shape)."""
