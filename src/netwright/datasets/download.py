@@ -73,6 +73,7 @@ def download(
         try:
             _continue(url, partial, progress, timeout_s)
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code not in _WORTH_A_RETRY:
                 raise DataError(
                     f"{url}: the server says {error.code} {error.reason}; check the address."
@@ -108,6 +109,7 @@ def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> 
         if (
             error.code == 416
         ):  # nothing lies beyond what is here: it is complete, or it belongs to another file
+            error.close()
             partial.unlink()
             raise _ConnectionLostError(
                 "the unfinished download does not fit the file, starting afresh"
