@@ -137,7 +137,7 @@ class _Run:
                 self.progress(f"{archive}: damaged, downloading it again")
 
     def take(self, source: Source, archive: Path, areas: Sequence[Area]) -> None:
-        """One pass over an archive: copies the files that an area lacks, and converts what can be converted."""
+        """One pass over an archive: copies the files that an area lacks, converts what can be converted."""
         copies: dict[str, list[tuple[Area, str]]] = defaultdict(list)  # content hash -> where it belongs
         waiting: list[tuple[Area, Conversion, dict[str, bytes]]] = []
         for a in areas:
