@@ -16,6 +16,8 @@ from netwright.tasks.vp.settings import SETTINGS, VpConfig
 from netwright.tasks.vp.windows import Observation, Windows, cut, windows
 
 RULES = sorted(name for name, spec in TASK.policies.items() if spec.train is None)
+DEFAULT = VpConfig()
+HALF_TURN = np.array([0.0, 0.0, 180.0])
 ROUNDING_DEG = 1e-6  # of slopes times thirty steps, over angles of a few turns
 
 
@@ -28,7 +30,7 @@ def made(name: str) -> ViewportPolicy:
     return load_attribute(TASK.policy(name).factory)()
 
 
-def wandering(seed: int, config: VpConfig = VpConfig()) -> Windows:
+def wandering(seed: int, config: VpConfig = DEFAULT) -> Windows:
     """Windows of a smooth random walk of yaw that wraps, with some roll and pitch."""
     rng = np.random.default_rng(seed)
     steps = rng.standard_normal((140, 3)) * (3.0, 2.0, 12.0)
@@ -102,10 +104,10 @@ def test_the_published_rules_depend_on_where_yaw_wraps(name):
     one = np.array([1])
     traces = TraceSet("S", still, np.arange(140) / 5, np.array([0, 140]), one, one)
     chosen = cut(traces, np.array([0]), VpConfig())
-    turned = changed(chosen, lambda a: a + np.array([0.0, 0.0, 180.0]))
-    assert distance(made(name).extrapolate(turned), made(name).extrapolate(chosen) + (0, 0, 180)) > 10.0
+    turned = changed(chosen, lambda a: a + HALF_TURN)
+    assert distance(made(name).extrapolate(turned), made(name).extrapolate(chosen) + HALF_TURN) > 10.0
     unwrapped = made(f"{name}-unwrapped")
-    assert distance(unwrapped.extrapolate(turned), unwrapped.extrapolate(chosen) + (0, 0, 180)) < ROUNDING_DEG
+    assert distance(unwrapped.extrapolate(turned), unwrapped.extrapolate(chosen) + HALF_TURN) < ROUNDING_DEG
 
 
 @given(seed=st.integers(0, 10_000))

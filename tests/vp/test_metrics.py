@@ -45,7 +45,7 @@ def test_wrapping_leaves_what_is_in_range_untouched(d):
         (-190, 170),
         (359, -1),
         (900, -180),
-        (-np.nextafter(180, 181), -180),
+        (-np.nextafter(180, 181), np.nextafter(180, 179)),
     ],
 )
 def test_wrapping_by_hand(d, expected):
