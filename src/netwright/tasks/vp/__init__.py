@@ -32,6 +32,12 @@ _POLICIES = (
         f"{_BASELINES}.linear_l1:train",
     ),
     PolicySpec(
+        "mlp",
+        "a small residual network with the inputs of a recipe: the baseline to beat",
+        f"{_BASELINES}.mlp:load",
+        f"{_BASELINES}.mlp:train",
+    ),
+    PolicySpec(
         "track",
         "TRACK: recurrent networks for position, content if there is any, and their fusion",
         f"{_BASELINES}.track:load",
