@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from netwright.cli.data import app
 from netwright.core.errors import ConfigError, DataError
-from netwright.datasets.sources import FLEXILE, TOPOLOGY_ZOO
+from netwright.datasets.sources import FLEXILE, GENET, NETLLM, TOPOLOGY_ZOO
 
 run = CliRunner().invoke
 
@@ -49,6 +49,24 @@ def test_fetch_says_which_files_it_did_not_make(site: Site, tmp_path: Path) -> N
     assert f"not made: {tmp_path / 'wan/demands/abilene_36x5min.csv'}: " in ran.stdout
     assert "downloading" in ran.stderr
     assert "downloading" not in ran.stdout
+
+
+def test_commands_of_the_page_about_data_run(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for source in (NETLLM, GENET, TOPOLOGY_ZOO, FLEXILE):
+        site.files[f"/{source.url_path}"] = tar_gz({"README": b"x"})
+    (tmp_path / "data" / "vp").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    commands = [
+        line.split("#")[0].split() for line in page.splitlines() if line.startswith("    netwright data ")
+    ]
+    assert len(commands) == 4
+    for _, _, *arguments in commands:
+        ran = run(app, arguments, env={"NETWRIGHT_BASE_URL": site.url})
+        assert ran.exit_code == 1, ran.output  # the repositories are empty here
+        assert isinstance(ran.exception, SystemExit)
 
 
 def test_interrupted_fetch_says_how_to_go_on(

@@ -102,6 +102,17 @@ def test_nobody_answers(tmp_path: Path) -> None:
         )
 
 
+def test_full_disk_is_no_reason_to_ask_again(site: Site, tmp_path: Path) -> None:
+    site.files["/file"] = CONTENT
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+    partial_path(tmp_path / "file").symlink_to(full)
+    with pytest.raises(DataError, match="No space left on device; make room"):
+        _download(site, tmp_path / "file")
+    assert len(site.requests) == 1
+
+
 def test_other_schemes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="only http and https"):
         download("file:///etc/hostname", tmp_path / "file", progress=print)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,15 @@ def test_failing_conversion_leaves_the_copies(site: Site, tmp_path: Path) -> Non
     result = _fetch(site, tmp_path)
     assert sorted(result.made) == ["a/one", "b/one"]
     assert result.failed == {"made.txt": "data/2.csv: is empty."}
+
+
+def test_conversion_that_lacks_members_is_said(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.files[URL_PATH] = tar_gz(REPOSITORY)
+    toy = replace(TOY, conversions=(replace(TOY.conversions[0], make=lambda files: {}),))
+    monkeypatch.setattr("netwright.datasets.fetch.area", lambda name: toy)
+    assert _fetch(site, tmp_path).failed == {"made.txt": "someone/repo no longer holds what it is made from"}
 
 
 def test_hostile_archive_writes_nothing(site: Site, tmp_path: Path) -> None:

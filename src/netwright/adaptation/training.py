@@ -152,7 +152,7 @@ class Trainer:
         ):
             losses: list[float] = []
             while self.state.step < self.config.iterations and not self._out_of_patience():
-                losses.append(self._update(self.state.step))
+                losses.append(self.update(self.state.step))
                 self.state.step += 1
                 now = time.monotonic()
                 self.state.seconds = before + now - started
@@ -207,7 +207,8 @@ class Trainer:
                     }
         self.kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
 
-    def _update(self, step: int) -> float:
+    def update(self, step: int) -> float:
+        """One parameter update on the batches of that step; the loss before it."""
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(step, self.config)

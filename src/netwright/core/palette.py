@@ -45,7 +45,7 @@ _DASHES: dict[Kind, tuple[LineStyle, ...]] = {
     "control": ((0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.5, 1.2, 1.5))),
     "baseline": ("-", (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (6, 1.4, 1.2, 1.4))),
 }
-_HATCHES = ("////", "....", "xxxx")
+_HATCHES = ("////", "\\\\\\\\", "xxxx")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ class Conversion:
         targets: paths below the area's folder.
         source: the archive that holds the members.
         members: what their names (below the repository's root) must match in full.
-        make: from members by name to the targets' contents; raises `DataError` if they are not as expected.
+        make: from members by name to the targets' contents; leaves out a target that lacks its member, raises
+            `DataError` if members are not as expected.
     """
 
     targets: tuple[str, ...]

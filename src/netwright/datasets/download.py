@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +22,17 @@ _WORTH_A_RETRY = {408, 425, 429, 500, 502, 503, 504}
 
 class _ConnectionLostError(Exception):
     """The answer ended before all of it had arrived."""
+
+
+# Not OSError as a whole: a full disk is no reason to ask the server again.
+_BROKEN_LINE = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    ConnectionError,
+    TimeoutError,
+    _ConnectionLostError,
+)
 
 
 def partial_path(path: Path) -> Path:
@@ -49,7 +61,7 @@ def download(
 
     Raises:
         ConfigError: the URL is of another scheme.
-        DataError: the server refuses, or every attempt failed.
+        DataError: the server refuses, every attempt failed, or the disk is full.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise ConfigError(f"{url}: only http and https can be fetched; correct --base-url.")
@@ -66,8 +78,10 @@ def download(
                     f"{url}: the server says {error.code} {error.reason}; check the address."
                 ) from None
             reason = f"{error.code} {error.reason}"
-        except (OSError, http.client.HTTPException, _ConnectionLostError) as error:
+        except _BROKEN_LINE as error:
             reason = str(error) or type(error).__name__
+        except OSError as error:
+            raise DataError(f"{partial}: {error.strerror}; make room, or choose another --out.") from None
         else:
             partial.replace(path)
             return

@@ -66,7 +66,7 @@ def fetch(
         DataError: a download failed for good, or an archive is unsafe or stays damaged.
         UnknownNameError: there is no such area.
     """
-    areas = [area(name) for name in names or area_names()]
+    areas = [area(name) for name in dict.fromkeys(names or area_names())]
     manifests = {a.name: read_manifest(a.name) for a in areas}
     results = {a.name: _what_is_there(a, manifests[a.name], out / a.name) for a in areas}
     by_source: dict[Source, list[Area]] = defaultdict(list)
@@ -157,7 +157,9 @@ def _convert(
     for path in conversion.targets:
         if path not in manifest.hashes or path in result.present:
             continue
-        if _matches(path, made[path], manifest.hashes[path]):
+        if path not in made:
+            result.failed[path] = f"{conversion.source.repository} no longer holds what it is made from"
+        elif _matches(path, made[path], manifest.hashes[path]):
             _write(folder / path, made[path])
             result.made.append(path)
         else:

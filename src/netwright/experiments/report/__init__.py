@@ -1,4 +1,4 @@
-"""The comparison report: several methods over the same episodes, with intervals, figures and a plain verdict."""
+"""The comparison report: methods over the same episodes, with intervals, figures and a plain verdict."""
 
 from netwright.experiments.report.comparison import SettingComparison, compare
 from netwright.experiments.report.page import write_report

@@ -48,6 +48,12 @@ class Contrast:
         return Interval(-d.value, -d.high, -d.low) if self.lower_is_better else d
 
     @property
+    def reversed_advantage(self) -> Interval:
+        """The advantage of `other` over `method`."""
+        a = self.advantage
+        return Interval(-a.value, -a.high, -a.low)
+
+    @property
     def outcome(self) -> Outcome:
         """Either "better" or "worse" if the interval excludes zero, or "level": not distinguishable."""
         if not self.difference.excludes_zero:

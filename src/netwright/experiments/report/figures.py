@@ -1,6 +1,6 @@
 """The figures that every task has: means, paired differences, distribution by unit and by episode.
 
-After Figures 10 and 11 of Wu et al. (SIGCOMM 2024), with intervals. Drawn with matplotlib's objects only, no pyplot.
+After Figures 10 and 11 of Wu et al. (SIGCOMM 2024), with intervals. Drawn with matplotlib's objects alone.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def sections(
             Section(
                 f"Paired difference to {task.reference_policy}",
                 f"Each method minus {task.reference_policy} over the same episodes, with the 95 % interval; "
-                f"further {better} is better. An interval that touches the line is not distinguishable from it. "
-                "Arrows: beyond the panel.",
+                f"further {better} is better. A method whose interval touches the line cannot be told apart "
+                "from it. Arrows: beyond the panel.",
                 _panels(
                     "difference",
                     [s for s in settings if s.reference],
@@ -70,13 +70,13 @@ def sections(
                 ),
             )
         )
-    unit = "window" if all("per_window" in e.detail for e in evaluations) else "episode"
+    unit = unit_of(evaluations)
     samples = {s.setting: _samples(s, evaluations, unit) for s in settings}
     found.append(
         Section(
             f"Distribution by {unit}",
-            f"Share of {unit}s at or below each value; seeds together. The axis ends at the 95th percentile of "
-            "the median method.",
+            f"Share of {unit}s at or below each value; seeds together. The axis ends at the 95th percentile "
+            "of the median method.",
             _panels("cdf", settings, lambda s: _cdf(samples[s.setting], styles, label, unit)),
         )
     )
@@ -89,6 +89,11 @@ def sections(
         )
     )
     return found
+
+
+def unit_of(evaluations: Sequence[Evaluation]) -> str:
+    """The finest unit whose values every evaluation holds."""
+    return "window" if all("per_window" in e.detail for e in evaluations) else "episode"
 
 
 def _panels(
@@ -146,44 +151,35 @@ def _means(setting: SettingComparison, styles: Styles, label: str) -> tuple[Figu
 
 
 def _differences(setting: SettingComparison, styles: Styles, task: Task) -> tuple[Figure, str]:
-    rows = [(m, m.to_reference.difference) for m in setting.ranked if m.to_reference]
+    rows = [(m.policy, m.to_reference.difference) for m in setting.ranked if m.to_reference]
     digits = decimals(setting.best.mean.value)
-    limit = _limit(np.array([[d.low, d.high] for _, d in rows]))
+    low, high = _reach(np.array([[d.low, d.high] for _, d in rows]))
     figure, axes = _rows(len(rows))
     axes.axvline(0, color=INK[0], linewidth=0.9)
-    for row, (method, d) in enumerate(rows):
-        style = styles[method.policy]
-        if abs(d.value) > limit:
-            side = np.sign(d.value)
-            arrow = (
-                f"{number(d.value, digits, signed=True)} →" if side > 0 else f"← {number(d.value, digits)}"
-            )
-            axes.text(
-                side * limit, row, arrow, ha="right" if side > 0 else "left", va="center", color=style.color
-            )
-            continue
-        axes.hlines(row, d.low, d.high, color=style.color, linewidth=style.width + 0.4)
-        axes.plot(
-            d.value,
-            row,
-            "o",
-            markersize=6,
-            color=style.color,
-            markerfacecolor="none" if style.hatch else style.color,
-            clip_on=False,
-        )
-    axes.set_xlim(-limit * 1.04, limit * 1.04)
-    _name_rows(axes, [m.policy for m, _ in rows], styles)
+    for row, (name, d) in enumerate(rows):
+        style, text = styles[name], number(d.value, digits, signed=True)
+        if low <= d.value <= high:
+            face = "none" if style.hatch else style.color
+            axes.hlines(row, d.low, d.high, color=style.color, linewidth=style.width + 0.4)
+            axes.plot(d.value, row, "o", markersize=6, color=style.color, markerfacecolor=face)
+        elif d.value < low:
+            axes.text(low, row, f"← {text}", ha="left", va="center", fontsize=8)
+        else:
+            axes.text(high, row, f"{text} →", ha="right", va="center", fontsize=8)
+    axes.set_xlim(low, high)
+    _name_rows(axes, [name for name, _ in rows], styles)
     axes.set_xlabel(f"difference in {task.metric.upper()} ({task.unit})")
-    told = (f"{m.policy} {number(d.value, digits, signed=True)}" for m, d in rows)
+    told = (f"{name} {number(d.value, digits, signed=True)}" for name, d in rows)
     return figure, f"differences to {setting.reference}: " + ", ".join(told)
 
 
-def _limit(reaches: NDArray[np.float64]) -> float:
-    """How far a symmetric axis goes: past the middle one of the (M, 2) intervals, not to far outliers."""
-    largest = np.abs(reaches).max(axis=1)
-    inside = largest[largest <= 4.0 * np.median(largest[largest <= np.median(largest)])]
-    return float(inside.max()) or 1.0
+def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
+    """Ends of an axis that holds zero and the (M, 2) intervals, but for those far beyond the nearer half."""
+    largest = np.abs(intervals).max(axis=1)
+    near = largest <= 3.0 * np.median(largest[largest <= np.median(largest)])
+    low, high = min(0.0, intervals[near].min()), max(0.0, intervals[near].max())
+    margin = 0.1 * (high - low) or 1.0
+    return low - margin, high + (margin if near.all() else 4.0 * margin)
 
 
 def _samples(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from netwright.core.results import Evaluation, versions
 from netwright.core.task import Task, load_attribute
 from netwright.experiments.report import render, wording
 from netwright.experiments.report.comparison import SettingComparison, compare
-from netwright.experiments.report.figures import Panel, Section, sections
+from netwright.experiments.report.figures import Panel, Section, sections, unit_of
 from netwright.experiments.report.pooling import seed_of
 
 FORMAT_VERSION = 1
@@ -55,14 +57,14 @@ def write_report(
     settings = compare(task, evaluations)
     evaluations = _in_order(evaluations, settings)
     with matplotlib.rc_context(render.RC):
-        parts = [*sections(task, settings, evaluations), *_own_sections(task, evaluations)]
+        parts = _named([*sections(task, settings, evaluations), *_own_sections(task, evaluations)])
         with replacing(out) as folder:
             (folder / "figures").mkdir(parents=True)
             page = _page(task, settings, evaluations, parts, notes or {})
             (folder / "index.html").write_text(page, encoding="utf-8")
             write_json(folder / "report.json", _document(task, settings, evaluations, notes or {}))
             for panel in (p for part in parts for p in part.panels):
-                (folder / "figures" / f"{_slug(panel.name)}.png").write_bytes(render.png(panel.figure))
+                (folder / "figures" / f"{panel.name}.png").write_bytes(render.png(panel.figure))
     return out / "index.html"
 
 
@@ -84,10 +86,24 @@ def _own_sections(task: Task, evaluations: Sequence[Evaluation]) -> list[Section
     found = []
     for title, group in groupby(made, key=lambda item: str(item[0])):
         panels = tuple(
-            Panel(f"{task.name}-{title}-{i}", f"{title}: {caption}", figure, str(caption))
+            Panel(f"{title}-{i}", f"{title}: {caption}", figure, str(caption))
             for i, (_, caption, figure) in enumerate(group, start=1)
         )
         found.append(Section(title, "", panels))
+    return found
+
+
+def _named(parts: Sequence[Section]) -> list[Section]:
+    """The same sections with names of panels that are fit for files and ids, each used once."""
+    used: Counter[str] = Counter()
+    found = []
+    for part in parts:
+        panels = []
+        for panel in part.panels:
+            name = re.sub(r"[^a-z0-9]+", "-", panel.name.lower()).strip("-")
+            used[name] += 1
+            panels.append(replace(panel, name=name if used[name] == 1 else f"{name}-{used[name]}"))
+        found.append(replace(part, panels=tuple(panels)))
     return found
 
 
@@ -100,7 +116,7 @@ def _document(
     return {
         "format_version": FORMAT_VERSION,
         "task": task.name,
-        "verdict": wording.verdict(settings, task),
+        "verdict": wording.verdict(settings),
         "sentences": {s.setting: wording.lead(s, task) for s in settings},
         "synthetic": any(map(is_synthetic, evaluations)),
         "comparison": [s.to_json() for s in settings],
@@ -125,22 +141,23 @@ def _page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=wording.number, bracket=wording.bracket, slug=_slug)
+    environment.filters.update(number=wording.number, bracket=wording.bracket)
     environment.globals.update(explain=wording.explain)
     policies = list(dict.fromkeys(m.policy for s in settings for m in s.methods))
     template = environment.get_template("template.html")
     return template.render(
         task=task,
         settings=settings,
-        verdict=wording.verdict(settings, task),
+        verdict=wording.verdict(settings),
         leads={s.setting: wording.lead(s, task) for s in settings},
-        findings={s.setting: wording.findings(s, task) for s in settings},
+        findings={s.setting: wording.findings(s) for s in settings},
         digits={s.setting: wording.decimals(s.best.mean.value) for s in settings},
         kinds=[(_KIND_TITLES[k], k, _ranked(settings, k)) for k in KINDS if _ranked(settings, k)],
         styles=method_styles(policies),
         controls=[p for p in policies if method_styles([p])[p].kind == "control"],
         parts=parts,
         drawn={p.name: Markup(_svg(p)) for part in parts for p in part.panels},
+        unit=unit_of(evaluations),
         synthetic=any(map(is_synthetic, evaluations)),
         sources=_sources(evaluations),
         evaluations=evaluations,
@@ -155,7 +172,7 @@ def _page(
 
 
 def _svg(panel: Panel) -> str:
-    return render.svg(panel.figure, name=_slug(panel.name), alt=panel.alt)
+    return render.svg(panel.figure, name=panel.name, alt=panel.alt)
 
 
 def _ranked(settings: Sequence[SettingComparison], kind: str) -> list[str]:
@@ -179,7 +196,3 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return found
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "figure"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from netwright.core.palette import kind
 from netwright.core.statistics import Interval
 from netwright.core.task import Task
-from netwright.experiments.report.comparison import Contrast, MethodResult, Outcome, SettingComparison
+from netwright.experiments.report.comparison import Contrast, Outcome, SettingComparison
 
-_KIND_REMARK = {
+_REMARKS = {
     "adapted": "",
-    "control": " It is a control arm: the adapted model owes nothing here to what that arm lacks.",
+    "control": " It is a control arm: no adapted model is better here.",
     "baseline": " It is a baseline: no adapted model is better here.",
 }
+_RELATIONS = {"better": "ahead of", "level": "not distinguishable from", "worse": "behind"}
 
 
 def decimals(scale: float) -> int:
@@ -42,130 +43,121 @@ def listed(names: Iterable[str]) -> str:
 def lead(setting: SettingComparison, task: Task) -> str:
     """Who is best in a setting: ahead of whom and by how much, or from whom it cannot be told."""
     best, digits = setting.best, decimals(setting.best.mean.value)
-    text = f"best method here is {best.policy} ({number(best.mean.value, digits)} {task.unit})"
-    if len(setting.ranked) == 1:
+    text = f"The best method here is {best.policy} ({number(best.mean.value, digits)} {task.unit})"
+    if len(setting.methods) == 1:
         return f"{text}, the only method tested."
     level = setting.level_with_best
+    nearest = level[0] if level else setting.ranked[1]
+    assert nearest.to_best is not None
+    gap = _measured(nearest.to_best.reversed_advantage, digits)
     if level:
         others = f", nor from {listed(m.policy for m in level[1:])}" if level[1:] else ""
-        text += f", not distinguishable from {level[0].policy} ({_by(level[0].to_best, digits)}){others}."
+        text += f", not distinguishable from {nearest.policy} (difference {gap}){others}."
     else:
-        runner_up = setting.ranked[1]
-        text += f", ahead of {runner_up.policy} by {_by(runner_up.to_best, digits)}."
-    adapted_were_tested = any(m.kind == "adapted" for m in setting.methods)
-    return text + (
-        _KIND_REMARK[best.kind] if adapted_were_tested and not _level_with_adapted(setting) else ""
-    )
+        text += f", ahead of {nearest.policy} by {gap}."
+    adapted = setting.of_kind("adapted")
+    return text + (_REMARKS[best.kind] if adapted and not set(adapted) & set(level) else "")
 
 
-def findings(setting: SettingComparison, task: Task) -> list[str]:
-    """Each adapted model against the best baseline, the reference and its control arms, as far as tested."""
-    digits = decimals(setting.best.mean.value)
-    return [
-        _finding(method, contrast, setting, digits)
-        for method in setting.of_kind("adapted")
-        for contrast in (_unless_same(method), method.to_best_baseline, *method.to_controls)
-        if contrast is not None
-    ]
+def findings(setting: SettingComparison) -> list[str]:
+    """Each adapted model against the reference, the best baseline and its control arms, as far as tested."""
+    found = []
+    for method in setting.of_kind("adapted"):
+        reference, baseline = method.to_reference, method.to_best_baseline
+        if reference and reference.other != setting.best_baseline:
+            found.append(_finding("the reference", reference, setting))
+        if baseline:
+            found.append(_finding("the best baseline", baseline, setting))
+        found += [_finding("the control", contrast, setting) for contrast in method.to_controls]
+    return found
 
 
-def verdict(settings: Sequence[SettingComparison], task: Task) -> str:
-    """One paragraph over all settings, in whole sentences."""
+def verdict(settings: Sequence[SettingComparison]) -> str:
+    """One paragraph over all settings: who wins where, and what each adapted model is ahead of."""
+    sentences = [_winners(settings)]
     adapted = list(dict.fromkeys(m.policy for s in settings for m in s.of_kind("adapted")))
-    sentences = [_winners(settings, task)]
     for policy in adapted:
-        rows = [(s, m) for s in settings if (m := s.method(policy)) is not None]
-        against: dict[str, list[tuple[str, Outcome]]] = {}
-        for setting, method in rows:
-            if method.to_best_baseline is not None:
-                key = "the best baseline"
-                against.setdefault(key, []).append((setting.setting, method.to_best_baseline.outcome))
-            for contrast in method.to_controls:
-                key = f"its control {contrast.other}"
-                against.setdefault(key, []).append((setting.setting, contrast.outcome))
-        for other, outcomes in against.items():
-            sentences.append(f"{policy} is {_tally(outcomes, other, len(settings))}.")
+        outcomes: dict[str, dict[str, Outcome]] = {}  # of each opponent, by setting
+        for setting in settings:
+            method = setting.method(policy)
+            if method and method.to_best_baseline:
+                outcomes.setdefault("the best baseline", {})[setting.setting] = (
+                    method.to_best_baseline.outcome
+                )
+            for contrast in method.to_controls if method else ():
+                outcomes.setdefault(f"its control {contrast.other}", {})[setting.setting] = contrast.outcome
+        alike: dict[str, list[str]] = {}
+        for opponent, by_setting in outcomes.items():
+            alike.setdefault(_tally(by_setting, len(settings)), []).append(opponent)
+        clauses = [t.format(listed(o), "it" if len(o) == 1 else "them") for t, o in alike.items()]
+        if clauses:
+            sentences.append(f"{policy} is {'; it is '.join(clauses)}.")
     if not adapted:
         sentences.append("No adapted model was tested.")
     return " ".join(sentences)
 
 
-def explain(policy: str) -> str:
+def lacking(control: str) -> str:
+    """What a control arm does without."""
+    assert kind(control) == "control"
+    return "the backbone" if re.match(r"adapted:none\b", control) else "pre-training"
+
+
+def explain(control: str) -> str:
     """What a control arm is there for, in one sentence."""
-    assert kind(policy) == "control"
-    if re.match(r"adapted:none\b", policy):
-        return (
-            "No backbone: the encoder feeds the head directly. What an adapted model gains over it is owed to "
-            "the backbone."
-        )
-    return (
-        "The same architecture with random frozen weights, adapted in the same way. What an adapted model gains "
-        "over it is owed to pre-training."
-    )
+    what = {
+        "the backbone": "No backbone: the encoder feeds the head directly",
+        "pre-training": "The same backbone with random frozen weights, adapted in the same way",
+    }
+    return f"{what[lacking(control)]}; what an adapted model gains over it is owed to {lacking(control)}."
 
 
-def _by(contrast: Contrast | None, digits: int) -> str:
-    assert contrast is not None
-    turned = contrast.advantage
-    gap = Interval(-turned.value, -turned.high, -turned.low)  # of the best method over this one
-    return f"{number(gap.value, digits)} {bracket(gap, digits)}"
+def _measured(interval: Interval, digits: int) -> str:
+    return f"{number(interval.value, digits)} {bracket(interval, digits)}"
 
 
-def _level_with_adapted(setting: SettingComparison) -> bool:
-    return any(m.kind == "adapted" for m in setting.level_with_best)
+def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
+    digits = decimals(setting.best.mean.value)
+    text = f"{contrast.method} is {_RELATIONS[contrast.outcome]} {role} {contrast.other}"
+    if contrast.outcome == "worse":
+        text += f" by {_measured(contrast.reversed_advantage, digits)}."
+    elif contrast.outcome == "better":
+        text += f" by {_measured(contrast.advantage, digits)}."
+    else:
+        text += f" (advantage {_measured(contrast.advantage, digits)})."
+    if role == "the control" and contrast.outcome != "better":
+        harm = "does harm" if contrast.outcome == "worse" else "shows no gain"
+        text += f" {lacking(contrast.other).capitalize()} {harm} here."
+    return text
 
 
-def _unless_same(method: MethodResult) -> Contrast | None:
-    reference, baseline = method.to_reference, method.to_best_baseline
-    return None if reference and baseline and reference.other == baseline.other else reference
-
-
-def _finding(method: MethodResult, contrast: Contrast, setting: SettingComparison, digits: int) -> str:
-    role = "the control" if kind(contrast.other) == "control" else "the best baseline"
-    if contrast.other == setting.reference and contrast.other != setting.best_baseline:
-        role = "the reference"
-    name, other = method.policy, contrast.other
-    gap = f"{number(abs(contrast.difference.value), digits)}"
-    reach = bracket(contrast.advantage, digits)
-    if contrast.outcome == "better":
-        return f"{name} is ahead of {role} {other} by {gap} {reach}."
-    if contrast.outcome == "level":
-        text = f"{name} is not distinguishable from {role} {other}: {_signed(contrast, digits)} {reach}."
-        return text + (" No sign here that what the control lacks helps." if role == "the control" else "")
-    behind = contrast.advantage
-    reach = bracket(Interval(-behind.value, -behind.high, -behind.low), digits)
-    text = f"{name} is behind {role} {other} by {gap} {reach}."
-    return text + (" What the control lacks does harm here." if role == "the control" else "")
-
-
-def _signed(contrast: Contrast, digits: int) -> str:
-    return number(contrast.advantage.value, digits, signed=True)
-
-
-def _winners(settings: Sequence[SettingComparison], task: Task) -> str:
-    found: dict[str, list[str]] = {}
-    for s in settings:
-        if s.winner:
-            found.setdefault(s.winner, []).append(s.setting)
-    unclear = [s.setting for s in settings if s.winner is None and len(s.methods) > 1]
+def _winners(settings: Sequence[SettingComparison]) -> str:
+    won: dict[str, list[str]] = {}
+    for setting in settings:
+        if setting.winner:
+            won.setdefault(setting.winner, []).append(setting.setting)
+    open_ = [s.setting for s in settings if s.winner is None and len(s.methods) > 1]
     parts = [
-        f"{policy} is better than every other method in {listed(names)}" for policy, names in found.items()
+        f"{policy} is better than every other method in {listed(names)}" for policy, names in won.items()
     ]
-    if unclear:
-        where = "any setting" if not found and len(unclear) > 1 else listed(unclear)
-        parts.append(f"no method stands out from all others in {where}")
-    if not parts:
-        return f"{settings[0].best.policy} is the only method tested."
-    text = "; ".join(parts) + "."
-    return text[0].upper() + text[1:] if text.startswith("no ") else text
+    if open_ and not won:
+        parts.append("No method stands out from all others")
+    elif open_:
+        parts.append(f"no method stands out from all others in {listed(open_)}")
+    return "; ".join(parts or [f"{settings[0].best.policy} is the only method tested"]) + "."
 
 
-def _tally(outcomes: Sequence[tuple[str, Outcome]], other: str, n_settings: int) -> str:
-    words = {"better": "ahead of", "level": "not distinguishable from", "worse": "behind"}
-    grouped = {w: [s for s, o in outcomes if o == w] for w in words}
-    present = [w for w, names in grouped.items() if names]
-    if len(present) == 1 and n_settings == len(outcomes) > 1:
-        return f"{words[present[0]]} {other} in all {n_settings} settings"
+def _tally(by_setting: Mapping[str, Outcome], n_settings: int) -> str:
+    """Such as "ahead of {0} in default and behind {1} in unseen1": opponents, then it or them, go in."""
+    where = {o: [s for s, found in by_setting.items() if found == o] for o in _RELATIONS}
+    present = [o for o in where if where[o]]
+    if len(present) == 1 and len(by_setting) == n_settings > 1:
+        return f"{_RELATIONS[present[0]]} {{0}} in all {n_settings} settings"
     return listed(
-        f"{words[w]} {other if i == 0 else 'it'} in {listed(grouped[w])}" for i, w in enumerate(present)
+        f"{_RELATIONS[outcome]} {'{1}' if i else '{0}'} in {_escaped(listed(where[outcome]))}"
+        for i, outcome in enumerate(present)
     )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")

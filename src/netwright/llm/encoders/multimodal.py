@@ -35,7 +35,7 @@ class ModalitySpec(Protocol):
 
 
 class MultimodalEncoder(nn.Module):
-    """For each modality a feature network, a trainable linear projection to the backbone's width and a layer norm.
+    """For each modality a feature network, a trainable projection to the backbone's width and a layer norm.
 
     Args:
         modalities: in the order in which their tokens stand.
