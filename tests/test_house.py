@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pydoc
 import re
 import runpy
 import shlex
@@ -143,6 +144,14 @@ def test_links_between_pages_lead_somewhere(page):
         and Path(link).name not in elsewhere
     ]
     assert broken == []
+
+
+def test_the_glossary_names_what_exists():
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    names = re.findall(r"`((?:adaptation|llm|tasks)[\w.]*)`", text)
+    assert len(names) > 8
+    for name in names:
+        assert pydoc.locate(f"netwright.{name}") is not None, name
 
 
 def test_versions_agree():
