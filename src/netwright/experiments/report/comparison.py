@@ -191,7 +191,7 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
             "difference is; test on two or more."
         )
     groups = next((a.groups for a in arms.values() if a.groups is not None), None)
-    pairs = _Pairs(arms, groups, task.lower_is_better)
+    pairs = Pairs(arms, groups, task.lower_is_better)
     reference = task.reference_policy if task.reference_policy in arms else None
     best = pairs.best(arms)
     best_baseline = pairs.best([p for p, a in arms.items() if a.kind == "baseline"])
@@ -209,7 +209,7 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
 
 
 def _method(
-    pairs: _Pairs,
+    pairs: Pairs,
     policy: str,
     reference: str | None,
     best_baseline: str | None,
@@ -232,8 +232,14 @@ def _method(
     )
 
 
-class _Pairs:
-    """Means and paired differences of the methods of one setting, each computed once."""
+class Pairs:
+    """Means and paired differences of the methods of one setting, each computed once.
+
+    Args:
+        arms: the methods by name, over the same episodes.
+        groups: (E,) what each episode is resampled with, or None.
+        lower_is_better: of the metric.
+    """
 
     def __init__(
         self, arms: Mapping[str, Pooled], groups: tuple[str, ...] | None, lower_is_better: bool
@@ -245,6 +251,7 @@ class _Pairs:
         self._known: dict[tuple[str, str], Contrast] = {}
 
     def mean(self, policy: str) -> float:
+        """Weighted mean over the episodes."""
         return float(np.average(self.arms[policy].values, weights=self.weights))
 
     def best(self, policies: Sequence[str] | Mapping[str, Pooled]) -> str | None:
@@ -252,6 +259,7 @@ class _Pairs:
         return min(policies, key=lambda p: (sign * self.mean(p), p), default=None)
 
     def contrast(self, policy: str, other: str | None) -> Contrast | None:
+        """One method against another; None against nothing or itself."""
         if other is None or other == policy:
             return None
         if (policy, other) not in self._known:
