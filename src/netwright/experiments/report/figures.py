@@ -130,8 +130,7 @@ def _means(setting: SettingComparison, styles: Styles, label: str) -> tuple[Figu
     figure, axes = _rows(len(methods))
     for row, method in enumerate(methods):
         style, mean = styles[method.policy], method.mean
-        fill = "none" if style.hatch else style.color
-        axes.barh(row, mean.value, 0.66, color=fill, edgecolor=style.color, hatch=style.hatch, linewidth=0.9)
+        axes.barh(row, mean.value, 0.66, **style.bar)
         axes.hlines(row, mean.low, mean.high, color=INK[0], linewidth=1.1)
         axes.annotate(
             number(mean.value, digits),
@@ -201,16 +200,7 @@ def _cdf(
     axes = figure.add_subplot()
     shares = np.linspace(0.0, 1.0, 201)
     for name, values in samples.items():
-        style = styles[name]
-        axes.plot(
-            np.quantile(values, shares),
-            shares,
-            color=style.color,
-            linestyle=style.dash,
-            linewidth=style.width,
-            zorder=style.zorder,
-            label=_plain(name),
-        )
+        axes.plot(np.quantile(values, shares), shares, label=_plain(name), **styles[name].line)
     ends = np.array([np.quantile(v, [0.0, 0.95]) for v in samples.values()])
     axes.set_xlim(float(ends[:, 0].min()), float(np.median(ends[:, 1])))
     axes.set_ylim(0, 1)
@@ -228,16 +218,7 @@ def _boxes(samples: Mapping[str, NDArray[np.float64]], styles: Styles, label: st
         style = styles[name]
         low, first, middle, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
         axes.hlines(row, low, high, color=style.color, linewidth=1.0)
-        axes.barh(
-            row,
-            third - first,
-            0.6,
-            left=first,
-            color="none" if style.hatch else style.color,
-            edgecolor=style.color,
-            hatch=style.hatch,
-            linewidth=0.9,
-        )
+        axes.barh(row, third - first, 0.6, left=first, **style.bar)
         axes.vlines(middle, row - 0.3, row + 0.3, color=INK[0], linewidth=1.4)
         axes.plot(values.mean(), row, "o", markersize=3.4, color=INK[0])
     _name_rows(axes, list(samples), styles)

@@ -36,8 +36,8 @@ def figures(evaluations: Sequence[Evaluation]) -> Drawings:
     """Title, caption and figure of each drawing; seeds averaged, or the first one where a window is drawn.
 
     Args:
-        evaluations: of viewport prediction; whatever lacks a detail (`by_horizon`, `by_axis`, `examples`) is left
-            out of the figures that need it.
+        evaluations: of viewport prediction; whatever lacks a detail (`by_horizon`, `by_axis`, `examples`) is
+            left out of the figures that need it.
     """
     styles = method_styles(e.policy for e in evaluations)
     settings = list(dict.fromkeys(e.setting for e in evaluations))
@@ -57,7 +57,8 @@ def across_wrap(x: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
         angle_deg: (N,) angles in degrees; each step goes the short way round.
 
     Returns:
-        x and angle within [-180, 180] with points added at each crossing: the edge, NaN (a gap), the other edge.
+        x and angle within [-180, 180], with points added at each crossing: the edge, NaN (a gap), the other
+        edge.
     """
     x = np.asarray(x, dtype=np.float64)
     path = np.unwrap(np.asarray(angle_deg, dtype=np.float64), period=360.0)
@@ -106,16 +107,8 @@ def _by_axis(
     figure = Figure(figsize=(5.2, 0.8 + 0.27 * len(names)))
     for column, axes in enumerate(figure.subplots(1, 3, sharey=True)):
         for row, name in enumerate(names):
-            style, value = styles[name], float(found[name][column])
-            axes.barh(
-                row,
-                value,
-                0.66,
-                color="none" if style.hatch else style.color,
-                edgecolor=style.color,
-                hatch=style.hatch,
-                linewidth=0.9,
-            )
+            value = float(found[name][column])
+            axes.barh(row, value, 0.66, **styles[name].bar)
             axes.annotate(
                 f"{value:.1f}", (value, row), (3, 0), textcoords="offset points", va="center", fontsize=7.5
             )
@@ -148,9 +141,9 @@ def _trajectories(setting: str, evaluations: Sequence[Evaluation], styles: Style
     first = next(iter(windows.values()), {})
     shared = [key for key in first if all(key in held for held in windows.values())]
     shared.sort(key=lambda key: _travel_deg(first[key]))
-    picked = np.unique(np.linspace(0, len(shared) - 1, N_TRAJECTORIES).round().astype(int)) if shared else []
+    picked = np.unique(np.linspace(0, len(shared) - 1, N_TRAJECTORIES).round().astype(int))
     drawn = []
-    for key in (shared[i] for i in picked):
+    for key in (shared[i] for i in picked if shared):
         answers = {name: np.array(held[key]["answer"]) for name, held in windows.items()}
         seen_and_future = np.array(first[key]["history"]), np.array(first[key]["future"])
         travel = (
@@ -236,13 +229,7 @@ def _look(name: str, styles: Styles) -> dict[str, Any]:
     """How a line is drawn: a method's own style, or that of what came."""
     if name == _CAME:
         return {"color": FAINT[0], "linewidth": 3.4, "alpha": 0.5}
-    style = styles[name]
-    return {
-        "color": style.color,
-        "linestyle": style.dash,
-        "linewidth": style.width,
-        "zorder": style.zorder,
-    }
+    return styles[name].line
 
 
 def _plain(name: str) -> str:
