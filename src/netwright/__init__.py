@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from netwright.core.task import load_attribute
-
 __version__ = "0.1.0"
 
 _LAZY = {
@@ -17,10 +15,12 @@ _LAZY = {
     "test": "netwright.adaptation.api:test",
 }
 
-__all__ = ["__version__", "adapt", "load", "test"]  # noqa: F822  (resolved by __getattr__)
+__all__ = ["__version__", "adapt", "load", "test"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
+        from netwright.core.task import load_attribute
+
         return load_attribute(_LAZY[name])
     raise AttributeError(f"module 'netwright' has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""What every room shares: errors, files, seeding, statistics, results, and the `Task` and `Policy` contracts."""
+"""What every room shares: errors, files, seeds, statistics, results, the `Task` and `Policy` contracts."""

@@ -1,43 +1,64 @@
-"""Reading and writing files so that a kill at any moment leaves the old file or the new one, never half of one."""
+"""Files that a kill at any moment leaves whole: the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from netwright.core.errors import DataError, FormatError
+from netwright.core.errors import ConfigError, DataError, FormatError
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success the file or folder written there replaces `path`.
 
-    A folder that stands at `path` is moved aside first and removed last, so that it is never half overwritten.
+    A folder that stands at `path` is swapped with the new one in one step (`renameat2`), then removed. Where
+    the system cannot swap, it is moved aside first: a kill between the renames leaves it whole beside `path`.
+
+    Raises:
+        ConfigError: a file is to replace a folder, or a folder a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unique = uuid.uuid4().hex[:8]
     temporary = path.parent / f".{path.name}.{unique}.tmp"
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
+        if path.exists() and path.is_dir() != temporary.is_dir():
+            old, new = ("folder", "file") if path.is_dir() else ("file", "folder")
+            raise ConfigError(f"{path}: is a {old}, but a {new} is to be written there; give another path.")
+        if not temporary.is_dir():
+            temporary.replace(path)
+        elif not path.is_dir():
+            temporary.rename(path)
+        elif not _swap(temporary, path):
             aside = path.parent / f".{path.name}.{unique}.old.tmp"
             path.rename(aside)
             temporary.rename(path)
-            shutil.rmtree(aside)
-        else:
-            os.replace(temporary, path)
+            aside.rename(temporary)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system or the file system cannot."""
+    at_working_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    done: int = rename(at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), exchange)
+    return done == 0
 
 
 def write_text(path: Path, text: str) -> None:
@@ -55,19 +76,21 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        DataError: the file is absent or is not JSON.
+        DataError: the file is absent, cannot be read or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check the path.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid JSON ({error}); the file is damaged, make it again.") from None
 
 
-def check_format_version(document: Mapping[str, Any], known: int, where: Path) -> None:
-    """Refuse an artefact whose `format_version` this release does not know."""
-    found = document.get("format_version")
+def check_format_version(document: Any, known: int, where: Path) -> None:
+    """Refuse an artefact whose `format_version` this release does not know (or that has none)."""
+    found = document.get("format_version") if isinstance(document, Mapping) else None
     if found != known:
         raise FormatError(
             f"{where}: format_version is {found!r}, this netwright reads {known}; "

@@ -1,4 +1,4 @@
-"""Finds tasks by their folders: a new one appears in the CLI, the tests and the reports without being listed."""
+"""Finds tasks by their folders: a new one appears in the CLI, the tests and the reports unlisted."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import write_text
 
 
@@ -33,7 +33,7 @@ class Evaluation:
     """One policy tested in one setting (`Test` of Fig. 9, Wu et al. 2024).
 
     `mean` weighs every episode by `weights` (its number of scored units, such as prediction windows), so that
-    it equals the mean over all units. `detail` holds the task's own finer figures (per axis, per horizon, ..).
+    it equals the mean over all units. `detail` holds the task's own finer figures (by axis, by horizon, ..).
     """
 
     task: str
@@ -49,11 +49,16 @@ class Evaluation:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        who = f"Evaluation of {self.policy!r} in {self.setting!r}"
         if not len(self.per_episode) == len(self.weights) == len(self.episodes) > 0:
             raise ConfigError(
-                f"Evaluation of {self.policy!r} in {self.setting!r} needs the same number (at least one) of "
-                f"episodes, values and weights, got {len(self.episodes)}, {len(self.per_episode)}, {len(self.weights)}."
+                f"{who} needs the same number (at least one) of episodes, values and weights, "
+                f"got {len(self.episodes)}, {len(self.per_episode)}, {len(self.weights)}."
             )
+        if not np.isfinite([self.per_episode, self.weights]).all():
+            raise ConfigError(f"{who} holds a value or weight that is not finite; drop or mend that episode.")
+        if min(self.weights) < 0.0 or not any(self.weights):
+            raise ConfigError(f"{who} needs weights of at least 0, and one above it.")
 
     @property
     def mean(self) -> float:
@@ -82,7 +87,7 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultRow:
-    """One measured figure: a line of `results/<area>.jsonl`. `low`, `high` is its 95 % interval, if it has one."""
+    """One measured figure: a line of `results/<area>.jsonl`. `low`, `high`: its 95 % interval, if any."""
 
     area: str
     setting: str
@@ -114,7 +119,21 @@ def write_rows(path: Path, rows: Sequence[ResultRow], *, replaces: Mapping[str, 
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows of a results file; none if there is no such file."""
+    """All rows of a results file; none if there is no such file.
+
+    Raises:
+        DataError: a line is not a JSON object; names the line.
+    """
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                row = None
+            if not isinstance(row, dict):
+                raise DataError(f"{path}:{number}: not a JSON object; restore the file and measure again.")
+            rows.append(row)
+    return rows

@@ -42,14 +42,20 @@ def bootstrap_mean(
         seed: of the resampling; the same seed gives the same interval.
 
     Raises:
-        ConfigError: no episode, unequal lengths, or a value that is not finite.
+        ConfigError: no episode, unequal lengths, a value that is not finite, or no weight above 0.
     """
     x: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     w = np.ones_like(x) if weights is None else np.asarray(weights, dtype=np.float64)
     if x.ndim != 1 or x.size == 0 or w.shape != x.shape:
-        raise ConfigError(f"bootstrap_mean needs one value and one weight per episode, got {x.shape} and {w.shape}.")
+        raise ConfigError(
+            f"bootstrap_mean needs one value and one weight per episode, got {x.shape} and {w.shape}."
+        )
     if not (np.isfinite(x).all() and np.isfinite(w).all()):
         raise ConfigError("bootstrap_mean got a value that is not finite; drop or mend that episode.")
+    if (w < 0.0).any() or not w.any():
+        raise ConfigError("bootstrap_mean needs weights of at least 0, and one above it.")
+    if groups is not None and np.shape(groups) != x.shape:
+        raise ConfigError(f"bootstrap_mean needs a group per episode, got {np.shape(groups)} for {x.shape}.")
     labels = np.arange(x.size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     total = np.bincount(labels, weights=w * x)
     share = np.bincount(labels, weights=w)

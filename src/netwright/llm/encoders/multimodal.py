@@ -35,7 +35,7 @@ class ModalitySpec(Protocol):
 
 
 class MultimodalEncoder(nn.Module):
-    """For each modality a feature network, a trainable linear projection to the backbone's width and a layer norm.
+    """For each modality a feature network, a trainable projection to the backbone's width and a layer norm.
 
     Args:
         modalities: in the order in which their tokens stand.
@@ -46,13 +46,17 @@ class MultimodalEncoder(nn.Module):
     def __init__(self, modalities: Sequence[ModalitySpec], width: int, dropout: float = 0.0) -> None:
         super().__init__()
         if not modalities or len({m.name for m in modalities}) != len(modalities):
-            raise ConfigError(f"modalities need distinct names, at least one, got {[m.name for m in modalities]}.")
+            raise ConfigError(
+                f"modalities need distinct names, at least one, got {[m.name for m in modalities]}."
+            )
         self.names = tuple(m.name for m in modalities)
         self.n_tokens = sum(m.n_tokens for m in modalities)
         self.features = nn.ModuleDict({m.name: m.network() for m in modalities})
         self.projections = nn.ModuleDict(
             {
-                m.name: nn.Sequential(nn.Dropout(dropout), nn.Linear(m.n_features, width), nn.LayerNorm(width))
+                m.name: nn.Sequential(
+                    nn.Dropout(dropout), nn.Linear(m.n_features, width), nn.LayerNorm(width)
+                )
                 for m in modalities
             }
         )

@@ -13,8 +13,8 @@ from netwright.core.errors import ConfigError
 class TimeSeries:
     """A series of `length` samples of `n_channels` numbers, one token for every `patch` samples.
 
-    Departure from the published code, which convolves over the coordinates of a single sample and never trains
-    that layer: here the convolutions run over time and train.
+    Departure from the published code, which convolves over the coordinates of a single sample and never
+    trains that layer: here the convolutions run over time and train.
     """
 
     name: str

@@ -1,5 +1,10 @@
-"""Networking heads (section 4.2): one valid answer per forward pass, by construction."""
+"""Networking heads (section 4.2): one valid answer per forward pass, by construction.
 
-from netwright.llm.heads.regression import BoundedRegression
+A head is a frozen dataclass whose `network(width)` gives a module with two faces: `forward` is what a loss is taken
+of, `answer` is the valid answer itself.
+"""
 
-__all__ = ["BoundedRegression"]
+from netwright.llm.heads.choice import CategoricalChoice, ChoiceHead, Pointer
+from netwright.llm.heads.regression import BoundedRegression, BoundedRegressionHead
+
+__all__ = ["BoundedRegression", "BoundedRegressionHead", "CategoricalChoice", "ChoiceHead", "Pointer"]

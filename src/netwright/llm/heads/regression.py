@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
+from netwright.llm.heads.validity import check_hidden, tamed
 
 
 @dataclass(frozen=True)
 class BoundedRegression:
-    """An answer of `shape` whose every number lies strictly within +-`limit`.
+    """An answer of `shape` whose every number lies within +-`limit`.
 
     The output is limit * tanh(z / limit): almost z itself well inside the bounds, never outside them. The last
     layer starts at zero, so that an untrained head answers zero (for viewports: no motion).
@@ -25,15 +26,19 @@ class BoundedRegression:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.limit > 0 or not all(n > 0 for n in self.shape):
-            raise ConfigError(f"BoundedRegression needs a positive limit and shape, got {self.limit}, {self.shape}.")
+        if not 0 < self.limit < math.inf or not self.shape or not all(n > 0 for n in self.shape):
+            raise ConfigError(
+                f"BoundedRegression needs a positive limit and shape, got {self.limit} and {self.shape}."
+            )
 
-    def network(self, width: int) -> nn.Module:
-        """(B, width) hidden state to (B, *shape)."""
-        return _BoundedRegressionHead(width, self)
+    def network(self, width: int) -> BoundedRegressionHead:
+        """(..., width) hidden states to (..., *shape)."""
+        return BoundedRegressionHead(width, self)
 
 
-class _BoundedRegressionHead(nn.Module):
+class BoundedRegressionHead(nn.Module):
+    """The network of a `BoundedRegression`."""
+
     def __init__(self, width: int, spec: BoundedRegression) -> None:
         super().__init__()
         self.spec = spec
@@ -47,6 +52,12 @@ class _BoundedRegressionHead(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        z = self.last(self.inner(hidden)).float()
-        bounded: Tensor = self.spec.limit * torch.tanh(z / self.spec.limit)
-        return bounded.unflatten(-1, self.spec.shape)
+        """(..., width) to (..., *shape), within the limit whatever the hidden state (NaN stays NaN)."""
+        z = self.last(self.inner(tamed(hidden))).float()
+        bounded = self.spec.limit * torch.tanh(z / self.spec.limit)
+        return bounded.reshape(*hidden.shape[:-1], *self.spec.shape)
+
+    def answer(self, hidden: Tensor) -> Tensor:
+        """As `forward`; a hidden state that is NaN or infinite raises `DataError`."""
+        check_hidden(hidden)
+        return self(hidden)

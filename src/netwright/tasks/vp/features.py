@@ -2,9 +2,9 @@
 
 Four modalities, each an array with one row a window:
     motion (N, 20, 11): the samples of the window itself, a time series; older ones than the history are zero.
-    summary (N, 29): the same window in hand-made figures.
-    past (N, 61): figures of the whole session before the window (causal; recipes `long` and `crowd`).
-    crowd (N, 10, 44): where other viewers of this video looked over the horizon (recipe `crowd`).
+    summary (N, 28): the same window in hand-made figures.
+    past (N, 60): figures of the whole session before the window (causal; recipes `long` and `crowd`).
+    crowd (N, 10, 56): where other viewers of this video looked over the horizon (recipe `crowd`).
 
 Everything turns with the viewer: adding an angle to all yaws (and to the front) changes nothing, and mirroring
 left and right only changes signs. Two hours of the past are read by prefix sums, so that a batch costs microseconds.
@@ -12,14 +12,16 @@ left and right only changes signs. Two hours of the past are read by prefix sums
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.errors import DataError
 from netwright.tasks.vp.data import PITCH, ROLL, YAW, Floats, TraceSet
-from netwright.tasks.vp.windows import Crowd, Windows
+from netwright.tasks.vp.metrics import wrapped_deg
+from netwright.tasks.vp.windows import Windows
 
 Modality = Literal["motion", "summary", "past", "crowd"]
 Arrays = dict[str, NDArray[np.float32]]
@@ -34,11 +36,8 @@ HARMONICS = 4
 CROWD_STEPS = np.array([2, 5, 8, 11, 14, 17, 20, 23, 26, 29])
 CROWD_WIDTHS_DEG = (10.0, 20.0, 45.0)
 CROWD_MEMORIES = (3, 10)  # samples over which a viewer's likeness to the others is measured
-
-
-def wrap_deg(angle: Floats) -> Floats:
-    """Angles in degrees, brought into [-180, 180)."""
-    return (angle + 180.0) % 360.0 - 180.0
+CROWD_PRIOR = 0.3  # weight of "nobody" in a kernel mean: with few alike viewers it tends to zero
+SIZES = {"motion": 11, "summary": 28, "past": 60, "crowd": 56}  # last dimension of each modality
 
 
 def observe(
@@ -78,18 +77,10 @@ def observe(
 def residual(windows: Windows, horizon: int, mirrored: NDArray[np.bool_] | None = None) -> Floats:
     """(N, horizon, 3) degrees from the last seen viewport to the future ones, wrapped: what is learned."""
     rows = windows.row[:, None] + np.arange(horizon)
-    change = wrap_deg(windows.traces.angles_deg[rows] - windows.last_deg()[:, None])
+    change = wrapped_deg(windows.traces.angles_deg[rows] - windows.last_deg()[:, None])
     if mirrored is not None:
         change[mirrored] *= (-1.0, 1.0, -1.0)
     return change
-
-
-def viewports(windows: Windows, change: Floats) -> Floats:
-    """(N, horizon, 3) valid viewports in degrees from changes against the last seen one."""
-    answer = windows.last_deg()[:, None] + change
-    answer[..., PITCH] = np.clip(answer[..., PITCH], -90.0, 90.0)
-    answer[..., [ROLL, YAW]] = wrap_deg(answer[..., [ROLL, YAW]])
-    return answer
 
 
 def _history(windows: Windows, shown: NDArray[np.int64], sign: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -98,7 +89,7 @@ def _history(windows: Windows, shown: NDArray[np.int64], sign: Floats) -> tuple[
     mask = steps >= -shown[:, None]
     rows = np.where(mask, windows.row[:, None] + steps, windows.row[:, None] - shown[:, None])
     series = windows.traces.angles_deg[rows].copy()
-    yaw = np.cumsum(wrap_deg(np.diff(series[..., YAW], axis=1, prepend=series[:, :1, YAW])), axis=1)
+    yaw = np.cumsum(wrapped_deg(np.diff(series[..., YAW], axis=1, prepend=series[:, :1, YAW])), axis=1)
     series[..., YAW] = yaw - yaw[:, -1:]
     series[..., [ROLL, YAW]] *= sign[:, None, None]
     return series, mask
@@ -151,37 +142,33 @@ def _front(windows: Windows, sign: Floats, hidden: NDArray[np.bool_] | None) -> 
     if hidden is not None:
         told &= ~hidden
     angle = np.radians(windows.last_deg()[:, YAW] - (windows.front_deg or 0.0))
-    return told[:, None] * np.stack([np.ones_like(angle), sign * np.sin(angle), np.cos(angle)], axis=1)
+    front: Floats = told[:, None] * np.stack(
+        [np.ones_like(angle), sign * np.sin(angle), np.cos(angle)], axis=1
+    )
+    return front
 
 
-@cache
-def _prefix_sums(traces: _ById) -> Floats:
+@lru_cache(maxsize=8)
+def _prefix_sums(traces: TraceSet) -> Floats:
     """(rows + 1, 5 + 2 * harmonics) running sums over all rows of a dataset; a difference of two is a sum over rows."""
-    angles = traces.value.angles_deg
+    angles = traces.angles_deg
     yaw = np.radians(angles[:, YAW])
-    turn = wrap_deg(np.diff(angles, axis=0, prepend=angles[:1]))
-    turn[traces.value.offset[:-1]] = 0.0
-    columns = [angles[:, ROLL], angles[:, PITCH], angles[:, PITCH] ** 2, np.abs(turn[:, YAW]), np.abs(turn[:, PITCH])]
+    turn = wrapped_deg(np.diff(angles, axis=0, prepend=angles[:1]))
+    turn[traces.offset[:-1]] = 0.0
+    columns = [
+        angles[:, ROLL],
+        angles[:, PITCH],
+        angles[:, PITCH] ** 2,
+        np.abs(turn[:, YAW]),
+        np.abs(turn[:, PITCH]),
+    ]
     columns += [f(m * yaw) for m in range(1, HARMONICS + 1) for f in (np.cos, np.sin)]
     return np.concatenate([np.zeros((1, len(columns))), np.cumsum(np.stack(columns, axis=1), axis=0)])
 
 
-class _ById:
-    """A hashable handle on a dataset, so that what is derived from it is made once."""
-
-    def __init__(self, value: TraceSet | Crowd) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ById) and self.value is other.value
-
-
 def _past(windows: Windows, sign: Floats) -> NDArray[np.float32]:
     """Means over the last 5, 10, 30 s and the whole session, seen from the last viewport; and the session's age."""
-    sums = _prefix_sums(_ById(windows.traces))
+    sums = _prefix_sums(windows.traces)
     last = windows.last_deg()
     yaw = np.radians(last[:, YAW])
     parts = []
@@ -206,57 +193,69 @@ def _past(windows: Windows, sign: Floats) -> NDArray[np.float32]:
         direction = np.arctan2(parts[-2 * HARMONICS + 1], parts[-2 * HARMONICS])
         parts += [np.degrees(direction) / 90.0]
     age = windows.start / 300.0
-    parts += [sign * last[:, ROLL] / ANGLE_SCALE_DEG, last[:, PITCH] / ANGLE_SCALE_DEG, np.log1p(age), np.minimum(age, 1.0)]
+    parts += [
+        sign * last[:, ROLL] / ANGLE_SCALE_DEG,
+        last[:, PITCH] / ANGLE_SCALE_DEG,
+        np.log1p(age),
+        np.minimum(age, 1.0),
+    ]
     return np.stack(parts, axis=1).astype(np.float32)
 
 
 def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
     """Where others looked, by horizon step, as kernel means over the viewers who are most alike.
 
-    For every kernel (viewers within 10, 20, 45 degrees over the last 3 or 10 samples, and everybody): mean direction
-    and its concentration, mean pitch and roll, mean turn from where those viewers are now.
+    For every kernel (everybody; viewers within 10, 20, 45 degrees over the last 3 or 10 samples): mean direction
+    relative to the last viewport with its concentration, mean pitch and roll, mean turn from where those viewers
+    are now, and how many they are.
     """
     crowd = windows.crowd
     if crowd is None:
-        raise ValueError("these windows carry no crowd")
+        raise DataError(
+            "the model looks at other viewers of the video, and none are given; "
+            "pass Observation.others_deg, or use a model of recipe 'long'."
+        )
     video = np.array([crowd.video_index[int(v)] for v in windows.traces.video[windows.trace]])
-    own = crowd.users[None, :] == windows.traces.user[windows.trace][:, None]
-    last_sample = crowd.angles_deg.shape[2] - 1
-    memory = max(CROWD_MEMORIES)
-    samples = np.minimum(windows.start[:, None] + np.arange(-memory, 0), last_sample)
-    mine = windows.traces.angles_deg[windows.row[:, None] + np.arange(-memory, 0)]
-    everyone = np.arange(len(crowd.users))
-    before = crowd.angles_deg[video[:, None, None], everyone[:, None], samples[:, None, :]]  # (N, V, memory, 3)
-    ahead_at = np.minimum(windows.start[:, None] + CROWD_STEPS, last_sample)
-    ahead = crowd.angles_deg[video[:, None, None], everyone[:, None], ahead_at[:, None, :]]  # (N, V, K, 3)
-    last = windows.last_deg()[:, None, None]
-    flip = sign[:, None, None]
+    own = crowd.users == windows.traces.user[windows.trace][:, None]  # (N, V)
+    memory = np.arange(-max(CROWD_MEMORIES), 0)
+    end = crowd.angles_deg.shape[1] - 1
+    before = crowd.angles_deg[
+        video[:, None], np.minimum(windows.start[:, None] + memory, end)
+    ]  # (N, M, 3, V)
+    ahead = crowd.angles_deg[
+        video[:, None], np.minimum(windows.start[:, None] + CROWD_STEPS, end)
+    ]  # (N, K, 3, V)
+    mine = windows.traces.angles_deg[windows.row[:, None] + memory].astype(np.float32)
+    last = mine[:, -1]
+    flip = sign.astype(np.float32)[:, None, None]
 
-    apart = wrap_deg(before - mine[:, None])
-    squared = apart[..., YAW] ** 2 + apart[..., PITCH] ** 2  # (N, V, memory)
-    present = ~np.isnan(ahead[..., YAW]) & ~np.isnan(squared[..., -1:]) & ~own[:, :, None]  # (N, V, K)
-    to_me = wrap_deg(ahead - last)
-    turn = wrap_deg(ahead - before[:, :, -1:])
-    angle = np.radians(to_me[..., YAW])
+    squared = wrapped_deg(before[:, :, YAW] - mine[:, :, YAW, None]) ** 2
+    squared += (before[:, :, PITCH] - mine[:, :, PITCH, None]) ** 2  # (N, M, V)
+    kernels = [np.ones_like(squared[:, 0])]
+    for span in CROWD_MEMORIES:
+        distance = np.nan_to_num(squared[:, -span:].mean(1), nan=1e6)
+        kernels += [np.exp(distance * np.float32(-0.5 / width**2)) for width in CROWD_WIDTHS_DEG]
+    weight = np.stack(kernels, axis=1)  # (N, kernels, V)
+
+    absent = np.isnan(ahead[:, :, YAW]) | np.isnan(before[:, -1:, YAW]) | own[:, None]  # (N, K, V)
+    angle = np.radians(ahead[:, :, YAW] - last[:, None, YAW, None])
     values = np.stack(
         [
+            np.ones_like(angle),
             np.cos(angle),
             flip * np.sin(angle),
-            to_me[..., PITCH] / ANGLE_SCALE_DEG,
-            flip * to_me[..., ROLL] / ANGLE_SCALE_DEG,
-            flip * turn[..., YAW] / ANGLE_SCALE_DEG,
-            turn[..., PITCH] / ANGLE_SCALE_DEG,
+            (ahead[:, :, PITCH] - last[:, None, PITCH, None]) / ANGLE_SCALE_DEG,
+            flip * (ahead[:, :, ROLL] - last[:, None, ROLL, None]) / ANGLE_SCALE_DEG,
+            flip * wrapped_deg(ahead[:, :, YAW] - before[:, -1:, YAW]) / ANGLE_SCALE_DEG,
+            (ahead[:, :, PITCH] - before[:, -1:, PITCH]) / ANGLE_SCALE_DEG,
         ],
-        axis=-1,
-    )
-    values = np.where(present[..., None], values, 0.0)  # (N, V, K, 6)
-    kernels = [np.ones(squared.shape[:2])]
-    for span in CROWD_MEMORIES:
-        distance = np.nan_to_num(squared[..., -span:].mean(-1), nan=1e6)
-        kernels += [np.exp(-0.5 * distance / width**2) for width in CROWD_WIDTHS_DEG]
-    weight = np.stack(kernels, axis=1)  # (N, kernels, V)
-    total = np.einsum("nbv,nvk->nkb", weight, present)
-    mean = np.einsum("nbv,nvkc->nkbc", weight, values) / (total[..., None] + 0.3)
-    direction = np.arctan2(mean[..., 1], mean[..., 0] + 1e-9) / (np.pi / 2)
-    out = np.concatenate([mean, direction[..., None], np.log1p(total)[..., None]], axis=-1)
+        axis=2,
+    )  # (N, K, 7, V)
+    values = np.where(absent[:, :, None], np.float32(0.0), values)
+    sums = np.matmul(values.reshape(len(values), -1, values.shape[-1]), weight.transpose(0, 2, 1))
+    sums = sums.reshape(*values.shape[:3], -1)  # (N, K, 7, kernels)
+    total = sums[:, :, :1]
+    mean = sums[:, :, 1:] / (total + np.float32(CROWD_PRIOR))
+    direction = np.arctan2(mean[:, :, 1:2], mean[:, :, :1] + 1e-9) / (np.pi / 2)
+    out = np.concatenate([mean, direction, np.log1p(total)], axis=2)
     return out.reshape(*out.shape[:2], -1).astype(np.float32)

@@ -1,0 +1,164 @@
+"""Adapt and Test of Fig. 9 (Wu et al. 2024), for every task alike."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.saving import DESCRIPTION, assemble, read_description, read_model, write_model
+from netwright.adaptation.training import Trainer, answerer, peak_rss_mib
+from netwright.core import registry
+from netwright.core.errors import ConfigError, FormatError
+from netwright.core.files import replacing
+from netwright.core.policy import Policy
+from netwright.core.results import Evaluation, versions
+from netwright.core.task import Setting, Task, load_attribute
+from netwright.llm.backbones import build_backbone
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A model that answers for a task: `policy` decides, `name` stands in reports, `info` is its `netwright.json`."""
+
+    name: str
+    policy: Policy[Any, Any]
+    info: Mapping[str, Any] = field(repr=False)
+    folder: Path
+
+
+def adapt(
+    task: Task | str,
+    data: Any,
+    *,
+    out: Path,
+    backbone: str = "tiny",
+    recipe: str | None = None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Adapted:
+    """Adapt a frozen backbone to a task and save the result (DD-LRNA, section 4.3; supervised half: Eq. 1).
+
+    Args:
+        task: the task or its name.
+        data: what the task's `load_data` gave.
+        out: folder of the adapted model; appears when the run is complete. An unfinished run lives in `<out>.partial`.
+        backbone: a preset, a hub id or a local folder.
+        recipe: name of one of the task's recipes; its first by default.
+        seed: of initial weights, batches and dropout.
+        options: fields of `TrainingConfig` over the task's defaults.
+        resume: go on with the unfinished run in `<out>.partial`; a complete one is just loaded.
+        progress: called with one line now and then.
+
+    Raises:
+        ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
+    """
+    task = registry.task(task) if isinstance(task, str) else task
+    chosen = task.recipe(recipe)
+    config = TrainingConfig.from_options(task.training_defaults, options or {})
+    partial = out.with_name(out.name + ".partial")
+    if (out / DESCRIPTION).is_file() and resume:
+        progress(f"{out} is complete; nothing to resume")
+        return load(out, task)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
+    if partial.exists() and not resume:
+        raise ConfigError(f"{partial} holds an unfinished run; add --resume to go on with it, or delete it.")
+
+    adapter = load_attribute(task.adapter)(chosen.config, data, seed=seed)
+    llm = build_backbone(backbone, seed=seed, max_layers=config.max_layers)
+    frozen = llm.weights_hash()
+    model = assemble(llm, adapter, config, seed)
+    trainer = Trainer(model, adapter, config, seed=seed, folder=partial, progress=progress)
+    if resume:
+        trainer.resume()
+    started = time.perf_counter()
+    state = trainer.run()
+    if config.method == "lora":
+        assert llm.weights_hash() == frozen, "the frozen backbone changed in training"
+    n_trainable = sum(p.numel() for p in trainer.parameters.values())
+    n_total = sum(p.numel() for p in model.parameters())
+    description = {
+        "kind": "adapted",
+        "task": task.name,
+        "recipe": chosen.name,
+        "name": f"adapted:{backbone}",
+        "seed": seed,
+        "backbone": {"name": backbone, "seed": seed, "sha256": frozen},
+        "training": asdict(config),
+        "adapter": adapter.state(),
+        "data": adapter.provenance(),
+        "validation": {
+            "metric": task.metric,
+            "kept": state.kept_score,
+            "step": state.kept_step,
+            "best": state.best_score,
+        },
+        "cost": {
+            "trainable_parameters": n_trainable,
+            "parameters": n_total,
+            "trainable_fraction": n_trainable / n_total,
+            "seconds": round(state.seconds, 3),
+            "seconds_here": round(time.perf_counter() - started, 3),
+            "steps": state.step,
+            "seconds_per_step": state.seconds / max(1, state.step),
+            "peak_rss_mib": round(peak_rss_mib(), 1),
+            "precision": str(trainer.dtype or "float32").removeprefix("torch."),
+        },
+        "versions": versions(),
+    }
+    with replacing(out) as temporary:
+        temporary.mkdir()
+        write_model(temporary, model, description)
+        shutil.copy(partial / "training.jsonl", temporary / "training.jsonl")
+    shutil.rmtree(partial)
+    return load(out, task)
+
+
+def load(folder: Path, task: Task | str | None = None) -> Adapted:
+    """A saved model, adapted or baseline alike; it answers bit for bit as before it was saved.
+
+    Raises:
+        DataError: not a saved model, or a damaged one.
+        FormatError: of another format, task, backbone or shape.
+    """
+    description = read_description(folder)
+    found = task if isinstance(task, Task) else registry.task(task or description["task"])
+    if description["task"] != found.name:
+        raise FormatError(
+            f"{folder}: a model for task {description['task']!r}, not {found.name!r}; give another folder."
+        )
+    if description["kind"] == "baseline":
+        policy = load_attribute(found.policy(description["policy"]).factory)(folder)
+        name = description.get("name", description["policy"])
+    else:
+        adapter = load_attribute(found.adapter)(
+            found.recipe(description["recipe"]).config, None, state=description["adapter"]
+        )
+        policy = adapter.policy(answerer(read_model(folder, description, adapter)))
+        name = description["name"]
+    return Adapted(name, policy, description, folder)
+
+
+def test(
+    task: Task | str, policy: Policy[Any, Any] | Adapted, setting: Setting | str, data: Any
+) -> Evaluation:
+    """Test a policy in one setting of a task (`Test` of Fig. 9)."""
+    task = registry.task(task) if isinstance(task, str) else task
+    setting = task.setting(setting) if isinstance(setting, str) else setting
+    decider, name = (
+        (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, _name_of(policy))
+    )
+    evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
+    return evaluation
+
+
+def _name_of(policy: Policy[Any, Any]) -> str:
+    return str(getattr(policy, "name", type(policy).__name__))

@@ -1,0 +1,89 @@
+"""How a model is adapted: everything that a run can be told, with the defaults of the supervised half."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from netwright.core.errors import ConfigError, UnknownNameError
+
+Method = Literal["lora", "full"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of one adaptation.
+
+    Attributes:
+        iterations: parameter updates.
+        batch_size: examples in one forward pass.
+        accumulation: passes whose gradients make one update.
+        learning_rate: at its peak; warms up linearly over the share `warmup` of the run, then falls as a cosine.
+        weight_decay: of AdamW, on matrices only.
+        clip: largest norm of the gradient.
+        method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.
+        rank, alpha, lora_dropout, targets: of the low-rank matrices; alpha None stands for the rank (scale 1).
+        encoder_dropout: of features before their projection.
+        precision: of the forward pass; "auto" takes bfloat16 where the processor computes in it.
+        gradient_checkpointing: recompute activations instead of keeping them; saves memory, costs time.
+        max_layers: keep only so many layers of the backbone.
+        evaluate_every: updates between two looks at the validation data.
+        tolerance: the latest weights whose validation metric is within this share of the best are kept. The end of
+            the cosine is taken over an earlier, noisier minimum, unless the run has really got worse.
+        patience: stop after so many looks without an improvement on the best; 0 for never.
+        checkpoint_seconds: at most so much work is lost to a kill.
+    """
+
+    iterations: int = 1000
+    batch_size: int = 256
+    accumulation: int = 1
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    clip: float = 1.0
+    method: Method = "lora"
+    rank: int = 32
+    alpha: float | None = None
+    lora_dropout: float = 0.05
+    targets: Literal["query-value", "attention", "all-linear"] = "query-value"
+    encoder_dropout: float = 0.3
+    precision: Precision = "auto"
+    gradient_checkpointing: bool = False
+    max_layers: int | None = None
+    evaluate_every: int = 100
+    tolerance: float = 0.005
+    patience: int = 0
+    checkpoint_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch_size", "accumulation", "rank", "evaluate_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be a whole number from 1, got {getattr(self, name)}.")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
+        for name in ("warmup", "lora_dropout", "encoder_dropout", "tolerance"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}.")
+        for name in ("weight_decay", "patience", "checkpoint_seconds"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        for name, choices in (("method", get_args(Method)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in choices:
+                raise UnknownNameError(name, getattr(self, name), choices)
+        if self.targets not in ("query-value", "attention", "all-linear"):
+            raise UnknownNameError("targets", self.targets, ("query-value", "attention", "all-linear"))
+
+    @staticmethod
+    def from_options(*layers: Mapping[str, Any]) -> TrainingConfig:
+        """The defaults with each layer of options over the last; an unknown option raises `UnknownNameError`."""
+        known = {f.name for f in fields(TrainingConfig)}
+        merged: dict[str, Any] = {}
+        for layer in layers:
+            for name, value in layer.items():
+                if name not in known:
+                    raise UnknownNameError("training option", name, known)
+                merged[name] = value
+        return TrainingConfig(**merged)

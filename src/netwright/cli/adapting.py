@@ -1,0 +1,128 @@
+"""`netwright adapt`, `train` and `pretrain`: the commands that make a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netwright.cli import options
+from netwright.cli.output import interruptible, print_facts, print_json, progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(adapt)
+    app.command()(train)
+    app.command()(pretrain)
+
+
+def adapt(
+    task: options.TaskName,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="See `netwright list backbones`; or a hub id, or a folder of a Hugging Face model."
+        ),
+    ],
+    out: options.OutFolder,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="What the model is shown, see `netwright list recipes`; the first by default."),
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="Rank of the low-rank matrices.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="lora: backbone frozen; full: every weight learns.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples in one step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other training option; may be repeated."),
+    ] = None,
+    seed: options.Seed = 0,
+    data: options.Data = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Adapt a backbone to a task: the backbone stays frozen, encoder, head and low-rank matrices learn."""
+    from netwright.cli.fields import parsed
+    from netwright.cli.inputs import given, load_data, provenance
+    from netwright.core import registry
+    from netwright.core.task import load_attribute
+
+    chosen = registry.task(task)
+    named = chosen.recipe(recipe).name
+    overrides = given(
+        iterations=iterations, rank=rank, method=method, batch_size=batch_size, learning_rate=learning_rate
+    ) | parsed(load_attribute("netwright.adaptation.config:TrainingConfig"), more or [])
+    with interruptible(f"{out}.partial holds what was learnt; repeat the command with --resume to go on."):
+        loaded = load_data(chosen, data, seed)
+        adapted = load_attribute("netwright.adaptation.api:adapt")(
+            chosen,
+            loaded,
+            backbone=backbone,
+            recipe=named,
+            out=out,
+            seed=seed,
+            options=overrides,
+            resume=resume,
+            progress=progress,
+        )
+    facts = {"name": adapted.name, "out": str(out), **adapted.info}
+    _print_made(facts, provenance(loaded), as_json)
+
+
+def train(
+    task: options.TaskName,
+    policy: Annotated[str, typer.Option(metavar="NAME[:RECIPE]", help="A baseline that learns.")],
+    out: options.OutFolder,
+    seed: options.Seed = 0,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train a baseline and save it; `test` and `compare` take its folder as --adapted."""
+    from netwright.cli.inputs import load_data, output_folder, provenance
+    from netwright.core import registry
+    from netwright.core.task import load_attribute
+
+    chosen = registry.task(task)
+    folder = output_folder(out, "netwright.json")
+    with interruptible("nothing was written; repeat the command to start again."):
+        loaded = load_data(chosen, data, seed)
+        load_attribute("netwright.experiments.policies:train_policy")(
+            chosen, policy, loaded, out=folder, seed=seed, progress=progress
+        )
+    _print_made({"name": policy, "out": str(out), "seed": seed}, provenance(loaded), as_json)
+
+
+def pretrain(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The weights, as safetensors.")] = Path(
+        "tiny.safetensors"
+    ),
+    iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 4000,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make the weights of the `tiny` backbone: short pre-training on synthetic sequences."""
+    from netwright.core.errors import ConfigError
+    from netwright.core.task import load_attribute
+
+    if out.is_dir():
+        raise ConfigError(f"{out}: is a folder; give --out a file.")
+    with interruptible("nothing was written; repeat the command to start again."):
+        load_attribute("netwright.llm.pretraining:pretrain")(
+            out, iterations=iterations, seed=seed, progress=progress
+        )
+    _print_made({"out": str(out), "iterations": iterations, "seed": seed}, {"synthetic": True}, as_json)
+
+
+def _print_made(facts: dict[str, object], origin: dict[str, object], as_json: bool) -> None:
+    """What was made, and from which data; a table leaves the settings of a run to `netwright.json`."""
+    if as_json:
+        print_json(origin | facts)
+    else:
+        shown = ("name", "out", "task", "recipe", "seed", "validation", "cost")
+        print_facts({key: facts[key] for key in shown if key in facts} | origin)

@@ -1,0 +1,64 @@
+"""`--set key=value`: fields of a config replaced by values that are checked against the fields' types."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.task import Setting
+
+
+def customised(setting: Setting, assignments: Sequence[str]) -> Setting:
+    """The setting with fields of its config replaced; its name then lists them, as in `default[history=20]`.
+
+    Args:
+        setting: of any task whose config is a frozen dataclass.
+        assignments: `key=value` each; a value is read by the type of its field.
+
+    Raises:
+        ConfigError: an assignment without `=`, an unknown field (the message lists those that exist), a value
+            that is not of the field's type, or one that the config itself refuses.
+    """
+    if not assignments:
+        return setting
+    values = parsed(type(setting.config), assignments)
+    return dataclasses.replace(
+        setting,
+        name=f"{setting.name}[{','.join(assignments)}]",
+        config=dataclasses.replace(setting.config, **values),
+    )
+
+
+def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
+    """Fields of a config's class from `key=value` each; a value is read by the type of its field.
+
+    Raises:
+        ConfigError: as for `customised`.
+    """
+    hints = typing.get_type_hints(config)
+    known = {field.name: hints[field.name] for field in dataclasses.fields(config)}
+    values = {}
+    for assignment in assignments:
+        name, equals, text = (part.strip() for part in assignment.partition("="))
+        if not equals or not name:
+            raise ConfigError(f"--set needs KEY=VALUE, got {assignment!r}; write --set history=20, say.")
+        name = name.replace("-", "_")
+        if name not in known:
+            raise UnknownNameError(f"field of {config.__name__}", name, known)
+        values[name] = _value(name, text, known[name])
+    return values
+
+
+def _value(name: str, text: str, hint: Any) -> Any:
+    kind = TypeAdapter(hint)
+    read = kind.validate_json if text.startswith(("[", "{")) or text == "null" else kind.validate_strings
+    try:
+        return read(text)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        raise ConfigError(f"--set {name}={text}: {message[:1].lower()}{message[1:]}; mend it.") from None

@@ -1,0 +1,89 @@
+"""From the words of a command to what the library works on: data, settings, policies, folders."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netwright.cli.output import progress
+from netwright.core.errors import ConfigError
+from netwright.core.policy import Policy
+from netwright.core.results import Evaluation
+from netwright.core.task import Setting, Task, load_attribute
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is tested: a policy, its name in reports, and the seed that it was made from."""
+
+    name: str
+    policy: Policy[Any, Any]
+    seed: int
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_data(task: Task, folder: Path | None, seed: int) -> Any:
+    """The task's data from a folder, or generated from the seed (and said so on stderr)."""
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; check --data or the variable NETWRIGHT_DATA.")
+    if folder is None:
+        progress(f"no --data and no NETWRIGHT_DATA: synthetic data, generated from seed {seed}")
+    return load_attribute(task.load_data)(folder, seed=seed)
+
+
+def provenance(data: Any) -> dict[str, Any]:
+    """Where data come from, as every result says it."""
+    source, synthetic = getattr(data, "source", "unknown"), getattr(data, "synthetic", False)
+    return {"data": str(source), "synthetic": bool(synthetic)}
+
+
+def baseline(task: Task, name: str, data: Any, seed: int) -> Subject:
+    """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a learned one is trained once and kept."""
+    ready_policy = load_attribute("netwright.experiments.policies:ready_policy")
+    return Subject(name, ready_policy(task, name, data, seed=seed, progress=progress), seed)
+
+
+def saved(task: Task, folder: Path) -> Subject:
+    """An adapted model or a trained baseline from its folder."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; give one that `netwright adapt` or `train` wrote.")
+    loaded = load_attribute("netwright.adaptation.api:load")(folder, task.name)
+    return Subject(loaded.name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
+
+
+def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evaluation:
+    """Test one subject in one setting; the result's config names the subject's seed and the data's origin."""
+    found: Evaluation = load_attribute(task.evaluate)(subject.policy, setting, data, name=subject.name)
+    return dataclasses.replace(found, config={**found.config, "seed": subject.seed, **provenance(data)})
+
+
+def output_folder(folder: Path, marker: str) -> Path:
+    """The folder, if it may be written: absent, empty, or written by such a command before.
+
+    Args:
+        folder: that the user gave.
+        marker: a file that every such folder holds.
+
+    Raises:
+        ConfigError: it is a file, or holds other things, which would be lost.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file; give --out a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists():
+        raise ConfigError(f"{folder}: holds files of another kind, which would be lost; give another --out.")
+    return folder
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that the user gave: those that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def summary(evaluations: Sequence[Evaluation]) -> str:
+    """A table's title: task, metric and, where it is so, that the data are synthetic."""
+    first = evaluations[0]
+    origin = "synthetic data" if first.config["synthetic"] else first.config["data"]
+    return f"{first.task}: {first.metric} in {first.unit}, {origin}"

@@ -1,0 +1,30 @@
+"""Options that several commands share, with one wording each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, see `netwright list tasks`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="NETWRIGHT_DATA",
+        metavar="DIR",
+        help="Folder of real data; without it, data are generated from the seed.",
+    ),
+]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")]
+Setting = Annotated[str, typer.Option(metavar="NAME", help="A setting, see `netwright list settings`.")]
+Replacements = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Replace a field of the setting, such as history=20; may be repeated.",
+    ),
+]

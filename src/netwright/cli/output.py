@@ -1,0 +1,67 @@
+"""What commands print: results on stdout, progress on stderr, and with `--json` exactly one document."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import typer
+
+INTERRUPTED = 130
+
+
+def progress(line: str) -> None:
+    """One line about work under way, on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_json(document: Any) -> None:
+    """The one JSON document of a command, on stdout."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; columns whose cells are all numbers are set flush right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    # A file or a pipe gets whole lines, however long.
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Names and plain values on stdout, a line each, and those of nested mappings under both names."""
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            print_facts({f"{name}.{inner}": item for inner, item in value.items()})
+        else:
+            print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
+
+
+@contextlib.contextmanager
+def interruptible(sentence: str) -> Iterator[None]:
+    """On Ctrl-C: say `sentence`, which tells how to go on, and exit with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress(f"\nnetwright: interrupted; {sentence}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.split(" ")[0] or "0")
+    except ValueError:
+        return False
+    return True

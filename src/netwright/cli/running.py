@@ -1,0 +1,68 @@
+"""`netwright demo` and `experiments`: whole jobs with one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netwright.cli import options
+from netwright.cli.output import interruptible, print_json, print_table, progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(demo)
+    app.command()(experiments)
+
+
+def demo(
+    out: options.OutFolder = Path("netwright-demo"),
+    short: Annotated[bool, typer.Option("--short", help="A smaller run, to see that all works.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Adapt, test and compare on generated data, and write a report to look at."""
+    from netwright.core.task import load_attribute
+
+    with interruptible("repeat the command to start again."):
+        report = load_attribute("netwright.experiments.demo:run")(out, short=short, progress=progress)
+    if as_json:
+        print_json({"report": str(report), "synthetic": True, "short": short})
+    else:
+        print(f"synthetic data; report: {report}")
+
+
+def experiments(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which to run; without one, lists all.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the experiments and run none.")] = False,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the measured rows.")] = Path(
+        "results"
+    ),
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run experiments: each measures figures and writes them as rows into the results folder."""
+    from netwright.core.errors import ConfigError
+    from netwright.experiments import catalogue
+
+    if show or not names:
+        known = [{"name": e.name, "summary": e.summary} for e in catalogue.experiments().values()]
+        if as_json:
+            print_json({"experiments": known})
+        else:
+            print_table("experiments", ["name", "summary"], [[e["name"], e["summary"]] for e in known])
+        return
+    chosen = [catalogue.experiment(name) for name in names]
+    if data is not None and not data.is_dir():
+        raise ConfigError(f"{data}: no such folder; check --data or the variable NETWRIGHT_DATA.")
+    for experiment in chosen:
+        progress(f"experiment {experiment.name}: {experiment.summary}")
+        with interruptible(f"rows written so far are in {results}; repeat the command to go on."):
+            experiment.run(data, results, progress)
+    if as_json:
+        print_json({"done": [e.name for e in chosen], "results": str(results)})
+    else:
+        print(f"done: {', '.join(e.name for e in chosen)}; rows in {results}")

@@ -1,0 +1,47 @@
+"""Finds experiments by their files: a module beside this one that defines `NAME`, `SUMMARY` and `run`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import netwright.experiments
+from netwright.core.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A measurement that anyone can repeat.
+
+    Attributes:
+        run: called as `run(data_folder, results_folder, progress)`; writes rows (`core.results.write_rows`).
+            `data_folder` is None where the user has no real data.
+    """
+
+    name: str
+    summary: str
+    run: Callable[..., Any]
+
+
+@cache
+def experiments() -> dict[str, Experiment]:
+    """All experiments by name, in alphabetical order."""
+    package = netwright.experiments
+    modules = (
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(package.__path__)
+        if not found.ispkg
+    )
+    found = {m.NAME: Experiment(m.NAME, m.SUMMARY, m.run) for m in modules if hasattr(m, "NAME")}
+    return dict(sorted(found.items()))
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of that name; an unknown one raises `UnknownNameError`."""
+    if name not in experiments():
+        raise UnknownNameError("experiment", name, experiments())
+    return experiments()[name]

@@ -1,0 +1,114 @@
+"""Baselines ready to act: a rule is made; a learned one is loaded, and first trained if no copy is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netwright import __version__
+from netwright.core.errors import ConfigError
+from netwright.core.policy import Policy
+from netwright.core.task import PolicySpec, Task, load_attribute
+
+Progress = Callable[[str], None]
+
+
+def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progress) -> Policy[Any, Any]:
+    """A baseline that can act.
+
+    Args:
+        task: whose baselines are meant.
+        name: `NAME`, or `NAME:RECIPE` for one that learns (the task's first recipe if none is named).
+        data: what a learned one is trained on when no trained copy is in the cache.
+        seed: of that training.
+        progress: told about training.
+
+    Raises:
+        UnknownNameError: no such policy or recipe.
+        ConfigError: a recipe for a policy that learns nothing.
+    """
+    spec, recipe = _parsed(task, name)
+    if spec.train is None:
+        return _policy(load_attribute(spec.factory)())
+    folder = cached_folder(task, spec, recipe, data, seed)
+    if not (folder / "netwright.json").exists():
+        progress(
+            f"{name}: not trained yet on these data with seed {seed}; training it once, kept in {folder}"
+        )
+        load_attribute(spec.train)(data, recipe=recipe, out=folder, seed=seed, progress=progress)
+    return _policy(load_attribute(spec.factory)(folder))
+
+
+def train_policy(task: Task, name: str, data: Any, *, out: Path, seed: int, progress: Progress) -> None:
+    """Train the baseline `NAME` or `NAME:RECIPE` and write it to the folder `out`.
+
+    Raises:
+        UnknownNameError: no such policy or recipe.
+        ConfigError: the policy learns nothing.
+    """
+    spec, recipe = _parsed(task, name)
+    if spec.train is None:
+        learned = ", ".join(p.name for p in task.policies.values() if p.train) or "none"
+        raise ConfigError(f"policy {spec.name!r} of {task.name} learns nothing; those that do: {learned}.")
+    load_attribute(spec.train)(data, recipe=recipe, out=out, seed=seed, progress=progress)
+
+
+def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: int) -> Path:
+    """Where the trained copy is kept: by task, policy, recipe, seed, version and the content of the data.
+
+    Below the folder that the variable NETWRIGHT_CACHE names, otherwise `~/.cache/netwright`.
+    """
+    root = Path(os.environ.get("NETWRIGHT_CACHE") or Path.home() / ".cache" / "netwright")
+    known = f"{task.name}-{spec.name}-{recipe}-seed{seed}-{__version__}-{fingerprint(data)[:16]}"
+    return root / "policies" / known
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of a value (dataclasses, mappings, sequences, arrays, plain values), as hexadecimal digits."""
+    digest = hashlib.sha256()
+    _feed(digest.update, value)
+    return digest.hexdigest()
+
+
+def _feed(update: Callable[[bytes], None], value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        update(f"array {value.dtype} {value.shape};".encode())
+        update(np.ascontiguousarray(value).tobytes())
+    elif dataclasses.is_dataclass(value):
+        update(f"{type(value).__name__} {{".encode())
+        for item in dataclasses.fields(value):
+            update(f"{item.name}:".encode())
+            _feed(update, getattr(value, item.name))
+        update(b"}")
+    elif isinstance(value, Mapping):
+        update(f"mapping {len(value)};".encode())
+        for key in sorted(value, key=repr):
+            update(f"{key!r}:".encode())
+            _feed(update, value[key])
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        update(f"sequence {len(value)};".encode())
+        for item in value:
+            _feed(update, item)
+    else:
+        update(f"{value!r};".encode())
+
+
+def _parsed(task: Task, name: str) -> tuple[PolicySpec, str]:
+    policy, colon, recipe = name.partition(":")
+    spec = task.policy(policy)
+    if colon and spec.train is None:
+        raise ConfigError(
+            f"policy {policy!r} of {task.name} learns nothing and takes no recipe; drop {colon}{recipe}."
+        )
+    return spec, task.recipe(recipe or None).name if spec.train else ""
+
+
+def _policy(made: Any) -> Policy[Any, Any]:
+    assert isinstance(made, Policy), f"{made!r} is no Policy"
+    return made

@@ -1,0 +1,85 @@
+"""What makes a Hugging Face model a backbone: find its decoder, drop its words, cut its depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from netwright.core.errors import ConfigError
+
+
+def language_tower(model: nn.Module) -> nn.Module:
+    """The decoder inside a multimodal or wrapped model; the model itself if it is one."""
+    for attribute in ("language_model", "decoder", "model"):
+        inner = getattr(model, attribute, None)
+        if isinstance(inner, nn.Module) and hasattr(inner, "config"):
+            return inner if attribute == "decoder" else language_tower(inner)
+    return model
+
+
+def count_published(tower: nn.Module) -> int:
+    """Weights of the language model as published: with embedding matrix, and output matrix if untied."""
+    config: Any = tower.config
+    embedding: Any = _embedding(tower)
+    own = sum(p.numel() for p in tower.parameters())
+    if embedding.num_embeddings <= 1:  # never had a vocabulary
+        return own - int(embedding.weight.numel())
+    return own + (0 if config.tie_word_embeddings else int(embedding.weight.numel()))
+
+
+def drop_vocabulary(tower: nn.Module) -> None:
+    """Put one row of zeros in the place of the embedding matrix; drop the pooler of a sentence encoder."""
+    old = _embedding(tower).weight
+    empty = nn.Embedding(1, old.shape[1], _weight=old.detach().new_zeros(1, old.shape[1]))
+    tower.set_input_embeddings(empty)  # type: ignore[operator]
+    if getattr(tower, "pooler", None) is not None:
+        tower.pooler = None  # type: ignore[assignment]
+
+
+def layer_stack(tower: nn.Module) -> nn.ModuleList:
+    """The list of transformer layers of a decoder.
+
+    Raises:
+        ConfigError: the model has no list of as many layers as its configuration says.
+    """
+    depth = getattr(tower.config, "num_hidden_layers", None)
+    for module in tower.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            return module
+    raise ConfigError(
+        f"{type(tower).__name__} has no list of {depth} layers; give a decoder-style transformer."
+    )
+
+
+def truncate(tower: nn.Module, max_layers: int) -> None:
+    """Remove all but the lowest `max_layers` layers; the norm after the last layer stays.
+
+    Raises:
+        ConfigError: the model has not so many layers, or fewer than one are asked for.
+    """
+    stack = layer_stack(tower)
+    if not 1 <= max_layers <= len(stack):
+        raise ConfigError(
+            f"max_layers must lie between 1 and {len(stack)}, the depth of the backbone, got {max_layers}."
+        )
+    del stack[max_layers:]
+    config: Any = tower.config
+    config.num_hidden_layers = max_layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:max_layers]
+
+
+def token_width(tower: nn.Module) -> int:
+    """Size of the embeddings that the tower takes in and gives out."""
+    return int(_embedding(tower).embedding_dim)
+
+
+def max_tokens(tower: nn.Module) -> int | None:
+    """Tokens that the tower has positions for, if its configuration says."""
+    limit: int | None = getattr(tower.config, "max_position_embeddings", None)
+    return limit
+
+
+def _embedding(tower: nn.Module) -> Any:
+    return tower.get_input_embeddings()  # type: ignore[operator]

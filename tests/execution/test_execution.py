@@ -1,0 +1,68 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.seeding import generator
+from netwright.execution import EXECUTORS, ProcessExecutor, SerialExecutor, executor
+
+
+def draw(seed: int) -> float:
+    return float(generator(11, seed).random())
+
+
+def late_first(item: int) -> int:
+    time.sleep(0.2 if item == 0 else 0.0)
+    return item
+
+
+def fails_on_two(item: int) -> int:
+    if item == 2:
+        raise ConfigError("item 2 is out of its range.")
+    return item
+
+
+@given(st.lists(st.integers(0, 1000)))
+def test_serial_is_the_plain_map(items):
+    assert list(SerialExecutor().map(draw, items)) == [draw(i) for i in items]
+
+
+@pytest.fixture(params=EXECUTORS)
+def each_executor(request):
+    return executor(request.param, n_workers=2)
+
+
+def test_results_and_their_order_are_the_same(each_executor):
+    assert list(each_executor.map(draw, range(5))) == [draw(i) for i in range(5)]
+
+
+def test_a_slow_item_keeps_its_place(each_executor):
+    assert list(each_executor.map(late_first, range(3))) == [0, 1, 2]
+
+
+def test_an_exception_arrives_in_its_place(each_executor):
+    results = each_executor.map(fails_on_two, range(4))
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ConfigError, match="item 2 is out of its range"):
+        next(results)
+
+
+def test_closing_early_stops_the_workers():
+    results = ProcessExecutor(1).map(late_first, range(3))
+    assert next(results) == 0
+    results.close()
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_no_items_no_results(each_executor):
+    assert list(each_executor.map(draw, [])) == []
+
+
+def test_an_unknown_executor_and_no_workers_are_refused():
+    with pytest.raises(UnknownNameError, match="did you mean 'processes'"):
+        executor("process")
+    with pytest.raises(ConfigError, match="at least 1, got 0"):
+        executor("processes", 0)
