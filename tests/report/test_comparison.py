@@ -7,13 +7,13 @@ import random
 from dataclasses import replace
 
 import pytest
-from tests.report.made_up import make_evaluation, make_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.statistics import bootstrap_mean
 from netwright.experiments.report import compare
+from tests.report.made_up import make_evaluation, make_task
 
 LAST = "last-value"
 values_of = st.lists(st.floats(0.5, 50), min_size=4, max_size=4)
@@ -81,7 +81,9 @@ def test_the_wider_interval_counts():
 
 def test_one_group_is_no_ground_for_an_interval():
     groups = {"groups": ["a"] * 3}
-    found = only([make_evaluation(LAST, [1, 2, 3], detail=groups), make_evaluation("mlp", [1, 1, 2], detail=groups)])
+    found = only(
+        [make_evaluation(LAST, [1, 2, 3], detail=groups), make_evaluation("mlp", [1, 1, 2], detail=groups)]
+    )
     assert found.method("mlp").to_reference.by_group is None
 
 
@@ -98,6 +100,15 @@ def test_seeds_are_averaged_by_episode_and_their_spread_kept():
     assert mlp.seed_means == (13, 12)
     assert mlp.mean.value == pytest.approx(12.5)
     assert mlp.to_reference.by_episode == bootstrap_mean([-3, -2])
+
+
+def test_any_two_methods_can_be_paired():
+    found = only([make_evaluation(n, [v, v + 1]) for n, v in {LAST: 5, "mlp": 4, "track": 2}.items()])
+    assert found.contrast("mlp", "track").difference.value == pytest.approx(2)
+    assert found.contrast("mlp", "track").outcome == "worse"
+    assert found.contrast("mlp", "mlp").outcome == "level"
+    with pytest.raises(UnknownNameError, match="velocity"):
+        found.contrast("mlp", "velocity")
 
 
 def test_adapted_models_meet_every_control():
@@ -132,9 +143,13 @@ def test_a_single_method_wins_nothing():
 @given(a=values_of, b=values_of, shift=st.floats(-20, 20))
 def test_a_constant_added_to_all_leaves_the_differences(a, b, shift):
     plain = only([make_evaluation(LAST, a), make_evaluation("mlp", b)])
-    moved = only([make_evaluation(LAST, [v + shift for v in a]), make_evaluation("mlp", [v + shift for v in b])])
+    moved = only(
+        [make_evaluation(LAST, [v + shift for v in a]), make_evaluation("mlp", [v + shift for v in b])]
+    )
     before, after = (s.method("mlp").to_reference.difference for s in (plain, moved))
-    assert (after.value, after.low, after.high) == pytest.approx((before.value, before.low, before.high), abs=1e-9)
+    assert (after.value, after.low, after.high) == pytest.approx(
+        (before.value, before.low, before.high), abs=1e-9
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -146,7 +161,9 @@ def test_contrasts_are_antisymmetric_and_the_reference_has_ratio_one(a, b):
     best = found.ranked[0]
     assert worst.to_best.advantage.value <= 0
     assert best.to_best is None
-    assert worst.to_best.reversed_advantage.value == pytest.approx(worst.mean.value - best.mean.value, abs=1e-9)
+    assert worst.to_best.reversed_advantage.value == pytest.approx(
+        worst.mean.value - best.mean.value, abs=1e-9
+    )
 
 
 @settings(max_examples=10, deadline=None)

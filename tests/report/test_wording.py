@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.report.made_up import make_evaluation, make_task
 
 from netwright.core.statistics import Interval
 from netwright.experiments.report import compare, wording
+from tests.report.made_up import make_evaluation, make_task
 
 CLOSE = [10.0, 20.0, 30.0, 40.0]
 CROSSING = [12.0, 17.0, 33.0, 37.0]
@@ -47,7 +47,9 @@ def test_an_adapted_model_level_with_the_best_is_not_called_worse():
     lead, findings, _ = said({"mlp": CROSSING, "adapted:tiny": CLOSE})
     assert lead.startswith("The best method here is mlp")
     assert "no adapted model" not in lead
-    assert findings[0].startswith("adapted:tiny is not distinguishable from the best baseline mlp (advantage −0.25 ")
+    assert findings[0].startswith(
+        "adapted:tiny is not distinguishable from the best baseline mlp (advantage −0.25 "
+    )
 
 
 def test_a_control_that_is_level_shows_no_gain():
@@ -90,7 +92,9 @@ def test_braces_in_names_are_plain_text():
     )
 
 
-@pytest.mark.parametrize(("scale", "digits"), [(9.5, 3), (12.0, 2), (512.0, 1), (0.8, 3), (70000.0, 0), (0, 3)])
+@pytest.mark.parametrize(
+    ("scale", "digits"), [(9.5, 3), (12.0, 2), (512.0, 1), (0.8, 3), (70000.0, 0), (0, 3)]
+)
 def test_decimals(scale, digits):
     assert wording.decimals(scale) == digits
 

@@ -119,7 +119,7 @@ def _rows(n: int) -> tuple[Figure, Axes]:
 
 
 def _name_rows(axes: Axes, names: Sequence[str], styles: Styles) -> None:
-    axes.set_yticks(range(len(names)), [_plain(n) for n in names])
+    axes.set_yticks(range(len(names)), list(names))
     for tick, name in zip(axes.get_yticklabels(), names, strict=True):
         if styles[name].kind == "adapted":
             tick.set_fontweight("bold")
@@ -200,7 +200,7 @@ def _cdf(
     axes = figure.add_subplot()
     shares = np.linspace(0.0, 1.0, 201)
     for name, values in samples.items():
-        axes.plot(np.quantile(values, shares), shares, label=_plain(name), **styles[name].line)
+        axes.plot(np.quantile(values, shares), shares, label=name, **styles[name].line)
     ends = np.array([np.quantile(v, [0.0, 0.95]) for v in samples.values()])
     axes.set_xlim(float(ends[:, 0].min()), float(np.median(ends[:, 1])))
     axes.set_ylim(0, 1)
@@ -224,8 +224,3 @@ def _boxes(samples: Mapping[str, NDArray[np.float64]], styles: Styles, label: st
     _name_rows(axes, list(samples), styles)
     axes.set_xlabel(label)
     return figure, "box plots; medians: " + ", ".join(f"{n} {np.median(v):.3g}" for n, v in samples.items())
-
-
-def _plain(name: str) -> str:
-    """A name as text, never as mathematics."""
-    return name.replace("$", r"\$")

@@ -33,6 +33,7 @@ RC: dict[str, Any] = {
     "grid.linewidth": 0.7,
     "hatch.linewidth": 0.7,
     "text.color": INK[0],
+    "text.parse_math": False,  # a name is a name, whatever it holds
     "xtick.color": FAINT[0],
     "ytick.color": FAINT[0],
     "xtick.labelcolor": INK[0],

@@ -85,7 +85,7 @@ def _by_horizon(setting: str, evaluations: Sequence[Evaluation], styles: Styles)
     axes = figure.add_subplot()
     for name, curve in curves.items():
         seconds = np.arange(1, len(curve) + 1) / SAMPLE_RATE_HZ
-        axes.plot(seconds, curve, label=_plain(name), **_look(name, styles))
+        axes.plot(seconds, curve, label=name, **_look(name, styles))
     best_end = min(float(c[-1]) for c in curves.values())
     axes.set_ylim(0, min(1.9 * best_end, 1.05 * max(float(c.max()) for c in curves.values())))
     axes.set_xlim(left=0)
@@ -113,7 +113,7 @@ def _by_axis(
                 f"{value:.1f}", (value, row), (3, 0), textcoords="offset points", va="center", fontsize=7.5
             )
         axes.set_title(AXES[column] if column else f"{setting}: {AXES[column]}")
-        axes.set_yticks(range(len(names)), [_plain(n) for n in names])
+        axes.set_yticks(range(len(names)), list(names))
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.margins(x=0.3)
@@ -186,7 +186,7 @@ def _over_time(history: Floats, future: Floats, answers: Mapping[str, Floats], s
         axes.plot(*across_wrap(past, history[:, axis]), label="history", **_HISTORY)
         for name, path in {_CAME: future, **answers}.items():
             joined = np.concatenate([history[-1:, axis], path[:, axis]])
-            axes.plot(*across_wrap(ahead, joined), label=_plain(name), **_look(name, styles))
+            axes.plot(*across_wrap(ahead, joined), label=name, **_look(name, styles))
         axes.axvline(0, color=FAINT[0], linewidth=0.7)
         axes.set_ylabel(f"{AXES[axis]} (degrees)")
         axes.grid()
@@ -203,7 +203,7 @@ def _on_picture(history: Floats, future: Floats, answers: Mapping[str, Floats], 
         joined = path if path is history else np.concatenate([history[-1:], path])
         look = _HISTORY if path is history else _look(name, styles)
         heights, yaws = across_wrap(joined[:, PITCH], joined[:, YAW])
-        axes.plot(yaws, heights, label=_plain(name), **look)
+        axes.plot(yaws, heights, label=name, **look)
         if path is future or (path is not history and styles[name].kind == "adapted"):
             _frame(axes, path[-1], color=look["color"], linewidth=1.0, alpha=look.get("alpha"))
     axes.plot(history[-1, YAW], history[-1, PITCH], "o", color=INK[0], markersize=4)
@@ -230,8 +230,3 @@ def _look(name: str, styles: Styles) -> dict[str, Any]:
     if name == _CAME:
         return {"color": FAINT[0], "linewidth": 3.4, "alpha": 0.5}
     return styles[name].line
-
-
-def _plain(name: str) -> str:
-    """A name as text, never as mathematics."""
-    return name.replace("$", r"\$")
