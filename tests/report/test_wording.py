@@ -19,13 +19,17 @@ def said(values, **more):
 
 def test_the_best_is_ahead_by_its_paired_difference():
     lead, _, verdict = said({"last-value": [10, 20, 30], "mlp": [8, 18, 28]})
-    assert lead == "The best method here is mlp (18.00 degrees), ahead of last-value by 2.00 [2.00, 2.00]."
+    assert (
+        lead == "The best method here is mlp (18.000 degrees), ahead of last-value by 2.000 [2.000, 2.000]."
+    )
     assert verdict == "mlp is better than every other method in default. No adapted model was tested."
 
 
 def test_what_the_interval_does_not_bear_out_is_not_said():
     lead, _, verdict = said({"last-value": CLOSE, "mlp": CROSSING})
-    assert lead.startswith("The best method here is mlp (24.75 degrees), not distinguishable from last-value")
+    assert lead.startswith(
+        "The best method here is mlp (24.750 degrees), not distinguishable from last-value"
+    )
     assert "ahead" not in lead
     assert verdict.startswith("No method stands out from all others.")
 
@@ -35,7 +39,7 @@ def test_a_control_or_baseline_in_front_is_named_as_such():
     assert lead.endswith("It is a control arm: no adapted model is better here.")
     assert findings == [
         "adapted:tiny is ahead of the best baseline last-value by 1.750 [1.500, 2.000].",
-        "adapted:tiny is behind the control adapted:none by 2.000 [2.000, 2.000]. The backbone does harm here.",
+        "adapted:tiny is behind the control adapted:none by 2.000 [2.000, 2.000]. Here the backbone does harm.",
     ]
     assert "behind its control adapted:none in default" in verdict
     lead, findings, verdict = said({"last-value": [3, 3], "mlp": [4, 4], "adapted:tiny": [7, 8]})
@@ -48,13 +52,13 @@ def test_an_adapted_model_level_with_the_best_is_not_called_worse():
     assert lead.startswith("The best method here is mlp")
     assert "no adapted model" not in lead
     assert findings[0].startswith(
-        "adapted:tiny is not distinguishable from the best baseline mlp (advantage −0.25 "
+        "adapted:tiny is not distinguishable from the best baseline mlp (advantage −0.250 "
     )
 
 
 def test_a_control_that_is_level_shows_no_gain():
     _, findings, _ = said({"adapted:random:tiny": CROSSING, "adapted:tiny": CLOSE})
-    assert findings[0].endswith("Pre-training shows no gain here.")
+    assert findings[0].endswith("No gain from pre-training is shown here.")
 
 
 def test_the_reference_has_a_sentence_of_its_own_if_it_is_not_the_best_baseline():
@@ -93,7 +97,7 @@ def test_braces_in_names_are_plain_text():
 
 
 @pytest.mark.parametrize(
-    ("scale", "digits"), [(9.5, 3), (12.0, 2), (512.0, 1), (0.8, 3), (70000.0, 0), (0, 3)]
+    ("scale", "digits"), [(9.5, 3), (12.0, 3), (512.0, 2), (0.8, 3), (70000.0, 0), (0, 3)]
 )
 def test_decimals(scale, digits):
     assert wording.decimals(scale) == digits

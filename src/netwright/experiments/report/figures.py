@@ -202,7 +202,9 @@ def _cdf(
     for name, values in samples.items():
         axes.plot(np.quantile(values, shares), shares, label=name, **styles[name].line)
     ends = np.array([np.quantile(v, [0.0, 0.95]) for v in samples.values()])
-    axes.set_xlim(float(ends[:, 0].min()), float(np.median(ends[:, 1])))
+    low, high = float(ends[:, 0].min()), float(np.median(ends[:, 1]))
+    if high > low:
+        axes.set_xlim(low, high)
     axes.set_ylim(0, 1)
     axes.grid()
     axes.set_xlabel(label)
