@@ -45,7 +45,7 @@ def test_fetch_says_which_files_it_did_not_make(site: Site, tmp_path: Path) -> N
         site.files[f"/{source.url_path}"] = tar_gz({"README": b"x"})
     ran = run(app, ["fetch", "wan", "--out", str(tmp_path), "--base-url", site.url])
     assert ran.exit_code == 1
-    assert f"not made: {tmp_path / 'wan/zoo/Ion.graphml'}: no file of this content" in ran.stdout
+    assert f"not made: {tmp_path / 'wan/zoo/Ion.graphml'}: no such content" in ran.stdout
     assert f"not made: {tmp_path / 'wan/demands/abilene_36x5min.csv'}: " in ran.stdout
     assert "downloading" in ran.stderr
     assert "downloading" not in ran.stdout
@@ -67,6 +67,14 @@ def test_commands_of_the_page_about_data_run(
         ran = run(app, arguments, env={"NETWRIGHT_BASE_URL": site.url})
         assert ran.exit_code == 1, ran.output  # the repositories are empty here
         assert isinstance(ran.exception, SystemExit)
+
+
+def test_one_unreachable_source_does_not_hold_up_the_others(site: Site, tmp_path: Path) -> None:
+    site.files[f"/{FLEXILE.url_path}"] = tar_gz({"_data/b4/b4_capa.tab": b"i j capacity\n0 1 1\n1 0 1\n"})
+    ran = run(app, ["fetch", "wan", "--out", str(tmp_path), "--base-url", site.url])
+    assert isinstance(ran.exception, DataError)
+    assert f"{TOPOLOGY_ZOO.repository}/tar.gz/HEAD: the server says 404" in str(ran.exception)
+    assert f"reading {FLEXILE.repository}" in ran.stderr
 
 
 def test_interrupted_fetch_says_how_to_go_on(

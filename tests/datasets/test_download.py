@@ -54,6 +54,14 @@ def test_server_without_range_sends_everything_again(site: Site, tmp_path: Path)
     assert any("starting afresh" in line for line in said)
 
 
+def test_line_that_never_holds_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.files["/file"] = CONTENT
+    site.cut_after, site.ranges = [1000, 2000] * 10, False
+    with pytest.raises(DataError, match="failed 3 times in a row"):
+        _download(site, tmp_path / "file", attempts=3)
+    assert len(site.requests) < 6
+
+
 def test_unfinished_file_is_kept_and_used_by_the_next_run(site: Site, tmp_path: Path) -> None:
     site.files["/file"] = CONTENT
     site.cut_after = [70_000, 0]

@@ -115,7 +115,7 @@ def test_changed_source_is_never_installed(site: Site, tmp_path: Path) -> None:
     site.files[URL_PATH] = tar_gz({"data/one.txt": b"eins", "data/2.csv": b"3"})
     result = _fetch(site, tmp_path)
     assert result.made == []
-    assert result.failed["a/one"] == "no file of this content is in the public archives"
+    assert result.failed["a/one"] == "no such content in the public archives"
     assert re.search(
         "SHA-256 is not the manifest's .*: the public source has changed", result.failed["made.txt"]
     )

@@ -67,12 +67,12 @@ def download(
         raise ConfigError(f"{url}: only http and https can be fetched; correct --base-url.")
     partial = partial_path(path)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    failed = 0
+    failed, longest = 0, _size(partial)
     while True:
-        before = _size(partial)
         try:
             _continue(url, partial, progress, timeout_s)
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code not in _WORTH_A_RETRY:
                 raise DataError(
                     f"{url}: the server says {error.code} {error.reason}; check the address."
@@ -85,7 +85,8 @@ def download(
         else:
             partial.replace(path)
             return
-        failed = 1 if _size(partial) > before else failed + 1
+        failed = 1 if _size(partial) > longest else failed + 1
+        longest = max(longest, _size(partial))
         if failed >= attempts:
             raise DataError(
                 f"{url}: download failed {attempts} times in a row ({reason}); run it again to continue "
@@ -105,14 +106,11 @@ def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> 
     try:
         response = urllib.request.urlopen(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        if (
-            error.code == 416
-        ):  # nothing lies beyond what is here: it is complete, or it belongs to another file
-            partial.unlink()
-            raise _ConnectionLostError(
-                "the unfinished download does not fit the file, starting afresh"
-            ) from None
-        raise
+        if error.code != 416:
+            raise
+        error.close()  # nothing lies beyond what is here: complete, or of another file
+        partial.unlink()
+        raise _ConnectionLostError("the unfinished download does not fit, starting afresh") from None
     with response:
         continued = response.status == 206 and _range_start(response.headers.get("Content-Range", "")) == have
         if have and not continued:

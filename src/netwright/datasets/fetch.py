@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,37 +66,28 @@ def fetch(
         DataError: a download failed for good, or an archive is unsafe or stays damaged.
         UnknownNameError: there is no such area.
     """
-    areas = [area(name) for name in dict.fromkeys(names or area_names())]
-    manifests = {a.name: read_manifest(a.name) for a in areas}
-    results = {a.name: _what_is_there(a, manifests[a.name], out / a.name) for a in areas}
-    by_source: dict[Source, list[Area]] = defaultdict(list)
-    for a in areas:
-        if _still_missing(manifests[a.name], results[a.name]):
+    chosen = [area(name) for name in dict.fromkeys(names or area_names())]
+    manifests = {a.name: read_manifest(a.name) for a in chosen}
+    results = {a.name: _what_is_there(a, manifests[a.name], out / a.name) for a in chosen}
+    run = _Run(out, base_url.rstrip("/"), progress, pause_s, manifests, results)
+    users: dict[Source, list[Area]] = defaultdict(list)
+    for a in chosen:
+        if run.missing(a):
             for source in a.sources:
-                by_source[source].append(a)
-    for source, users in by_source.items():
-        archive = out / DOWNLOADS / source.file_name
-        for attempt in ("first", "last"):
-            if not archive.exists():
-                progress(f"downloading {source.repository} at {source.commit}")
-                download(
-                    f"{base_url.rstrip('/')}/{source.url_path}", archive, progress=progress, pause_s=pause_s
-                )
-            try:
-                progress(f"reading {source.repository}")
-                _take(source, archive, users, manifests, results, out)
-                break
-            except DamagedArchiveError:
-                archive.unlink()
-                if attempt == "last":
-                    raise
-                progress(f"{archive}: damaged, downloading it again")
-    for a in areas:
-        result = results[a.name]
-        for path in _still_missing(manifests[a.name], result):
-            result.failed[path] = "no file of this content is in the public archives"
+                users[source].append(a)
+    errors: list[DataError] = []
+    for source, areas in users.items():
+        try:
+            run.use(source, areas)
+        except DataError as error:  # the other sources do not depend on this one
+            progress(str(error))
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    for a in chosen:
+        results[a.name].failed |= dict.fromkeys(run.missing(a), "no such content in the public archives")
     if not any(result.failed for result in results.values()):
-        _clean(out / DOWNLOADS, by_source)
+        run.clean(users)
     return list(results.values())
 
 
@@ -110,63 +101,91 @@ def _what_is_there(found: Area, manifest: Manifest, folder: Path) -> AreaFetch:
     return result
 
 
-def _still_missing(manifest: Manifest, result: AreaFetch) -> list[str]:
-    settled = {*result.present, *result.made, *result.failed}
-    return [path for path in manifest.paths("copied", "converted") if path not in settled]
+@dataclass(frozen=True)
+class _Run:
+    """One call of `fetch`: its arguments, and the manifests and results by area."""
 
+    out: Path
+    base_url: str
+    progress: Progress
+    pause_s: float
+    manifests: Mapping[str, Manifest]
+    results: Mapping[str, AreaFetch]
 
-def _take(
-    source: Source,
-    archive: Path,
-    areas: Sequence[Area],
-    manifests: Mapping[str, Manifest],
-    results: Mapping[str, AreaFetch],
-    out: Path,
-) -> None:
-    """One pass over an archive: copies the files that some area lacks, and converts what can be converted."""
-    copies: dict[str, list[tuple[Area, str]]] = defaultdict(list)  # content hash -> where it belongs
-    waiting: list[tuple[Area, Conversion, dict[str, bytes]]] = []
-    for a in areas:
-        missing = set(_still_missing(manifests[a.name], results[a.name]))
-        for path in missing.intersection(manifests[a.name].paths("copied")):
-            copies[manifests[a.name].hashes[path]].append((a, path))
-        waiting += [
-            (a, c, {}) for c in a.conversions if c.source == source and missing.intersection(c.targets)
-        ]
-    for name, content in members(archive):
-        for a, path in copies.pop(hashlib.sha256(content).hexdigest(), ()):
-            _write(out / a.name / path, content)
-            results[a.name].made.append(path)
-        for _, conversion, inputs in waiting:
-            if conversion.members.fullmatch(name):
-                inputs[name] = content
-    for a, conversion, inputs in waiting:
-        _convert(conversion, inputs, manifests[a.name], results[a.name], out / a.name)
+    def missing(self, found: Area) -> list[str]:
+        """Public files of an area of which nothing is known yet."""
+        result = self.results[found.name]
+        settled = {*result.present, *result.made, *result.failed}
+        return [p for p in self.manifests[found.name].paths("copied", "converted") if p not in settled]
 
+    def use(self, source: Source, areas: Sequence[Area]) -> None:
+        """Download an archive unless it is there, and take from it; a damaged one is downloaded once more."""
+        archive = self.out / DOWNLOADS / source.file_name
+        for attempt in (1, 2):
+            if not archive.exists():
+                self.progress(f"downloading {source.repository} at {source.commit}")
+                url = f"{self.base_url}/{source.url_path}"
+                download(url, archive, progress=self.progress, pause_s=self.pause_s)
+            self.progress(f"reading {source.repository}")
+            try:
+                self.take(source, archive, areas)
+                return
+            except DamagedArchiveError:
+                archive.unlink()
+                if attempt == 2:
+                    raise
+                self.progress(f"{archive}: damaged, downloading it again")
 
-def _convert(
-    conversion: Conversion, inputs: Mapping[str, bytes], manifest: Manifest, result: AreaFetch, folder: Path
-) -> None:
-    try:
-        if not inputs:
-            raise DataError(f"{conversion.source.repository} holds no {conversion.members.pattern}.")
-        made = conversion.make(inputs)
-    except DataError as error:
-        result.failed |= {path: str(error) for path in conversion.targets if path in manifest.hashes}
-        return
-    for path in conversion.targets:
-        if path not in manifest.hashes or path in result.present:
-            continue
-        if path not in made:
-            result.failed[path] = f"{conversion.source.repository} no longer holds what it is made from"
-        elif _matches(path, made[path], manifest.hashes[path]):
-            _write(folder / path, made[path])
-            result.made.append(path)
-        else:
-            result.failed[path] = (
-                f"made from {conversion.source.repository}, but its SHA-256 is not the manifest's "
-                f"({manifest.hashes[path][:12]}..): the public source has changed"
-            )
+    def take(self, source: Source, archive: Path, areas: Sequence[Area]) -> None:
+        """One pass over an archive: copies the files that an area lacks, converts what can be converted."""
+        copies: dict[str, list[tuple[Area, str]]] = defaultdict(list)  # content hash -> where it belongs
+        waiting: list[tuple[Area, Conversion, dict[str, bytes]]] = []
+        for a in areas:
+            missing = set(self.missing(a))
+            for path in missing.intersection(self.manifests[a.name].paths("copied")):
+                copies[self.manifests[a.name].hashes[path]].append((a, path))
+            waiting += [
+                (a, c, {}) for c in a.conversions if c.source == source and missing.intersection(c.targets)
+            ]
+        for name, content in members(archive):
+            for a, path in copies.pop(hashlib.sha256(content).hexdigest(), ()):
+                _write(self.out / a.name / path, content)
+                self.results[a.name].made.append(path)
+            for _, conversion, inputs in waiting:
+                if conversion.members.fullmatch(name):
+                    inputs[name] = content
+        for a, conversion, inputs in waiting:
+            self.convert(a, conversion, inputs)
+
+    def convert(self, found: Area, conversion: Conversion, inputs: Mapping[str, bytes]) -> None:
+        """Make the targets that are missing; one that is not as the manifest says is not written."""
+        manifest, result = self.manifests[found.name], self.results[found.name]
+        targets = [path for path in self.missing(found) if path in conversion.targets]
+        try:
+            if not inputs:
+                raise DataError(f"{conversion.source.repository} holds no {conversion.members.pattern}.")
+            made = conversion.make(inputs)
+        except DataError as error:
+            result.failed |= dict.fromkeys(targets, str(error))
+            return
+        for path in targets:
+            if path not in made:
+                result.failed[path] = f"{conversion.source.repository} no longer holds what it is made from"
+            elif _matches(path, made[path], manifest.hashes[path]):
+                _write(self.out / found.name / path, made[path])
+                result.made.append(path)
+            else:
+                result.failed[path] = (
+                    f"made from {conversion.source.repository}, but its SHA-256 is not the manifest's "
+                    f"({manifest.hashes[path][:12]}..): the public source has changed"
+                )
+
+    def clean(self, sources: Iterable[Source]) -> None:
+        """Remove the archives, and their folder if nothing else is in it."""
+        for source in sources:
+            (self.out / DOWNLOADS / source.file_name).unlink(missing_ok=True)
+        if (self.out / DOWNLOADS).is_dir() and not any((self.out / DOWNLOADS).iterdir()):
+            (self.out / DOWNLOADS).rmdir()
 
 
 def _matches(path: str, content: bytes, expected: str) -> bool:
@@ -179,10 +198,3 @@ def _matches(path: str, content: bytes, expected: str) -> bool:
 def _write(path: Path, content: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-
-
-def _clean(downloads: Path, sources: Mapping[Source, object]) -> None:
-    for source in sources:
-        (downloads / source.file_name).unlink(missing_ok=True)
-    if downloads.is_dir() and not any(downloads.iterdir()):
-        downloads.rmdir()

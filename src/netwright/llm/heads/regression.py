@@ -60,4 +60,5 @@ class BoundedRegressionHead(nn.Module):
     def answer(self, hidden: Tensor) -> Tensor:
         """As `forward`; a hidden state that is NaN or infinite raises `DataError`."""
         check_hidden(hidden)
-        return self(hidden)
+        checked: Tensor = self(hidden)
+        return checked

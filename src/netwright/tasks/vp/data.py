@@ -125,7 +125,7 @@ def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
     found = {}
     for path in sorted(folder.glob("video*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 found[int(path.stem.removeprefix("video"))] = archive["features"].astype(np.float32)
         except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
             raise DataError(
@@ -161,7 +161,7 @@ def read_archive(path: Path, name: str) -> TraceSet:
         DataError: the archive is missing, cut short, or its arrays do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             rows, video, user, offset = (archive[key] for key in ("rows", "video", "user", "offset"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run `netwright data fetch` or check --data.") from None

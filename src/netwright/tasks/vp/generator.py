@@ -1,9 +1,10 @@
 """Seeded synthetic head motion in the form of the real data, for use where there are none.
 
-Each video has a few moving points of attention that all its viewers share, so that other viewers are informative.
-A viewer holds a target, a point or a place of their own, turns to it in a saccade, follows it with small drifts,
-and after a while chooses another. Roll leans into turns and returns to level; yaw wraps. The figures below are set
-so that repeating the last viewport errs about as much as on real traces; nothing else is claimed of them.
+Each video has a few moving points of attention that all its viewers share, so that other viewers are
+informative. A viewer holds a target, a point or a place of their own, turns to it in a saccade, follows it
+with small drifts, and after a while chooses another. Roll leans into turns and returns to level; yaw wraps.
+The figures below are set so that repeating the last viewport errs about as much as on real traces; nothing
+else is claimed of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import generator
-from netwright.tasks.vp.data import Floats, Split, TraceSet, VpData
+from netwright.tasks.vp.data import Floats, Ints, Split, TraceSet, VpData
 from netwright.tasks.vp.metrics import wrapped_deg
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
@@ -57,7 +58,7 @@ class Scene:
 
 SCENES: Mapping[str, Scene] = {
     "Jin2022": Scene(9, 24, 200, front_deg=90.0, spread_deg=34.0),
-    "Wu2017": Scene(5, 20, 400, front_deg=-90.0, spread_deg=60.0),
+    "Wu2017": Scene(5, 20, 400, front_deg=-90.0, spread_deg=68.0),
 }
 
 
@@ -132,17 +133,16 @@ def _watch(points: Floats, popularity: Floats, centre: Floats, rng: np.random.Ge
     everyone = np.arange(n_traces)
     origin = np.stack([centre, np.zeros(n_traces)], axis=1)
     reach = popularity.cumsum(axis=1)
-    chosen = np.full(n_traces, -1)  # index of the point that is followed, -1 for a place of one's own
+    chosen: Ints = np.full(n_traces, -1)  # index of the point that is followed, -1 for a place of one's own
     place = origin + OWN_PLACE_DEG * rng.standard_normal((n_traces, 2))
     gaze = place.copy()  # yaw, pitch
     roll = np.zeros(n_traces)
     angles = np.empty((n_rows, n_traces, 3))
     for row in range(n_rows):
         angles[row] = np.stack([roll, gaze[:, 1], gaze[:, 0]], axis=1)
-        switch = rng.random(n_traces) < SWITCH
-        point = np.minimum((rng.random(n_traces)[:, None] > reach).sum(axis=1), N_POINTS - 1)
-        point = np.where(rng.random(n_traces) < SHARED, point, -1)
-        chosen = np.where(switch, point, chosen)
+        switch, shared = rng.random((2, n_traces)) < ((SWITCH,), (SHARED,))
+        point = np.minimum((rng.random((n_traces, 1)) > reach).sum(axis=1), N_POINTS - 1)
+        chosen = np.where(switch, np.where(shared, point, -1), chosen)
         elsewhere = origin + OWN_PLACE_DEG * rng.standard_normal((n_traces, 2))
         place = np.where(switch[:, None], elsewhere, place)
         target = np.where(chosen[:, None] >= 0, points[row, everyone, chosen], place)

@@ -21,7 +21,8 @@ NEAR_DEG = 30.0
 def wrapped_deg(difference: ArrayLike) -> Floats:
     """A difference of angles brought into [-180, 180) degrees; one that lies there is returned unchanged."""
     d = np.asarray(difference, dtype=np.float64)
-    wrapped = d - 360.0 * np.floor((d + 180.0) / 360.0)
+    outside = (d < -180.0) | (d >= 180.0)
+    wrapped = d - 360.0 * np.where(outside, np.floor((d + 180.0) / 360.0), 0.0)
     return np.where((wrapped < -180.0) | (wrapped >= 180.0), -180.0, wrapped)  # rounding of large differences
 
 
