@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netwright.core.errors import ConfigError
-from netwright.experiments.report import write_report
+from netwright.experiments.report import render, write_report
 from tests.report.made_up import SKILL, make_evaluation, make_evaluations, make_task
 
 VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
@@ -165,12 +165,17 @@ def test_an_earlier_report_is_replaced_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
 
 
-def test_a_failure_leaves_the_earlier_report(tmp_path):
+def test_a_failure_half_way_leaves_the_earlier_report(tmp_path, monkeypatch):
     out = tmp_path / "r"
     write_report(make_task(report=None), [make_evaluation("mlp", [1, 2])], out)
     before = (out / "index.html").read_bytes()
-    with pytest.raises(AttributeError):
-        write_report(make_task(report="json:absent"), [make_evaluation("track", [1, 2])], out)
+
+    def full_disk(figure):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(render, "png", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_report(make_task(report=None), [make_evaluation("track", [1, 2])], out)
     assert (out / "index.html").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
 

@@ -243,7 +243,13 @@ def _method(
 
 
 class Pairs:
-    """Means and paired differences of the methods of one setting, each computed once."""
+    """Means and paired differences of the methods of one setting, each computed once.
+
+    Args:
+        arms: the methods by name, over the same episodes.
+        groups: (E,) what each episode is resampled with, or None.
+        lower_is_better: of the metric.
+    """
 
     def __init__(
         self, arms: Mapping[str, Pooled], groups: tuple[str, ...] | None, lower_is_better: bool
@@ -255,7 +261,7 @@ class Pairs:
         self._known: dict[tuple[str, str], Contrast] = {}
 
     def mean(self, policy: str) -> float:
-        """Weighted mean of a method."""
+        """Weighted mean over the episodes."""
         return float(np.average(self.arms[policy].values, weights=self.weights))
 
     def best(self, policies: Sequence[str] | Mapping[str, Pooled]) -> str | None:
