@@ -66,7 +66,9 @@ def observe(
     if "motion" in modalities:
         made["motion"] = _motion(series, mask, front)
     if "summary" in modalities:
-        made["summary"] = np.concatenate([_summary(series, mask, shown), front[:, -1]], axis=1, dtype=np.float32)
+        made["summary"] = np.concatenate(
+            [_summary(series, mask, shown), front[:, -1]], axis=1, dtype=np.float32
+        )
     if "past" in modalities:
         made["past"] = _past(windows, sign)
     if "crowd" in modalities:
@@ -144,7 +146,9 @@ def _front(windows: Windows, series: Floats, sign: Floats, hidden: NDArray[np.bo
         told &= ~hidden
     last = sign * (windows.last_deg()[:, YAW] - (windows.front_deg or 0.0))
     angle = np.radians(last[:, None] + series[..., YAW])
-    front: Floats = told[:, None, None] * np.stack([np.ones_like(angle), np.sin(angle), np.cos(angle)], axis=2)
+    front: Floats = told[:, None, None] * np.stack(
+        [np.ones_like(angle), np.sin(angle), np.cos(angle)], axis=2
+    )
     return front
 
 

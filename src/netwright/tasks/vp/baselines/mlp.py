@@ -25,7 +25,9 @@ _STEPS = {"motion": LONGEST_HISTORY, "crowd": len(features.CROWD_STEPS)}
 class ResidualMlp(nn.Module):
     """All modalities in one vector, two hidden layers, and changes against the last viewport; starts as last value."""
 
-    def __init__(self, modalities: tuple[str, ...], n_image_features: int, width: int, dropout: float) -> None:
+    def __init__(
+        self, modalities: tuple[str, ...], n_image_features: int, width: int, dropout: float
+    ) -> None:
         super().__init__()
         self.names = (*modalities, *(["image"] if n_image_features else []))
         size = sum(features.SIZES[m] * _STEPS.get(m, 1) for m in modalities) + n_image_features
