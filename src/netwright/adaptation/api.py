@@ -95,7 +95,12 @@ def adapt(
         "training": asdict(config),
         "adapter": adapter.state(),
         "data": adapter.provenance(),
-        "validation": {"metric": task.metric, "kept": state.kept_score, "step": state.kept_step, "best": state.best_score},
+        "validation": {
+            "metric": task.metric,
+            "kept": state.kept_score,
+            "step": state.kept_step,
+            "best": state.best_score,
+        },
         "cost": {
             "trainable_parameters": n_trainable,
             "parameters": n_total,
@@ -125,10 +130,11 @@ def load(folder: Path, task: Task | str | None = None) -> Adapted:
         FormatError: of another format, task, backbone or shape.
     """
     description = read_description(folder)
-    if task is not None and description.get("task") != (task if isinstance(task, str) else task.name):
-        asked = task if isinstance(task, str) else task.name
-        raise FormatError(f"{folder}: a model for task {description.get('task')!r}, not {asked!r}; give another folder.")
-    found = registry.task(description["task"])
+    found = task if isinstance(task, Task) else registry.task(task or description["task"])
+    if description["task"] != found.name:
+        raise FormatError(
+            f"{folder}: a model for task {description['task']!r}, not {found.name!r}; give another folder."
+        )
     if description["kind"] == "baseline":
         policy = load_attribute(found.policy(description["policy"]).factory)(folder)
         name = description.get("name", description["policy"])
@@ -141,11 +147,15 @@ def load(folder: Path, task: Task | str | None = None) -> Adapted:
     return Adapted(name, policy, description, folder)
 
 
-def test(task: Task | str, policy: Policy[Any, Any] | Adapted, setting: Setting | str, data: Any) -> Evaluation:
+def test(
+    task: Task | str, policy: Policy[Any, Any] | Adapted, setting: Setting | str, data: Any
+) -> Evaluation:
     """Test a policy in one setting of a task (`Test` of Fig. 9)."""
     task = registry.task(task) if isinstance(task, str) else task
     setting = task.setting(setting) if isinstance(setting, str) else setting
-    decider, name = (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, _name_of(policy))
+    decider, name = (
+        (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, _name_of(policy))
+    )
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
     return evaluation
 

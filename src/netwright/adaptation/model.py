@@ -27,34 +27,48 @@ class AdaptedModel(nn.Module):
     """
 
     def __init__(
-        self, backbone: Backbone, modalities: Sequence[ModalitySpec], head: HeadSpec, *, encoder_dropout: float = 0.0
+        self,
+        backbone: Backbone,
+        modalities: Sequence[ModalitySpec],
+        head: HeadSpec,
+        *,
+        encoder_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.encoder = MultimodalEncoder(modalities, backbone.width, encoder_dropout)
-        self.query = nn.Parameter(torch.randn(1, 1, backbone.width) * 0.02)
-        n_read = self.encoder.n_tokens if backbone.model is None else 1
+        alone = backbone.model is None
+        self.query = None if alone else nn.Parameter(torch.randn(1, 1, backbone.width) * 0.02)
+        n_read = self.encoder.n_tokens if alone else 1
         self.head = head.network(n_read * backbone.width)
 
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
         """Raw inputs by modality to the head's answer, (B, ...)."""
         tokens = self.encoder(inputs)
-        if self.backbone.model is None:
-            answer: Tensor = self.head(tokens.flatten(1))
-            return answer
-        hidden = self.backbone(self._with_query(tokens))
-        answer = self.head(hidden[:, -1])
+        alone = self.query is None
+        answer: Tensor = self.head(
+            tokens.flatten(1) if alone else self.backbone(self._with_query(tokens))[:, -1]
+        )
         return answer
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
         """The answer whose loss is taken; here the same as at test time."""
-        return self(inputs)
+        answer: Tensor = self(inputs)
+        return answer
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """What adaptation changes, by name; the rest is frozen."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        first: Tensor = next(self.encoder.parameters())
+        return first.device
+
     def _with_query(self, tokens: Tensor) -> Tensor:
+        if self.query is None:
+            return tokens
         return torch.cat([tokens, self.query.expand(len(tokens), -1, -1).to(tokens.dtype)], dim=1)
 
 

@@ -26,12 +26,16 @@ ADAPTER = "adapter_model.safetensors"
 FULL_BACKBONE = "backbone.safetensors"
 
 
-def assemble(backbone: Backbone, adapter: PredictionAdapter, config: TrainingConfig, seed: int) -> AdaptedModel:
+def assemble(
+    backbone: Backbone, adapter: PredictionAdapter, config: TrainingConfig, seed: int
+) -> AdaptedModel:
     """A fresh model around a backbone: low-rank matrices (or all weights set free), encoder and head from the seed."""
     torch.manual_seed(seed)
     if config.method == "lora":
         alpha = config.alpha if config.alpha is not None else float(config.rank)
-        add_low_rank(backbone, rank=config.rank, alpha=alpha, dropout=config.lora_dropout, targets=config.targets)
+        add_low_rank(
+            backbone, rank=config.rank, alpha=alpha, dropout=config.lora_dropout, targets=config.targets
+        )
     else:
         backbone.requires_grad_(True)
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
@@ -46,9 +50,11 @@ def assemble(backbone: Backbone, adapter: PredictionAdapter, config: TrainingCon
             encoder_dropout=config.encoder_dropout,
         )
     else:
-        model = AdaptedModel(backbone, adapter.modalities, adapter.head, encoder_dropout=config.encoder_dropout)
-    if config.gradient_checkpointing and backbone.model is not None:
-        backbone.model.gradient_checkpointing_enable()  # type: ignore[operator]
+        model = AdaptedModel(
+            backbone, adapter.modalities, adapter.head, encoder_dropout=config.encoder_dropout
+        )
+    if config.gradient_checkpointing:
+        backbone.checkpoint_gradients()
     return model.to(device)
 
 
@@ -72,7 +78,9 @@ def read_description(folder: Path) -> dict[str, Any]:
         FormatError: it is of a format that this release does not know.
     """
     if not (folder / DESCRIPTION).is_file():
-        raise DataError(f"{folder}: no saved model there ({DESCRIPTION} is missing); give the --out of an adaptation.")
+        raise DataError(
+            f"{folder}: no saved model there ({DESCRIPTION} is missing); give the --out of an adaptation."
+        )
     document: dict[str, Any] = read_json(folder / DESCRIPTION)
     check_format_version(document, FORMAT_VERSION, folder / DESCRIPTION)
     return document
@@ -135,6 +143,8 @@ def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where:
             )
 
 
-def _fill(module: torch.nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: Path) -> None:
+def _fill(
+    module: torch.nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: Path
+) -> None:
     _compare(expected, found, where)
     module.load_state_dict(dict(found), strict=False)

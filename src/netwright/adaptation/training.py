@@ -34,6 +34,7 @@ from netwright.core.seeding import derived_seed, generator
 Progress = Callable[[str], None]
 
 ANSWER_CHUNK = 2048
+NEVER = 1e300  # stands for infinity, which JSON does not know
 
 
 @dataclass
@@ -72,14 +73,17 @@ def autocast_dtype(config: TrainingConfig, device: torch.device) -> torch.dtype 
 
 def answerer(model: AdaptedModel) -> Answer:
     """The model as a function of arrays, in evaluation mode, without gradients, in bounded chunks."""
-    device = model.query.device
+    device = model.device
 
     def answer(inputs: Inputs) -> np.ndarray[Any, np.dtype[np.float32]]:
         model.eval()
         n = len(next(iter(inputs.values())))
         with torch.inference_mode():
             parts = [
-                model(to_tensors({k: v[i : i + ANSWER_CHUNK] for k, v in inputs.items()}, device)).float().cpu().numpy()
+                model(to_tensors({k: v[i : i + ANSWER_CHUNK] for k, v in inputs.items()}, device))
+                .float()
+                .cpu()
+                .numpy()
                 for i in range(0, n, ANSWER_CHUNK)
             ]
         return np.concatenate(parts)
@@ -117,11 +121,14 @@ class Trainer:
         self.model, self.adapter, self.config = model, adapter, config
         self.seed, self.folder, self.progress = seed, folder, progress
         self.parameters = model.trainable()
-        self.device = model.query.device
+        self.device = model.device
         self.dtype = autocast_dtype(config, self.device)
         matrices = [p for p in self.parameters.values() if p.ndim >= 2]
         others = [p for p in self.parameters.values() if p.ndim < 2]
-        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
         self.state = RunState()
         self.kept: dict[str, Tensor] = {}
@@ -138,14 +145,21 @@ class Trainer:
         write_text(log, "".join(json.dumps(line) + "\n" for line in self.state.history))
         started = saved = shown = time.monotonic()
         before = self.state.seconds
-        with _polite_interrupt() as interrupted, log.open("a", encoding="utf-8") as stream, _tensorboard(self.folder) as board:
+        with (
+            _polite_interrupt() as interrupted,
+            log.open("a", encoding="utf-8") as stream,
+            _tensorboard(self.folder) as board,
+        ):
             losses: list[float] = []
             while self.state.step < self.config.iterations and not self._out_of_patience():
-                losses.append(self._update(self.state.step))
+                losses.append(self.update(self.state.step))
                 self.state.step += 1
                 now = time.monotonic()
                 self.state.seconds = before + now - started
-                if self.state.step % self.config.evaluate_every == 0 or self.state.step == self.config.iterations:
+                if (
+                    self.state.step % self.config.evaluate_every == 0
+                    or self.state.step == self.config.iterations
+                ):
                     line = self._look(float(np.mean(losses)))
                     losses = []
                     stream.write(json.dumps(line) + "\n")
@@ -178,7 +192,7 @@ class Trainer:
         document = read_json(self.folder / "checkpoint" / "state.json")
         if document["config"] != asdict(self.config) or document["seed"] != self.seed:
             raise ConfigError(
-                f"{self.folder}: the unfinished run has other settings; resume with the same ones, or delete that folder."
+                f"{self.folder}: the unfinished run has other settings; resume with those, or delete that folder."
             )
         self.state = RunState(**document["state"])
         tensors = load_file(self.folder / "checkpoint" / "tensors.safetensors")
@@ -193,7 +207,8 @@ class Trainer:
                     }
         self.kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
 
-    def _update(self, step: int) -> float:
+    def update(self, step: int) -> float:
+        """One parameter update on the batches of that step; the loss before it."""
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(step, self.config)
@@ -244,7 +259,11 @@ class Trainer:
         state = self.state
         per_step = state.seconds / max(1, state.step)
         left = round(per_step * (self.config.iterations - state.step))
-        seen = f", validation {state.history[-1]['validation']:.3f} (best {state.best_score:.3f})" if state.history else ""
+        seen = (
+            f", validation {state.history[-1]['validation']:.3f} (best {state.best_score:.3f})"
+            if state.history
+            else ""
+        )
         return (
             f"step {state.step}/{self.config.iterations}: loss {loss:.4f}{seen}, "
             f"{1000 * per_step:.0f} ms/step, {left // 60}:{left % 60:02d} left"
@@ -258,8 +277,8 @@ class Trainer:
             tensors[f"mean/{name}"] = moments["exp_avg"]
             tensors[f"square/{name}"] = moments["exp_avg_sq"]
         tensors |= {f"kept/{name}": value for name, value in self.kept.items()}
-        document = {"config": asdict(self.config), "seed": self.seed, "state": asdict(self.state)}
-        document["state"] = {k: v if v != math.inf else 1e300 for k, v in document["state"].items()}
+        state = {k: NEVER if v == math.inf else v for k, v in asdict(self.state).items()}
+        document = {"config": asdict(self.config), "seed": self.seed, "state": state}
         with replacing(self.folder / "checkpoint") as temporary:
             temporary.mkdir()
             save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / "tensors.safetensors")
@@ -294,7 +313,7 @@ def _tensorboard(folder: Path) -> Iterator[Callable[[Mapping[str, float]], None]
     except ImportError:
         yield lambda line: None
         return
-    writer: Any = SummaryWriter(folder / "tensorboard")  # type: ignore[no-untyped-call]
+    writer: Any = SummaryWriter(folder / "tensorboard")
 
     def write(line: Mapping[str, float]) -> None:
         for key in ("loss", "validation", "learning_rate"):

@@ -48,35 +48,31 @@ def adapt(
     as_json: options.AsJson = False,
 ) -> None:
     """Adapt a backbone to a task: the backbone stays frozen, encoder, head and low-rank matrices learn."""
-    from netwright.cli.fields import guessed, split
-    from netwright.cli.inputs import given, load_data, output_folder, provenance
+    from netwright.cli.fields import parsed
+    from netwright.cli.inputs import given, load_data, provenance
     from netwright.core import registry
-    from netwright.core.errors import UnknownNameError
     from netwright.core.task import load_attribute
 
-    if method not in (None, "lora", "full"):
-        raise UnknownNameError("method", method, ("lora", "full"))
     chosen = registry.task(task)
     named = chosen.recipe(recipe).name
-    folder = out if resume else output_folder(out)
     overrides = given(
         iterations=iterations, rank=rank, method=method, batch_size=batch_size, learning_rate=learning_rate
-    ) | {key: guessed(value) for key, value in split(more or []).items()}
-    with interruptible(f"what was learnt so far is in {out}; repeat the command with --resume to go on."):
+    ) | parsed(load_attribute("netwright.adaptation.config:TrainingConfig"), more or [])
+    with interruptible(f"{out}.partial holds what was learnt; repeat the command with --resume to go on."):
         loaded = load_data(chosen, data, seed)
         adapted = load_attribute("netwright.adaptation.api:adapt")(
             chosen,
             loaded,
             backbone=backbone,
             recipe=named,
-            out=folder,
+            out=out,
             seed=seed,
             options=overrides,
             resume=resume,
             progress=progress,
         )
-    facts = {"name": adapted.name, "out": str(out), **adapted.info, "data": provenance(loaded)}
-    _print_made(facts, as_json)
+    facts = {"name": adapted.name, "out": str(out), **adapted.info}
+    _print_made(facts, provenance(loaded), as_json)
 
 
 def train(
@@ -93,13 +89,13 @@ def train(
     from netwright.core.task import load_attribute
 
     chosen = registry.task(task)
-    folder = output_folder(out)
+    folder = output_folder(out, "netwright.json")
     with interruptible("nothing was written; repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         load_attribute("netwright.experiments.policies:train_policy")(
             chosen, policy, loaded, out=folder, seed=seed, progress=progress
         )
-    _print_made({"name": policy, "out": str(out), "seed": seed, "data": provenance(loaded)}, as_json)
+    _print_made({"name": policy, "out": str(out), "seed": seed}, provenance(loaded), as_json)
 
 
 def pretrain(
@@ -120,14 +116,13 @@ def pretrain(
         load_attribute("netwright.llm.pretraining:pretrain")(
             out, iterations=iterations, seed=seed, progress=progress
         )
-    _print_made({"out": str(out), "iterations": iterations, "seed": seed}, as_json)
+    _print_made({"out": str(out), "iterations": iterations, "seed": seed}, {"synthetic": True}, as_json)
 
 
-def _print_made(facts: dict[str, object], as_json: bool) -> None:
+def _print_made(facts: dict[str, object], origin: dict[str, object], as_json: bool) -> None:
+    """What was made, and from which data; a table leaves the settings of a run to `netwright.json`."""
     if as_json:
-        print_json(facts)
-        return
-    print_facts(facts)
-    origin = facts.get("data")
-    if isinstance(origin, dict):
-        print(f"data: {'synthetic, ' if origin['synthetic'] else ''}{origin['source']}")
+        print_json(origin | facts)
+    else:
+        shown = ("name", "out", "task", "recipe", "seed", "validation", "cost")
+        print_facts({key: facts[key] for key in shown if key in facts} | origin)

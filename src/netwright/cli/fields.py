@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -27,13 +26,7 @@ def customised(setting: Setting, assignments: Sequence[str]) -> Setting:
     """
     if not assignments:
         return setting
-    hints = typing.get_type_hints(type(setting.config))
-    known = {f.name: hints[f.name] for f in dataclasses.fields(setting.config)}
-    values = {}
-    for name, text in split(assignments).items():
-        if name not in known:
-            raise UnknownNameError(f"field of {setting.name}", name, known)
-        values[name] = _parsed(name, text, known[name])
+    values = parsed(type(setting.config), assignments)
     return dataclasses.replace(
         setting,
         name=f"{setting.name}[{','.join(assignments)}]",
@@ -41,35 +34,31 @@ def customised(setting: Setting, assignments: Sequence[str]) -> Setting:
     )
 
 
-def split(assignments: Sequence[str]) -> dict[str, str]:
-    """`["a=1", "b=2"]` as a mapping; the last one counts where a key is repeated."""
-    pairs = {}
+def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
+    """Fields of a config's class from `key=value` each; a value is read by the type of its field.
+
+    Raises:
+        ConfigError: as for `customised`.
+    """
+    hints = typing.get_type_hints(config)
+    known = {field.name: hints[field.name] for field in dataclasses.fields(config)}
+    values = {}
     for assignment in assignments:
-        name, equals, text = assignment.partition("=")
+        name, equals, text = (part.strip() for part in assignment.partition("="))
         if not equals or not name:
             raise ConfigError(f"--set needs KEY=VALUE, got {assignment!r}; write --set history=20, say.")
-        pairs[name.strip().replace("-", "_")] = text.strip()
-    return pairs
+        name = name.replace("-", "_")
+        if name not in known:
+            raise UnknownNameError(f"field of {config.__name__}", name, known)
+        values[name] = _value(name, text, known[name])
+    return values
 
 
-def guessed(text: str) -> Any:
-    """The JSON value that the text spells, otherwise the text: for options whose type is known elsewhere."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
-
-
-def _parsed(name: str, text: str, hint: Any) -> Any:
+def _value(name: str, text: str, hint: Any) -> Any:
     kind = TypeAdapter(hint)
+    read = kind.validate_json if text.startswith(("[", "{")) or text == "null" else kind.validate_strings
     try:
-        return kind.validate_strings(text)
-    except ValidationError:
-        pass
-    try:
-        return kind.validate_json(text)
+        return read(text)
     except ValidationError as error:
-        wanted = hint.__name__ if isinstance(hint, type) else str(hint)
-        raise ConfigError(
-            f"--set {name}={text}: must be {wanted} ({error.errors()[0]['msg'].lower()}); mend the value."
-        ) from None
+        message = error.errors()[0]["msg"]
+        raise ConfigError(f"--set {name}={text}: {message[:1].lower()}{message[1:]}; mend it.") from None

@@ -12,11 +12,7 @@ from netwright.cli.output import progress
 from netwright.core.errors import ConfigError
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation
-from netwright.core.seeding import generator
 from netwright.core.task import Setting, Task, load_attribute
-
-# Each folder that netwright writes holds one of these; a folder that holds none is not ours to replace.
-OUR_FILES = ("netwright.json", "report.json", "log.jsonl")
 
 
 @dataclass(frozen=True)
@@ -40,10 +36,8 @@ def load_data(task: Task, folder: Path | None, seed: int) -> Any:
 
 def provenance(data: Any) -> dict[str, Any]:
     """Where data come from, as every result says it."""
-    return {
-        "source": str(getattr(data, "source", "unknown")),
-        "synthetic": bool(getattr(data, "synthetic", False)),
-    }
+    source, synthetic = getattr(data, "source", "unknown"), getattr(data, "synthetic", False)
+    return {"data": str(source), "synthetic": bool(synthetic)}
 
 
 def baseline(task: Task, name: str, data: Any, seed: int) -> Subject:
@@ -60,23 +54,26 @@ def saved(task: Task, folder: Path) -> Subject:
     return Subject(loaded.name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
 
 
-def evaluate(task: Task, subject: Subject, setting: Setting, data: Any, seed: int) -> Evaluation:
+def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evaluation:
     """Test one subject in one setting; the result's config names the subject's seed and the data's origin."""
-    subject.policy.reset(generator(seed))
     found: Evaluation = load_attribute(task.evaluate)(subject.policy, setting, data, name=subject.name)
-    return dataclasses.replace(found, config={**found.config, "seed": subject.seed, "data": provenance(data)})
+    return dataclasses.replace(found, config={**found.config, "seed": subject.seed, **provenance(data)})
 
 
-def output_folder(folder: Path) -> Path:
-    """The folder, if it may be written: absent, empty, or made by netwright before.
+def output_folder(folder: Path, marker: str) -> Path:
+    """The folder, if it may be written: absent, empty, or written by such a command before.
+
+    Args:
+        folder: that the user gave.
+        marker: a file that every such folder holds.
 
     Raises:
         ConfigError: it is a file, or holds other things, which would be lost.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; give --out a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not any((folder / name).exists() for name in OUR_FILES):
-        raise ConfigError(f"{folder}: holds files that netwright did not write; give --out another folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists():
+        raise ConfigError(f"{folder}: holds files of another kind, which would be lost; give another --out.")
     return folder
 
 
@@ -88,6 +85,5 @@ def given(**options: Any) -> dict[str, Any]:
 def summary(evaluations: Sequence[Evaluation]) -> str:
     """A table's title: task, metric and, where it is so, that the data are synthetic."""
     first = evaluations[0]
-    origin = first.config["data"]
-    note = "synthetic data" if origin["synthetic"] else origin["source"]
-    return f"{first.task}: {first.metric} in {first.unit}, {note}"
+    origin = "synthetic data" if first.config["synthetic"] else first.config["data"]
+    return f"{first.task}: {first.metric} in {first.unit}, {origin}"

@@ -25,25 +25,27 @@ def print_json(document: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on stdout; columns whose cells are all numbers are set flush right."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
         table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    # Not a terminal: a file or a pipe gets whole lines, however long.
-    console.print(table, width=None if console.is_terminal else 240)
+    # A file or a pipe gets whole lines, however long.
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and plain values, a line each, on stdout; nested ones are left to `--json`."""
+    """Names and plain values on stdout, a line each, and those of nested mappings under both names."""
     for name, value in facts.items():
-        if isinstance(value, str | int | float):
+        if isinstance(value, Mapping):
+            print_facts({f"{name}.{inner}": item for inner, item in value.items()})
+        else:
             print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
 
 

@@ -47,7 +47,7 @@ def test(
     with interruptible("repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         subject = saved(chosen, adapted) if adapted else baseline(chosen, policy or "", loaded, seed)
-        evaluation = evaluate(chosen, subject, place, loaded, seed)
+        evaluation = evaluate(chosen, subject, place, loaded)
     if as_json:
         print_json(evaluation.to_json())
         return
@@ -75,7 +75,7 @@ def compare(
 ) -> None:
     """Test several over the same episodes and write a report; the task's reference policy comes along."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import baseline, load_data, output_folder, saved
+    from netwright.cli.inputs import baseline, load_data, output_folder, provenance, saved
     from netwright.core import registry
     from netwright.core.task import load_attribute
 
@@ -84,12 +84,12 @@ def compare(
         customised(chosen.setting(name), replacements or []) for name in settings or list(chosen.settings)
     ]
     names = list(dict.fromkeys([*_reference(chosen), *(policies or [])]))
-    folder = output_folder(out)
+    folder = output_folder(out, "report.json")
     with interruptible("no report was written; repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         subjects = [saved(chosen, place) for place in adapted or []]
         subjects += [baseline(chosen, name, loaded, seed) for name in names]
-        evaluations = _evaluate_all(chosen, subjects, places, loaded, seed)
+        evaluations = _evaluate_all(chosen, subjects, places, loaded)
         report = load_attribute("netwright.experiments.report:write_report")(chosen, evaluations, folder)
     comparisons = load_attribute("netwright.experiments.report.comparison:compare")(chosen, evaluations)
     found = [comparison.to_json() for comparison in comparisons]
@@ -98,7 +98,7 @@ def compare(
             {
                 "task": chosen.name,
                 "report": str(report),
-                "data": evaluations[0].config["data"],
+                **provenance(loaded),
                 "evaluations": [evaluation.to_json() for evaluation in evaluations],
                 "comparison": found,
             }
@@ -112,15 +112,13 @@ def _reference(task: Task) -> list[str]:
     return [task.reference_policy] if task.reference_policy else []
 
 
-def _evaluate_all(
-    task: Task, subjects: list[Subject], places: list[Setting], data: Any, seed: int
-) -> list[Evaluation]:
+def _evaluate_all(task: Task, subjects: list[Subject], places: list[Setting], data: Any) -> list[Evaluation]:
     from netwright.cli.inputs import evaluate
 
     evaluations = []
     for place in places:
         for subject in subjects:
-            found = evaluate(task, subject, place, data, seed)
+            found = evaluate(task, subject, place, data)
             progress(f"{place.name}: {subject.name} {found.mean:.3f} {task.unit} ({found.seconds:.1f} s)")
             evaluations.append(found)
     return evaluations

@@ -8,6 +8,41 @@ _BASELINES = "netwright.tasks.vp.baselines"
 
 _POLICIES = (
     PolicySpec("last-value", "no motion: the last viewport stays", f"{_BASELINES}.last_value:LastValue"),
+    PolicySpec("velocity", "mean velocity of the history, as published", f"{_BASELINES}.velocity:Velocity"),
+    PolicySpec(
+        "velocity-unwrapped", "the same across the half turn of yaw", f"{_BASELINES}.velocity:unwrapped"
+    ),
+    PolicySpec(
+        "velocity-damped", "the last step's velocity, dying down", f"{_BASELINES}.velocity:DampedVelocity"
+    ),
+    PolicySpec(
+        "linear-regression",
+        "a least-squares line through the history, as published",
+        f"{_BASELINES}.linear_regression:LinearRegression",
+    ),
+    PolicySpec(
+        "linear-regression-unwrapped",
+        "the same across the half turn of yaw",
+        f"{_BASELINES}.linear_regression:unwrapped",
+    ),
+    PolicySpec(
+        "linear-l1",
+        "a linear map of the history, trained with L1",
+        f"{_BASELINES}.linear_l1:load",
+        f"{_BASELINES}.linear_l1:train",
+    ),
+    PolicySpec(
+        "mlp",
+        "a small residual network with the inputs of a recipe: the baseline to beat",
+        f"{_BASELINES}.mlp:load",
+        f"{_BASELINES}.mlp:train",
+    ),
+    PolicySpec(
+        "track",
+        "TRACK: recurrent networks for position, content if there is any, and their fusion",
+        f"{_BASELINES}.track:load",
+        f"{_BASELINES}.track:train",
+    ),
 )
 
 TASK = Task(

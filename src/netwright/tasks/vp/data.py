@@ -1,4 +1,4 @@
-"""Head-orientation traces: readers for the npz archives and the original CSV tree, and a seeded generator.
+"""Head-orientation traces: readers for the npz archives and the original CSV tree.
 
 Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw and roll wrap at +-180.
 """
@@ -6,7 +6,9 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 from __future__ import annotations
 
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +28,7 @@ ROLL, PITCH, YAW = 0, 1, 2
 AXES = ("roll", "pitch", "yaw")
 LIMITS_DEG = (180.0, 90.0, 180.0)
 SPLITS = ("train", "valid", "test")
+_CSV_PLACE = re.compile(r"video(?P<video>\d+)/5Hz/simple_5Hz_user(?P<user>\d+)\.csv")
 ARCHIVES = {"Jin2022": "jin2022_5hz.npz", "Wu2017": "wu2017_5hz.npz"}
 
 
@@ -33,8 +36,8 @@ ARCHIVES = {"Jin2022": "jin2022_5hz.npz", "Wu2017": "wu2017_5hz.npz"}
 class TraceSet:
     """All traces of one dataset, end to end in one array; equal only to itself.
 
-    Trace i is `angles_deg[offset[i]:offset[i + 1]]`, watched by viewer `user[i]` of video `video[i]`. `frames`
-    holds cached image features by video, (samples, F), where there are any.
+    Trace i is `angles_deg[offset[i]:offset[i + 1]]`, watched by viewer `user[i]` of video `video[i]`.
+    `frames` holds cached image features by video, (samples, F), where there are any.
     """
 
     name: str
@@ -97,7 +100,7 @@ class VpData:
 
 
 def load(folder: Path | None, *, seed: int = 0) -> VpData:
-    """Viewport data from `<folder>/vp` (archives or the original CSV tree), or generated from `seed` for None.
+    """Viewport data from `<folder>/vp` (archives or the original CSV tree), or generated if that is None.
 
     Raises:
         DataError: a file is missing, damaged, or holds a value that cannot be; names file and place.
@@ -118,14 +121,16 @@ def load(folder: Path | None, *, seed: int = 0) -> VpData:
 
 
 def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
-    """Image features by video from `video<v>.npz` files (array `features`, one row a sample); none if no folder."""
+    """Image features by video from `video<v>.npz` (array `features`, a row a sample); none if no folder."""
     found = {}
     for path in sorted(folder.glob("video*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 found[int(path.stem.removeprefix("video"))] = archive["features"].astype(np.float32)
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
-            raise DataError(f"{path}: not an archive with an array `features` ({error}); compute it again.") from None
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
+            raise DataError(
+                f"{path}: not an archive with an array `features` ({error}); compute it again."
+            ) from None
     return found
 
 
@@ -156,11 +161,11 @@ def read_archive(path: Path, name: str) -> TraceSet:
         DataError: the archive is missing, cut short, or its arrays do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             rows, video, user, offset = (archive[key] for key in ("rows", "video", "user", "offset"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run `netwright data fetch` or check --data.") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
         raise DataError(f"{path}: damaged or not a trace archive ({error}); fetch it again.") from None
     if (
         rows.ndim != 2
@@ -208,11 +213,8 @@ def read_csv(path: Path) -> Floats:
 
 def read_csv_tree(folder: Path, name: str) -> TraceSet:
     """One dataset from the original layout `video<v>/5Hz/simple_5Hz_user<u>.csv`, in (video, user) order."""
-    files = sorted(
-        (int(p.parent.parent.name.removeprefix("video")), int(p.stem.removeprefix("simple_5Hz_user")), p)
-        for p in folder.glob("video*/5Hz/simple_5Hz_user*.csv")
-        if p.parent.parent.name.removeprefix("video").isdigit() and p.stem.removeprefix("simple_5Hz_user").isdigit()
-    )
+    found = ((_CSV_PLACE.fullmatch(p.relative_to(folder).as_posix()), p) for p in folder.rglob("*.csv"))
+    files = sorted((int(m["video"]), int(m["user"]), p) for m, p in found if m)
     if not files:
         raise DataError(f"{folder}: no video<v>/5Hz/simple_5Hz_user<u>.csv below it; check --data.")
     tables = [read_csv(path) for _, _, path in files]

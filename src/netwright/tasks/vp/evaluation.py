@@ -29,9 +29,10 @@ def evaluate(policy: ViewportPolicy, setting: Setting, data: VpData, *, name: st
         name: the policy's name in the result.
 
     Returns:
-        The mean absolute error in degrees by trace (Appendix A.6), and in `detail`: `by_axis` and `by_horizon`
-        (degrees), `great_circle_deg`, `within_30_deg` and `overlap` (0..1) of the viewing direction, `groups` (the
-        viewer of each episode), `per_window` (degrees) and `examples` (a few windows to draw).
+        The mean absolute error in degrees by trace (Appendix A.6), and in `detail`: `by_axis` and
+        `by_horizon` (degrees), `great_circle_deg`, `within_30_deg` and `overlap` (0..1) of the viewing
+        direction, `groups` (the viewer of each episode), `per_window` (degrees) and `examples` (a few windows
+        to draw).
 
     Raises:
         DataError: the data or the answer holds a value that is not finite, or the answer is of another shape.
@@ -74,7 +75,8 @@ def evaluate(policy: ViewportPolicy, setting: Setting, data: VpData, *, name: st
 def _check_answer(predicted: Floats, actual: Floats, who: str) -> None:
     if predicted.shape != actual.shape:
         raise DataError(
-            f"{who}: answered an array of shape {predicted.shape}, expected {actual.shape}; mend its predict()."
+            f"{who}: answered an array of shape {predicted.shape}, expected {actual.shape}; "
+            "mend its predict()."
         )
     if not np.isfinite(predicted).all():
         raise DataError(f"{who}: answered NaN or infinity; its model is damaged, train it again.")

@@ -59,7 +59,10 @@ class Examples:
         """(30, 3) typical change of each axis by each step, in degrees: what one unit of an answer stands for."""
         rng = np.random.default_rng(0)
         share = N_FOR_SCALE // len(self.training)
-        changes = [features.residual(w.take(rng.integers(0, len(w), share)), LONGEST_HORIZON) for w in self.training.values()]
+        changes = [
+            features.residual(w.take(rng.integers(0, len(w), share)), LONGEST_HORIZON)
+            for w in self.training.values()
+        ]
         scale: NDArray[np.float32] = np.abs(np.concatenate(changes)).mean(0).astype(np.float32)
         return scale
 
@@ -70,7 +73,9 @@ class Examples:
         examples are mirrored, and the front is hidden in a share of them.
         """
         inputs, targets = [], []
-        for part, chosen in zip(np.array_split(np.arange(size), len(self.training)), self.training.values(), strict=True):
+        for part, chosen in zip(
+            np.array_split(np.arange(size), len(self.training)), self.training.values(), strict=True
+        ):
             n = len(part)
             some = chosen.take(rng.integers(0, len(chosen), n))
             mirrored = rng.random(n) < 0.5
@@ -78,7 +83,9 @@ class Examples:
             other = rng.random(n) < SHARE_OF_OTHER_HISTORIES
             shown = np.where(other, rng.integers(2, LONGEST_HISTORY + 1, n), shown)
             hidden = rng.random(n) < self.recipe.hide_front
-            inputs.append(model_inputs(self.recipe, some, shown=shown, mirrored=mirrored, front_hidden=hidden))
+            inputs.append(
+                model_inputs(self.recipe, some, shown=shown, mirrored=mirrored, front_hidden=hidden)
+            )
             targets.append(features.residual(some, LONGEST_HORIZON, mirrored) / self.scale_deg)
         joined = {k: np.concatenate([i[k] for i in inputs]) for k in inputs[0]}
         return joined, np.concatenate(targets).astype(np.float32)

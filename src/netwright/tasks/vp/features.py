@@ -142,7 +142,10 @@ def _front(windows: Windows, sign: Floats, hidden: NDArray[np.bool_] | None) -> 
     if hidden is not None:
         told &= ~hidden
     angle = np.radians(windows.last_deg()[:, YAW] - (windows.front_deg or 0.0))
-    return told[:, None] * np.stack([np.ones_like(angle), sign * np.sin(angle), np.cos(angle)], axis=1)
+    front: Floats = told[:, None] * np.stack(
+        [np.ones_like(angle), sign * np.sin(angle), np.cos(angle)], axis=1
+    )
+    return front
 
 
 @lru_cache(maxsize=8)
@@ -152,7 +155,13 @@ def _prefix_sums(traces: TraceSet) -> Floats:
     yaw = np.radians(angles[:, YAW])
     turn = wrapped_deg(np.diff(angles, axis=0, prepend=angles[:1]))
     turn[traces.offset[:-1]] = 0.0
-    columns = [angles[:, ROLL], angles[:, PITCH], angles[:, PITCH] ** 2, np.abs(turn[:, YAW]), np.abs(turn[:, PITCH])]
+    columns = [
+        angles[:, ROLL],
+        angles[:, PITCH],
+        angles[:, PITCH] ** 2,
+        np.abs(turn[:, YAW]),
+        np.abs(turn[:, PITCH]),
+    ]
     columns += [f(m * yaw) for m in range(1, HARMONICS + 1) for f in (np.cos, np.sin)]
     return np.concatenate([np.zeros((1, len(columns))), np.cumsum(np.stack(columns, axis=1), axis=0)])
 
@@ -184,7 +193,12 @@ def _past(windows: Windows, sign: Floats) -> NDArray[np.float32]:
         direction = np.arctan2(parts[-2 * HARMONICS + 1], parts[-2 * HARMONICS])
         parts += [np.degrees(direction) / 90.0]
     age = windows.start / 300.0
-    parts += [sign * last[:, ROLL] / ANGLE_SCALE_DEG, last[:, PITCH] / ANGLE_SCALE_DEG, np.log1p(age), np.minimum(age, 1.0)]
+    parts += [
+        sign * last[:, ROLL] / ANGLE_SCALE_DEG,
+        last[:, PITCH] / ANGLE_SCALE_DEG,
+        np.log1p(age),
+        np.minimum(age, 1.0),
+    ]
     return np.stack(parts, axis=1).astype(np.float32)
 
 
@@ -205,8 +219,12 @@ def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
     own = crowd.users == windows.traces.user[windows.trace][:, None]  # (N, V)
     memory = np.arange(-max(CROWD_MEMORIES), 0)
     end = crowd.angles_deg.shape[1] - 1
-    before = crowd.angles_deg[video[:, None], np.minimum(windows.start[:, None] + memory, end)]  # (N, M, 3, V)
-    ahead = crowd.angles_deg[video[:, None], np.minimum(windows.start[:, None] + CROWD_STEPS, end)]  # (N, K, 3, V)
+    before = crowd.angles_deg[
+        video[:, None], np.minimum(windows.start[:, None] + memory, end)
+    ]  # (N, M, 3, V)
+    ahead = crowd.angles_deg[
+        video[:, None], np.minimum(windows.start[:, None] + CROWD_STEPS, end)
+    ]  # (N, K, 3, V)
     mine = windows.traces.angles_deg[windows.row[:, None] + memory].astype(np.float32)
     last = mine[:, -1]
     flip = sign.astype(np.float32)[:, None, None]

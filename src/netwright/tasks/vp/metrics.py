@@ -1,8 +1,8 @@
 """How far a predicted viewport is from the true one: the paper's error, and errors of the viewing direction.
 
-Shapes: N windows, H steps of the horizon, axes roll, pitch, yaw in degrees. Source of the mean absolute error:
-Appendix A.6 of Wu et al. 2024. Departure: differences are wrapped by a true modulo, so that an error never exceeds
-half a turn; the published code undoes one turn only, which `published_mae` reproduces.
+Shapes: N windows, H steps of the horizon, axes roll, pitch, yaw in degrees. Source of the mean absolute
+error: Appendix A.6 of Wu et al. 2024. Departure: differences are wrapped by a true modulo, so that an error
+never exceeds half a turn; the published code undoes one turn only, which `published_mae` reproduces.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ NEAR_DEG = 30.0
 
 
 def wrapped_deg(difference: ArrayLike) -> Floats:
-    """A difference of angles brought into [-180, 180) degrees; one that is inside already is returned unchanged."""
+    """A difference of angles brought into [-180, 180) degrees; one that lies there is returned unchanged."""
     d = np.asarray(difference, dtype=np.float64)
-    wrapped = d - 360.0 * np.floor((d + 180.0) / 360.0)
+    outside = (d < -180.0) | (d >= 180.0)
+    wrapped = d - 360.0 * np.where(outside, np.floor((d + 180.0) / 360.0), 0.0)
     return np.where((wrapped < -180.0) | (wrapped >= 180.0), -180.0, wrapped)  # rounding of large differences
 
 
@@ -36,7 +37,7 @@ def mae(predicted: Floats, actual: Floats) -> float:
 
 
 def published_mae(predicted: Floats, actual: Floats) -> float:
-    """The published code's error in degrees: one turn at most is undone, so extrapolations beyond 540 count in full."""
+    """The published code's error in degrees: only one turn is undone, so far extrapolations count in full."""
     d = predicted - actual
     return float(np.minimum(np.abs(d), np.minimum(np.abs(d + 360.0), np.abs(d - 360.0))).mean())
 
@@ -60,7 +61,7 @@ def by_trace(error_deg: Floats, trace: Ints) -> tuple[Ints, Floats, Ints]:
         trace: (N,) the trace of each window.
 
     Returns:
-        (T,) the distinct traces in rising order, (T,) their mean errors in degrees, (T,) their numbers of windows.
+        (T,) the distinct traces in rising order, (T,) their mean errors in degrees, (T,) their window counts.
     """
     traces, inverse, counts = np.unique(trace, return_inverse=True, return_counts=True)
     sums = np.bincount(inverse, weights=error_deg.mean(axis=(1, 2)))
@@ -68,7 +69,7 @@ def by_trace(error_deg: Floats, trace: Ints) -> tuple[Ints, Floats, Ints]:
 
 
 def great_circle_deg(predicted: Floats, actual: Floats) -> Floats:
-    """(N, H) angle in degrees between the two viewing directions; pitch and yaw make a direction, roll does not.
+    """(N, H) angle in degrees between the two viewing directions, which pitch and yaw make and roll does not.
 
     The haversine form, which stays exact for small angles.
     """
@@ -78,7 +79,8 @@ def great_circle_deg(predicted: Floats, actual: Floats) -> Floats:
         np.sin((pitch - other_pitch) / 2.0) ** 2
         + np.cos(pitch) * np.cos(other_pitch) * np.sin(yaw_difference / 2.0) ** 2
     )
-    return np.degrees(2.0 * np.arcsin(np.sqrt(np.clip(h, 0.0, 1.0))))
+    distance: Floats = np.degrees(2.0 * np.arcsin(np.sqrt(np.clip(h, 0.0, 1.0))))
+    return distance
 
 
 def within(distance_deg: Floats, limit_deg: float = NEAR_DEG) -> float:
@@ -86,20 +88,19 @@ def within(distance_deg: Floats, limit_deg: float = NEAR_DEG) -> float:
     return float((distance_deg <= limit_deg).mean())
 
 
-def cap_radius_deg(width_deg: float = FIELD_OF_VIEW_DEG[0], height_deg: float = FIELD_OF_VIEW_DEG[1]) -> float:
-    """Angular radius of the spherical cap that covers the same solid angle as a rectangular field of view."""
-    solid_angle = 4.0 * math.asin(
-        math.sin(math.radians(width_deg) / 2.0) * math.sin(math.radians(height_deg) / 2.0)
-    )
+def cap_radius_deg(field_of_view_deg: tuple[float, float] = FIELD_OF_VIEW_DEG) -> float:
+    """Angular radius of the spherical cap with the solid angle of a (width, height) field of view."""
+    half_width, half_height = (math.radians(side) / 2.0 for side in field_of_view_deg)
+    solid_angle = 4.0 * math.asin(math.sin(half_width) * math.sin(half_height))
     return math.degrees(math.acos(1.0 - solid_angle / (2.0 * math.pi)))
 
 
 def viewport_overlap(distance_deg: Floats, radius_deg: float | None = None) -> Floats:
     """Share (0..1) of the true viewport that the predicted one covers, for viewing directions that far apart.
 
-    A viewport is taken as the spherical cap with the solid angle of a 110 x 90 degree field of view. The share then has
-    a closed form and does not depend on where on the sphere the viewer looks, as a rectangle in yaw and pitch would.
-    Roll plays no part.
+    A viewport is taken as the spherical cap with the solid angle of a 110 x 90 degree field of view. The
+    share then has a closed form and does not depend on where on the sphere the viewer looks, as a rectangle
+    in yaw and pitch would. Roll plays no part.
 
     Args:
         distance_deg: great-circle distances of the two directions in degrees, any shape.

@@ -68,5 +68,5 @@ def mirrored_deg(angles_deg: Floats) -> Floats:
 
 
 def unwrapped_deg(angles_deg: Floats) -> Floats:
-    """(N, rows, 3) angles without jumps of a turn, continued backwards from the last sample, which stays as it is."""
+    """(N, rows, 3) angles without jumps of a turn, continued backwards from the last sample, which stays."""
     return np.unwrap(angles_deg[:, ::-1], period=360.0, axis=1)[:, ::-1]

@@ -47,6 +47,11 @@ RECIPES = {
             VpRecipe(modalities=("motion", "summary", "past", "crowd"), datasets=_BOTH),
         ),
         Recipe(
+            "plain",
+            "only the motion of the window's history, learned from Jin2022",
+            replace(_STRICT, modalities=("motion",)),
+        ),
+        Recipe(
             "autoregressive",
             "as strict, but one forward pass for each predicted sample, as published",
             replace(_STRICT, answer="autoregressive"),

@@ -1,4 +1,4 @@
-"""The paper's four settings of viewport prediction (Table 2, Wu et al. 2024) and how windows are cut in all of them."""
+"""The paper's four settings of viewport prediction (Table 2, Wu et al. 2024), and how windows are cut."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class VpConfig:
         horizon: samples that it predicts (pw).
         split: "train", "valid" or "test".
         step: samples between the starts of consecutive windows of a trace.
-        trim_head, trim_tail: samples at both ends of a trace where no window starts. The published code derives
-            them from the default windows (3 * 10 and 3 * 20) and keeps them for every history and horizon.
+        trim_head, trim_tail: samples at both ends of a trace where no window starts. The published code
+            derives them from the default windows (3 * 10 and 3 * 20) and keeps them for all settings.
     """
 
     dataset: str = "Jin2022"
@@ -53,6 +53,8 @@ SETTINGS = {
         Setting("default", "Jin2022, 2 s history, 4 s horizon", VpConfig()),
         Setting("unseen1", "Jin2022, 4 s history, 6 s horizon", VpConfig(history=20, horizon=30)),
         Setting("unseen2", "Wu2017, 2 s history, 4 s horizon", VpConfig(dataset="Wu2017")),
-        Setting("unseen3", "Wu2017, 4 s history, 6 s horizon", VpConfig(dataset="Wu2017", history=20, horizon=30)),
+        Setting(
+            "unseen3", "Wu2017, 4 s history, 6 s horizon", VpConfig(dataset="Wu2017", history=20, horizon=30)
+        ),
     )
 }

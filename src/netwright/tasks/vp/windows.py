@@ -13,7 +13,6 @@ from netwright.core.errors import DataError
 from netwright.tasks.vp.data import YAW, Floats, Ints, TraceSet, VpData
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ, VpConfig
 
-
 FRONT_CONCENTRATION = 0.5
 
 
@@ -26,9 +25,10 @@ class Observation:
         horizon: samples to predict.
         history: how many of the latest samples are the prediction window's own history (hw).
         front_deg: the yaw that the video's front has, if known.
-        others_deg: (V, m, 3) what other viewers looked at in this video from its start (row i is sample i of the
-            video; NaN where a viewer has no sample), or None. May reach beyond the present: they watched before.
-        frame_features: (F,) cached features of the frame on the screen, for models with an image token, or None.
+        others_deg: (V, m, 3) what other viewers looked at in this video from its start (row i is sample i of
+            the video; NaN where a viewer has no sample), or None. May reach beyond the present: they watched
+            before.
+        frame_features: (F,) cached features of the frame on the screen, for models with an image token.
     """
 
     angles_deg: Floats
@@ -65,15 +65,18 @@ class Windows:
 
     def seen_deg(self) -> Floats:
         """(N, history, 3) the samples before the start."""
-        return self.traces.angles_deg[self.row[:, None] + np.arange(-self.history, 0)]
+        seen: Floats = self.traces.angles_deg[self.row[:, None] + np.arange(-self.history, 0)]
+        return seen
 
     def future_deg(self) -> Floats:
         """(N, horizon, 3) the samples to predict: for scoring and training only."""
-        return self.traces.angles_deg[self.row[:, None] + np.arange(self.horizon)]
+        future: Floats = self.traces.angles_deg[self.row[:, None] + np.arange(self.horizon)]
+        return future
 
     def last_deg(self) -> Floats:
         """(N, 3) the last sample seen."""
-        return self.traces.angles_deg[self.row - 1]
+        last: Floats = self.traces.angles_deg[self.row - 1]
+        return last
 
     def take(self, index: Ints) -> Windows:
         """The windows at those positions."""
@@ -121,7 +124,7 @@ def build_crowd(traces: TraceSet, users: tuple[int, ...]) -> Crowd:
 
 
 def cut(traces: TraceSet, which: Ints, config: VpConfig) -> Windows:
-    """Windows as the published code cuts them: starts `range(trim_head, rows - trim_tail, step)` of each trace.
+    """Windows as the published code cuts them: starts `range(trim_head, rows - trim_tail, step)` of a trace.
 
     Args:
         traces: the dataset.
@@ -135,8 +138,8 @@ def cut(traces: TraceSet, which: Ints, config: VpConfig) -> Windows:
     trace = np.repeat(which, counts)
     if trace.size == 0:
         raise DataError(
-            f"{traces.name}: no trace of the split has the {config.trim_head + config.trim_tail + 1} samples that a "
-            "window needs; check the split or shorten the trims."
+            f"{traces.name}: no trace of the split has the {config.trim_head + config.trim_tail + 1} samples "
+            "that a window needs; check the split or shorten the trims."
         )
     first = np.repeat(np.cumsum(counts) - counts, counts)
     start = config.trim_head + config.step * (np.arange(trace.size) - first)
@@ -155,7 +158,7 @@ def windows(data: VpData, config: VpConfig, *, crowd: bool = False) -> Windows:
 
 
 def single(obs: Observation) -> Windows:
-    """One observation as a batch of one window: its session is the only trace, of which the future is not there.
+    """One observation as a batch of one window: its session is the only trace and holds no future.
 
     Raises:
         DataError: the observation's arrays have the wrong shape, or fewer samples than its history.
@@ -164,9 +167,11 @@ def single(obs: Observation) -> Windows:
     n_samples = len(angles)
     if angles.ndim != 2 or angles.shape[1] != 3 or n_samples < obs.history:
         raise DataError(
-            f"observation: angles_deg must be (samples, 3) with at least {obs.history} samples, got {angles.shape}; "
-            "wait until the session is that long, or ask for a shorter history."
+            f"observation: angles_deg must be (samples, 3) with at least {obs.history} samples, "
+            f"got {angles.shape}; wait until the session is that long, or ask for a shorter history."
         )
+    features = obs.frame_features
+    frames = {} if features is None else {0: np.asarray(features, dtype=np.float32)[None]}
     session = TraceSet(
         name="session",
         angles_deg=angles,
@@ -174,7 +179,7 @@ def single(obs: Observation) -> Windows:
         offset=np.array([0, n_samples], dtype=np.int64),
         video=np.zeros(1, dtype=np.int64),
         user=np.full(1, -1, dtype=np.int64),
-        frames={} if obs.frame_features is None else {0: np.asarray(obs.frame_features, dtype=np.float32)[None]},
+        frames=frames,
     )
     return Windows(
         traces=session,
@@ -191,13 +196,14 @@ def _crowd_of_one_video(others_deg: Floats) -> Crowd:
     others = np.asarray(others_deg, dtype=np.float32)
     if others.ndim != 3 or others.shape[2] != 3:
         raise DataError(
-            f"observation: others_deg must be (viewers, samples, 3), got {others.shape}; pad short traces with NaN."
+            f"observation: others_deg must be (viewers, samples, 3), got {others.shape}; "
+            "pad short traces with NaN."
         )
     return Crowd(others.transpose(1, 2, 0)[None], np.arange(len(others), dtype=np.int64), {0: 0})
 
 
 def check_finite(windows: Windows, ahead: int = 0) -> None:
-    """Refuse windows whose trace holds NaN or infinity before the start (or up to `ahead` samples from it on).
+    """Refuse windows whose trace holds NaN or infinity before the start, or `ahead` samples from there on.
 
     Raises:
         DataError: names trace and sample of the first such value.
@@ -205,7 +211,7 @@ def check_finite(windows: Windows, ahead: int = 0) -> None:
     bad = np.flatnonzero(~np.isfinite(windows.traces.angles_deg).all(axis=1))
     if bad.size == 0:
         return
-    first = np.searchsorted(bad, windows.traces.offset[windows.trace])  # the trace's first bad row, if it has one
+    first = np.searchsorted(bad, windows.traces.offset[windows.trace])  # place of the trace's first bad row
     hit = np.flatnonzero((first < bad.size) & (bad[np.minimum(first, bad.size - 1)] < windows.row + ahead))
     if hit.size:
         trace = int(windows.trace[hit[0]])

@@ -1,0 +1,104 @@
+"""Time of one viewport answer (10 -> 20 samples), batch 1, one thread: one pass, against the autoregressive mode.
+
+    python benchmarks/vp_latency.py [--answers 500] [--results results]
+
+The three ways take turns, so that a noisy machine disturbs all alike; quote the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.model import AutoregressiveModel
+from netwright.adaptation.saving import assemble
+from netwright.adaptation.training import answerer
+from netwright.core import registry
+from netwright.core.results import ResultRow, write_rows
+from netwright.llm.backbones import build_backbone
+from netwright.tasks.vp.adapter import ViewportAdapter
+from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.generator import generate
+from netwright.tasks.vp.policy import WindowPolicy
+from netwright.tasks.vp.settings import SETTINGS
+from netwright.tasks.vp.windows import Observation, windows
+
+HORIZON = 20
+WARM_UP = 20
+EVERY = 5  # the slow ways answer every fifth time
+COMMAND = "python benchmarks/vp_latency.py --results results"
+
+
+def policy(recipe: str, data: VpData, *, cached: bool = True) -> WindowPolicy:
+    """An adapted policy with an untrained head: what it costs does not depend on what it has learned."""
+    adapter = ViewportAdapter(registry.task("vp").recipe(recipe).config, data, None)
+    model = assemble(build_backbone("tiny"), adapter, TrainingConfig(), seed=0)
+    model.backbone.model = model.backbone.model.merge_and_unload()
+    if isinstance(model, AutoregressiveModel):
+        model.n_steps, model.cached = HORIZON, cached
+    return adapter.policy(answerer(model.eval()))
+
+
+def observations(n: int, data: VpData) -> list[Observation]:
+    """Moments of test sessions, as a live player would see them."""
+    chosen = windows(data, SETTINGS["default"].config)
+    some = chosen.take(np.random.default_rng(0).integers(0, len(chosen), n))
+    return [
+        Observation(some.traces.trace(int(i))[:start], horizon=HORIZON, front_deg=some.front_deg)
+        for i, start in zip(some.trace, some.start, strict=True)
+    ]
+
+
+def main() -> None:
+    """Measure, print one JSON document, and write rows if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", type=int, default=500)
+    parser.add_argument("--results", type=Path)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    data = generate(seed=0)
+    ways = {
+        "one pass": policy("strict", data),
+        "autoregressive, cached": policy("autoregressive", data),
+        "autoregressive, no cache": policy("autoregressive", data, cached=False),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for i, moment in enumerate(observations(chosen.answers + WARM_UP, data)):
+        for name, decider in ways.items():
+            if name == "one pass" or i % EVERY == 0:
+                began = time.perf_counter()
+                decider.act(moment)
+                if i >= WARM_UP:
+                    seconds[name].append(time.perf_counter() - began)
+    figures = {
+        f"{name}, p{p}": 1e3 * float(np.percentile(s, p)) for name, s in seconds.items() for p in (50, 99)
+    }
+    ratio = "no cache / one pass, medians"
+    figures[ratio] = figures["autoregressive, no cache, p50"] / figures["one pass, p50"]
+    print(json.dumps(figures, indent=2))
+    if chosen.results:
+        rows = [
+            ResultRow(
+                area="speed",
+                setting="vp answer, tiny, batch 1, one thread",
+                subject=name,
+                metric="ratio" if name == ratio else "latency",
+                unit="times" if name == ratio else "ms",
+                value=value,
+                n=chosen.answers,
+                seeds=(0,),
+                command=COMMAND,
+            )
+            for name, value in figures.items()
+        ]
+        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+
+
+if __name__ == "__main__":
+    main()

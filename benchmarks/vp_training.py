@@ -1,0 +1,112 @@
+"""Training throughput in windows per second: our recipe against the reference's, same backbone, same machine.
+
+    python benchmarks/vp_training.py [--data ../shared/data] [--results results]
+
+The reference recipe, as in NetLLM's published code: one window at a time with gradients accumulated over 32, float32,
+one token for each of the 10 + 20 samples, gradient checkpointing, clipping after every window, and 4 % of the
+windows trained through 20 autoregressive passes. Both take turns; quote the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.saving import assemble
+from netwright.adaptation.training import Trainer
+from netwright.core import registry
+from netwright.core.results import ResultRow, write_rows
+from netwright.llm.backbones import build_backbone
+from netwright.llm.encoders import TimeSeries
+from netwright.tasks.vp.adapter import ViewportAdapter
+from netwright.tasks.vp.data import VpData, load
+from netwright.tasks.vp.features import SIZES
+
+MIX_RATE = 0.04
+HISTORY, HORIZON = 10, 20
+ACCUMULATION = 32
+COMMAND = "python benchmarks/vp_training.py --data ../shared/data --results results"
+
+
+def ours(data: VpData) -> tuple[Callable[[int], object], int]:
+    """One update of `netwright adapt vp --backbone tiny`, and its windows."""
+    task = registry.task("vp")
+    adapter = ViewportAdapter(task.recipe("strict").config, data, None)
+    config = TrainingConfig.from_options(task.training_defaults)
+    model = assemble(build_backbone("tiny"), adapter, config, seed=0)
+    trainer = Trainer(model, adapter, config, seed=0, folder=Path("unused"), progress=print)
+    return trainer.update, config.batch_size * config.accumulation
+
+
+def reference(data: VpData) -> tuple[Callable[[int], object], int]:
+    """One update of the reference recipe on the same backbone, and its windows."""
+    adapter = ViewportAdapter(registry.task("vp").recipe("autoregressive").config, data, None)
+    adapter.modalities = [TimeSeries("motion", SIZES["motion"], HISTORY, patch=1)]
+    adapter.n_steps = HORIZON
+    config = TrainingConfig(batch_size=1, precision="float32", gradient_checkpointing=True)
+    model = assemble(build_backbone("tiny"), adapter, config, seed=0).train()
+    model.cached = False
+    optimiser = torch.optim.AdamW(model.trainable().values(), lr=2e-4, weight_decay=1e-4)
+    rng = np.random.default_rng(0)
+
+    def update(step: int) -> None:
+        for _ in range(ACCUMULATION):
+            inputs, target = adapter.batch(rng, 1)
+            window = {"motion": torch.from_numpy(inputs["motion"][:, -HISTORY:])}
+            goal = torch.from_numpy(target[:, :HORIZON])
+            answer = model(window) if rng.random() < MIX_RATE else model.training_answer(window, goal)
+            ((answer - goal) ** 2).mean().backward()
+            torch.nn.utils.clip_grad_norm_(model.trainable().values(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return update, ACCUMULATION
+
+
+def main() -> None:
+    """Measure in turns, print one JSON document, and write rows if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--results", type=Path)
+    chosen = parser.parse_args()
+    data = load(chosen.data, seed=0)
+    recipes = {"ours": ours(data), "reference": reference(data)}
+    rates: dict[str, list[float]] = {name: [] for name in recipes}
+    for step in range(chosen.rounds + 1):
+        for name, (update, n_windows) in recipes.items():
+            began = time.perf_counter()
+            update(step)
+            if step:
+                rates[name].append(n_windows / (time.perf_counter() - began))
+    ratios = [a / b for a, b in zip(rates["ours"], rates["reference"], strict=True)]
+    figures = {name: float(np.median(r)) for name, r in rates.items()} | {"ratio": float(np.median(ratios))}
+    print(json.dumps(figures, indent=2))
+    if chosen.results:
+        rows = [
+            ResultRow(
+                area="speed",
+                setting="vp training, tiny",
+                subject=name,
+                metric="ratio" if name == "ratio" else "throughput",
+                unit="times" if name == "ratio" else "windows per second",
+                value=value,
+                n=chosen.rounds,
+                seeds=(0,),
+                command=COMMAND,
+                extra={"threads": torch.get_num_threads()},
+            )
+            for name, value in figures.items()
+        ]
+        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""`netwright data`: check a data folder, fetch the public sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netwright.core.errors import ConfigError
+from netwright.datasets import area_names
+from netwright.datasets.check import check as check_folder
+from netwright.datasets.fetch import BASE_URL
+from netwright.datasets.fetch import fetch as fetch_areas
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Check a data folder, or fetch the public sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Areas = Annotated[
+    list[str] | None, typer.Argument(metavar="[AREA]...", help=f"Of {', '.join(area_names())}.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def check(
+    areas: Areas = None,
+    data: Annotated[Path | None, typer.Option(envvar="NETWRIGHT_DATA", help="The data folder.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Findings to print; 0 prints all.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Name file and line of everything that is wrong with a data folder."""
+    if data is None:
+        raise ConfigError("no data folder is given; use --data DIR or set NETWRIGHT_DATA.")
+    report = check_folder(data, areas or ())
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+    else:
+        findings = [*report.errors, *report.warnings]
+        shown = findings[: limit or None]
+        for finding in shown:
+            typer.echo(str(finding))
+        if len(shown) < len(findings):
+            typer.echo(f"and {len(findings) - len(shown)} more; --limit 0 prints all.")
+        typer.echo(
+            f"{', '.join(report.findings)}: {len(report.errors)} errors, {len(report.warnings)} warnings"
+        )
+    raise typer.Exit(1 if report.errors else 0)
+
+
+@app.command()
+def fetch(
+    areas: Areas = None,
+    out: Annotated[
+        Path, typer.Option(envvar="NETWRIGHT_DATA", help="The data folder to make or complete.")
+    ] = Path("data"),
+    base_url: Annotated[
+        str,
+        typer.Option(envvar="NETWRIGHT_BASE_URL", help="Where the archives are; a mirror keeps the paths."),
+    ] = BASE_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Download the public sets, convert them, and compare each file with its published SHA-256."""
+    try:
+        results = fetch_areas(out, areas or (), base_url=base_url, progress=_tell)
+    except KeyboardInterrupt:
+        _tell("\nnetwright: interrupted; run the same command again to go on from there.")
+        raise typer.Exit(INTERRUPTED) from None
+    failed = any(result.failed for result in results)
+    if as_json:
+        typer.echo(
+            json.dumps({"folder": str(out), "ok": not failed, "areas": [r.to_json() for r in results]})
+        )
+    else:
+        for result in results:
+            folder = out / result.area
+            for path, why in (result.failed | result.not_public).items():
+                typer.echo(f"not made: {folder / path}: {why}")
+            typer.echo(
+                f"{folder}: {len(result.made)} files made, {len(result.present)} were there, "
+                f"{len(result.failed)} failed, {len(result.not_public)} not public"
+            )
+    raise typer.Exit(1 if failed else 0)
+
+
+def _tell(message: str) -> None:
+    typer.echo(message, err=True)

@@ -1,0 +1,87 @@
+"""How a method looks in every figure: its kind, colour, dash and hatch. Plain data; nothing is drawn here.
+
+Adapted models are strong, baselines muted, control arms hatched and dashed. Hues follow Okabe and Ito; dash
+and hatch say again what hue says, so that no reader depends on telling colours apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["adapted", "control", "baseline"]
+LineStyle = str | tuple[float, tuple[float, ...]]
+
+KINDS: tuple[Kind, ...] = ("adapted", "control", "baseline")
+
+# Chrome of a figure, (on light paper, on dark paper).
+INK = ("#1f2430", "#e6e8ec")
+FAINT = ("#667085", "#98a2b3")
+RULE = ("#dfe3e8", "#343a46")
+PAPER = ("#ffffff", "#181b22")
+
+_HUES: dict[Kind, tuple[tuple[str, str], ...]] = {
+    "adapted": (
+        ("#0072b2", "#56b4e9"),
+        ("#d55e00", "#ff924d"),
+        ("#009e73", "#3ecf9f"),
+        ("#b8478d", "#e592c2"),
+    ),
+    "control": (("#8a5f9e", "#bb98cc"), ("#a8713a", "#d6a676"), ("#4f8791", "#86bcc6")),
+    "baseline": (
+        ("#77828f", "#929daa"),
+        ("#b39f6b", "#bfae7d"),
+        ("#7f9c7b", "#93b08f"),
+        ("#a48aa1", "#b39db0"),
+        ("#b0887a", "#c09b8e"),
+        ("#6d90a8", "#85a8c0"),
+        ("#a5abb2", "#6f7883"),
+    ),
+}
+_DASHES: dict[Kind, tuple[LineStyle, ...]] = {
+    "adapted": ("-",),
+    "control": ((0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.5, 1.2, 1.5))),
+    "baseline": ("-", (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (6, 1.4, 1.2, 1.4))),
+}
+_HATCHES = ("////", "\\\\\\\\", "xxxx")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodStyle:
+    """The look of one method: `color` on light paper, `color_dark` on dark paper."""
+
+    kind: Kind
+    color: str
+    color_dark: str
+    dash: LineStyle
+    hatch: str | None
+    width: float
+    zorder: float
+
+
+def kind(policy: str) -> Kind:
+    """What a policy is, by its name: an adapted model, one of its control arms, or a baseline."""
+    prefix, _, rest = policy.partition(":")
+    if prefix != "adapted":
+        return "baseline"
+    return "control" if re.split(r"\W", rest)[0] in ("none", "random") else "adapted"
+
+
+def method_styles(policies: Iterable[str]) -> dict[str, MethodStyle]:
+    """A style for each policy; the same set of names gives the same styles, whatever its order."""
+    names, styles = sorted(set(policies)), {}
+    for group in KINDS:
+        for i, name in enumerate(n for n in names if kind(n) == group):
+            color, dark = _HUES[group][i % len(_HUES[group])]
+            dash = _DASHES[group][i % len(_DASHES[group])]
+            hatch = _HATCHES[i % len(_HATCHES)] if group == "control" else None
+            width, zorder = {"adapted": (2.0, 4.0), "control": (1.6, 3.0), "baseline": (1.2, 2.0)}[group]
+            styles[name] = MethodStyle(group, color, dark, dash, hatch, width, zorder)
+    return styles
+
+
+def dark_of_light() -> dict[str, str]:
+    """The colour on dark paper for every colour on light paper that a figure may hold."""
+    return dict([INK, FAINT, RULE, PAPER, *(pair for hues in _HUES.values() for pair in hues)])

@@ -1,0 +1,1 @@
+"""One module for each data area, with an `AREA`."""

@@ -1,0 +1,134 @@
+"""Cluster job scheduling: TPC-H job profiles and Decima's published weights, from NetLLM's repository."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.core.errors import DataError
+from netwright.datasets.area import Area, Conversion
+from netwright.datasets.plain_values import Named, object_of_npy, plain_values
+from netwright.datasets.sources import NETLLM
+
+SIZES = ("2g", "5g", "10g", "20g", "50g", "80g", "100g")
+N_QUERIES = 22
+WAVES = ("first_wave", "fresh_durations", "rest_wave")
+
+_PROFILE = re.compile(
+    r"cluster_job_scheduling/(?:.*/)?(?P<file>\d+g/(?:adj_mat|task_duration|stage_id_to_node_idx_map)_\d+\.npy)"
+)
+_WEIGHTS = re.compile(r"cluster_job_scheduling/(?:.*/)?decima/model\.pt")
+
+
+def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """One npz for each input size, from the original files by their names in the repository.
+
+    Returns:
+        `tpch_npz/<size>.npz` with, for each query q: `q{q}_adj` int8 (n, n), row = parent; `q{q}_num_tasks`
+        int32 (n,); `q{q}_index` int32 (m, 5) rows of stage, wave, level, start, length;
+        `q{q}_durations_ms` int32; `q{q}_spark_stage_id` int32 (n,).
+
+    Raises:
+        DataError: a file is missing or is of another form.
+    """
+    originals = {match["file"]: data for name, data in files.items() if (match := _PROFILE.fullmatch(name))}
+    made = {}
+    for size in SIZES:
+        arrays: dict[str, NDArray[Any]] = {}
+        for query in range(1, N_QUERIES + 1):
+            parts = (
+                f"{size}/{part}_{query}.npy"
+                for part in ("adj_mat", "task_duration", "stage_id_to_node_idx_map")
+            )
+            try:
+                for key, array in _profile(*((name, originals[name]) for name in parts)).items():
+                    arrays[f"q{query}_{key}"] = array
+            except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
+                raise DataError(f"TPC-H query {query} of {size} is incomplete ({error}).") from None
+        made[f"tpch_npz/{size}.npz"] = _npz(arrays)
+    return made
+
+
+def _profile(
+    adjacency: tuple[str, bytes], durations: tuple[str, bytes], nodes: tuple[str, bytes]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of one query, from the names and contents of its three files."""
+    matrix = np.load(io.BytesIO(adjacency[1]), allow_pickle=False)
+    stages = object_of_npy(durations[1], durations[0])
+    node_of_stage = object_of_npy(nodes[1], nodes[0])
+    index: list[tuple[int, int, int, int, int]] = []
+    flat: list[int] = []
+    for stage, waves in stages.items():
+        for wave, levels in waves.items():
+            for level, values in levels.items():
+                index.append((stage, WAVES.index(wave), level, len(flat), len(values)))
+                flat += values
+    n_tasks = []
+    for stage in range(len(stages)):
+        first, rest = stages[stage]["first_wave"], stages[stage]["rest_wave"]
+        level = next(iter(first))  # in the file's order, which the published simulator takes
+        n_tasks.append(len(first[level]) + len(rest[level]))
+    spark_stage = sorted(node_of_stage, key=node_of_stage.__getitem__)
+    return {
+        "adj": matrix.astype(np.int8),
+        "num_tasks": np.array(n_tasks, dtype=np.int32),
+        "index": np.array(index, dtype=np.int32),
+        "durations_ms": np.array(flat, dtype=np.int32),
+        "spark_stage_id": np.array(spark_stage, dtype=np.int32),
+    }
+
+
+def pack_weights(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """`decima/decima_weights.npz` (float32 arrays by parameter name) from the torch file `model.pt`.
+
+    Raises:
+        DataError: it is not a torch file of contiguous float32 tensors.
+    """
+    name, content = next(iter(files.items()))
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            (listing,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
+            found = plain_values(archive.read(listing), name)
+            for key, tensor in (found.items if isinstance(found, Named) else found).items():
+                storage, offset, shape, stride = tensor.arguments[:4]
+                kind, cls, number = storage.arguments[:3]
+                if (kind, cls.name) != ("storage", "torch FloatStorage"):
+                    raise ValueError(f"{key} is a {cls.name}")
+                values = np.frombuffer(
+                    archive.read(listing.removesuffix("data.pkl") + f"data/{number}"), "<f4"
+                )
+                size = int(np.prod(shape))
+                if stride != tuple(s // 4 for s in np.empty(shape, "<f4").strides):
+                    raise ValueError(f"{key} is not contiguous")
+                arrays[key] = values[offset : offset + size].reshape(shape)
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{name}: not a torch file of float32 tensors ({error}).") from None
+    return {"decima/decima_weights.npz": _npz(arrays)}
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+AREA = Area(
+    name="cjs",
+    title="cluster job scheduling: TPC-H job profiles, Decima weights",
+    sources=(NETLLM,),
+    conversions=(
+        Conversion(tuple(f"tpch_npz/{size}.npz" for size in SIZES), NETLLM, _PROFILE, pack_profiles),
+        Conversion(("decima/decima_weights.npz",), NETLLM, _WEIGHTS, pack_weights),
+    ),
+    not_public=(
+        ("golden/*", "recorded from the reference simulators by the netwright developers"),
+        ("tpch_checks.json", "worked out from the profiles by the netwright developers"),
+    ),
+)

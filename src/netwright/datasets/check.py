@@ -1,0 +1,74 @@
+"""Validates a data folder: every finding names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netwright.core.errors import DataError
+from netwright.datasets import area, area_names
+from netwright.datasets.area import Finding
+from netwright.datasets.manifest import differences
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The findings of a check, by area."""
+
+    folder: str
+    findings: dict[str, tuple[Finding, ...]]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """Findings that make the data wrong."""
+        return [f for found in self.findings.values() for f in found if f.level == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """Findings that are worth knowing."""
+        return [f for found in self.findings.values() for f in found if f.level == "warning"]
+
+    def to_json(self) -> dict[str, Any]:
+        """A document of plain types."""
+        return {
+            "folder": self.folder,
+            "ok": not self.errors,
+            "n_errors": len(self.errors),
+            "n_warnings": len(self.warnings),
+            "findings": [{"area": a, **f.to_json()} for a, found in self.findings.items() for f in found],
+        }
+
+
+def check(folder: Path, names: Sequence[str] = ()) -> CheckReport:
+    """Check areas of a data folder (`<folder>/<area>`).
+
+    Args:
+        folder: the data folder.
+        names: areas; those that the folder holds if empty.
+
+    Raises:
+        DataError: there is no such folder, or it does not hold an area that was asked for, or none at all.
+        UnknownNameError: there is no such area.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; point --data or NETWRIGHT_DATA at a data folder.")
+    asked = [area(name) for name in dict.fromkeys(names)]
+    for found in asked:
+        if not (folder / found.name).is_dir():
+            raise DataError(
+                f"{folder / found.name}: no such folder; run `netwright data fetch {found.name}`."
+            )
+    areas = asked or [area(name) for name in area_names() if (folder / name).is_dir()]
+    if not areas:
+        raise DataError(
+            f"{folder}: holds none of {', '.join(area_names())}; point --data at the folder above."
+        )
+    return CheckReport(
+        folder=str(folder),
+        findings={
+            a.name: tuple(a.check(folder / a.name) if a.check else differences(a, folder / a.name))
+            for a in areas
+        },
+    )

@@ -1,0 +1,278 @@
+"""Checks of viewport traces, from npz archives or the original CSV tree: each finding names its place."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.core.errors import DataError
+from netwright.datasets.area import Finding
+from netwright.datasets.manifest import content_hash, read_manifest
+from netwright.tasks.vp.data import ARCHIVES, AXES, LIMITS_DEG, SPLITS, Floats, Ints, Split, read_splits
+from netwright.tasks.vp.settings import VpConfig
+
+COLUMNS = ("time", *AXES)
+LONGEST_STEP_S = 1.0
+SHORTEST_TRACE = VpConfig().trim_head + VpConfig().trim_tail + 1  # a shorter trace yields no window
+# (dataset, video, viewer, row): steps backwards in the published files, which every user of the data has.
+PUBLISHED_STEPS_BACK = frozenset({("Wu2017", 3, 27, 81), ("Wu2017", 3, 30, 230), ("Wu2017", 6, 22, 2085)})
+
+_ARRAYS = ("rows", "video", "user", "offset")
+_CSV_NAME = re.compile(r"video(\d+)/5Hz/simple_5Hz_user(\d+)\.csv")
+
+Label = Callable[[int, int], str]  # (trace, row of the trace from 0) -> where that is
+
+
+@dataclass(frozen=True)
+class _Traces:
+    """Rows of many traces, end to end; `label` says where a row stands."""
+
+    name: str
+    rows: Floats  # (rows, 4) time in seconds, then roll, pitch, yaw in degrees
+    offset: Ints  # (traces + 1,)
+    video: Ints  # (traces,)
+    user: Ints  # (traces,)
+    label: Label
+
+
+def check(folder: Path) -> list[Finding]:
+    """Findings about a folder with `split.json` and, for each dataset, an archive or a tree of CSV files.
+
+    Errors: a file or column is missing, a value is not a number, not finite or out of its range, time runs
+    backwards, an archive is damaged, a split names what is not there or overlaps another. Warnings: what the
+    published data is known to have (gaps, short traces, three steps back), and archives that differ from it.
+    """
+    findings: list[Finding] = []
+    traces: dict[str, _Traces] = {}
+    archives = any((folder / archive).exists() for archive in ARCHIVES.values())
+    for name, archive in ARCHIVES.items():
+        found = (
+            _from_archive(folder / archive, name, findings)
+            if archives
+            else _from_csv(folder / name, findings)
+        )
+        if found is not None:
+            traces[name] = found
+            findings += _row_findings(found)
+            findings += _trace_findings(found, folder / (archive if archives else name))
+    return [*findings, *_split_findings(folder / "split.json", traces)]
+
+
+def _from_archive(path: Path, name: str, findings: list[Finding]) -> _Traces | None:
+    place = str(path)
+    if not path.exists():
+        findings.append(Finding("error", place, "missing; run `netwright data fetch vp`."))
+        return None
+    content = path.read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            missing = [key for key in _ARRAYS if key not in archive.files]
+            arrays = {key: archive[key] for key in archive.files}
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError) as error:
+        findings.append(Finding("error", place, f"damaged or cut short ({error}); fetch it again."))
+        return None
+    if missing:
+        findings.append(Finding("error", place, f"lacks the array {' and '.join(missing)}; fetch it again."))
+        return None
+    if (wrong := _misfit(arrays)) is not None:
+        findings.append(Finding("error", place, f"{wrong}; fetch it again."))
+        return None
+    if content_hash(path.name, content) != read_manifest("vp").hashes[path.name]:
+        findings.append(
+            Finding("warning", place, "is not the published file: results on it compare with no others.")
+        )
+    offset, video, user = (arrays[key].astype(np.int64) for key in ("offset", "video", "user"))
+
+    def label(trace: int, row: int) -> str:
+        return f"{place}: {name}/video{video[trace]}/user{user[trace]} row {row + 1}"
+
+    return _Traces(name, arrays["rows"] / 1e6, offset, video, user, label)
+
+
+def _misfit(arrays: Mapping[str, NDArray[np.generic]]) -> str | None:
+    """Why the arrays of an archive do not fit each other, or None."""
+    rows, video, user, offset = (arrays[key] for key in _ARRAYS)
+    for key in ("video", "user", "offset"):
+        if arrays[key].ndim != 1 or not np.issubdtype(arrays[key].dtype, np.integer):
+            return (
+                f"{key} must hold whole numbers in one dimension, not {arrays[key].dtype} {arrays[key].shape}"
+            )
+    if rows.ndim != 2 or rows.shape[1] != len(COLUMNS) or not np.issubdtype(rows.dtype, np.number):
+        return f"rows must be 4 columns of numbers ({', '.join(COLUMNS)}), not {rows.dtype} {rows.shape}"
+    if len(video) != len(user) or len(offset) != len(video) + 1:
+        return f"video, user, offset need n, n, n + 1 entries, not {len(video)}, {len(user)}, {len(offset)}"
+    steps = np.diff(offset.astype(np.int64))
+    if offset[0] != 0 or offset[-1] != len(rows) or (steps < 0).any():
+        return f"offset must rise from 0 to the {len(rows)} rows"
+    return None
+
+
+def _from_csv(folder: Path, findings: list[Finding]) -> _Traces | None:
+    files = sorted(
+        (int(match[1]), int(match[2]), path)
+        for path in folder.glob("video*/5Hz/simple_5Hz_user*.csv")
+        if (match := _CSV_NAME.fullmatch(path.relative_to(folder).as_posix()))
+    )
+    if not files:
+        findings.append(
+            Finding("error", str(folder), "holds no video<v>/5Hz/simple_5Hz_user<u>.csv; check --data.")
+        )
+        return None
+    tables, numbers = zip(*(_read_csv(path, findings) for _, _, path in files), strict=True)
+
+    def label(trace: int, row: int) -> str:
+        return f"{files[trace][2]}:{numbers[trace][row]}"
+
+    return _Traces(
+        name=folder.name,
+        rows=np.concatenate(tables),
+        offset=np.concatenate([[0], np.cumsum([len(t) for t in tables])]).astype(np.int64),
+        video=np.array([v for v, _, _ in files], dtype=np.int64),
+        user=np.array([u for _, u, _ in files], dtype=np.int64),
+        label=label,
+    )
+
+
+def _read_csv(path: Path, findings: list[Finding]) -> tuple[Floats, Sequence[int]]:
+    """(rows, 4) the rows that can be read, and their line numbers."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if text and not text.endswith("\n"):
+        findings.append(
+            Finding("warning", f"{path}:{text.count(chr(10)) + 1}", "no line end: the file may be cut short.")
+        )
+    lines = text.splitlines()
+    try:
+        table = np.array([line.split(",") for line in lines], dtype=np.float64)
+        if table.ndim == 2 and table.shape[1] == len(COLUMNS):
+            return table, range(1, len(lines) + 1)
+    except ValueError:
+        pass
+    rows, numbers = [], []
+    for number, line in enumerate(lines, start=1):
+        values = line.split(",")
+        wrong = [
+            f"{c} is {v!r}, not a number" for c, v in zip(COLUMNS, values, strict=False) if not _is_number(v)
+        ]
+        if len(values) != len(COLUMNS):
+            wrong = [f"{len(values)} columns instead of 4 ({', '.join(COLUMNS)})"]
+        findings += [Finding("error", f"{path}:{number}", f"{what}; mend or drop the row.") for what in wrong]
+        if not wrong:
+            rows.append([float(v) for v in values])
+            numbers.append(number)
+    return np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)), numbers
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _row_findings(traces: _Traces) -> Iterator[Finding]:
+    """What is wrong with single rows: not finite, out of range, time that does not rise, gaps."""
+    trace_of = np.repeat(np.arange(len(traces.video)), np.diff(traces.offset))
+
+    def at(rows: NDArray[np.intp]) -> Iterator[tuple[int, int, int]]:
+        for row in rows:
+            trace = int(trace_of[row])
+            yield int(row), trace, int(row - traces.offset[trace])
+
+    limits = (math.inf, *LIMITS_DEG)
+    for column, (title, limit) in enumerate(zip(COLUMNS, limits, strict=True)):
+        values = traces.rows[:, column]
+        for row, trace, i in at(np.flatnonzero(~np.isfinite(values))):
+            yield Finding("error", traces.label(trace, i), f"{title} is {values[row]}; mend or drop the row.")
+        for row, trace, i in at(np.flatnonzero(np.isfinite(values) & (np.abs(values) > limit))):
+            yield Finding(
+                "error",
+                traces.label(trace, i),
+                f"{title} is {values[row]:g}, outside -{limit:g} .. {limit:g}; is it in degrees?",
+            )
+    time_s = traces.rows[:, 0]
+    finite_s = np.where(np.isfinite(time_s), time_s, np.nan)
+    step_s = np.diff(finite_s, prepend=np.nan)
+    step_s[traces.offset[:-1][np.diff(traces.offset) > 0]] = np.nan  # the first row follows nothing
+    for row, trace, i in at(np.flatnonzero(step_s <= 0.0)):
+        known = (
+            traces.name,
+            int(traces.video[trace]),
+            int(traces.user[trace]),
+            i + 1,
+        ) in PUBLISHED_STEPS_BACK
+        yield Finding(
+            "warning" if known else "error",
+            traces.label(trace, i),
+            f"time {time_s[row]:g} s is not after {time_s[row - 1]:g} s"
+            + (", as in the published file." if known else "; sort or drop the row."),
+        )
+    for row, trace, i in at(np.flatnonzero(step_s > LONGEST_STEP_S)):
+        yield Finding("warning", traces.label(trace, i), f"gap of {step_s[row]:.1f} s before this row.")
+
+
+def _trace_findings(traces: _Traces, source: Path) -> Iterator[Finding]:
+    """What is wrong with whole traces: empty, too short for a window, twice there."""
+    seen: set[tuple[int, int]] = set()
+    for video, user, length in zip(traces.video, traces.user, np.diff(traces.offset), strict=True):
+        place = f"{source}: {traces.name}/video{video}/user{user}"
+        if (int(video), int(user)) in seen:
+            yield Finding("error", place, "is there twice; keep one.")
+        seen.add((int(video), int(user)))
+        if length == 0:
+            yield Finding("error", place, "has no row; drop the trace.")
+        elif length < SHORTEST_TRACE:
+            yield Finding("warning", place, f"has {length} rows; below {SHORTEST_TRACE} it yields no window.")
+
+
+def _split_findings(path: Path, traces: Mapping[str, _Traces]) -> Iterator[Finding]:
+    try:
+        splits = read_splits(path)
+    except DataError as error:
+        yield Finding("error", str(path), str(error).removeprefix(f"{path}: "))
+        return
+    for name in ARCHIVES:
+        if name not in splits:
+            yield Finding("error", str(path), f"names no split of {name}; add one.")
+    for name, split in splits.items():
+        if name not in ARCHIVES:
+            yield Finding("error", str(path), f"names the dataset {name!r}; there is {', '.join(ARCHIVES)}.")
+            continue
+        yield from _overlaps(f"{path}: {name}", split)
+        if name in traces:
+            yield from _absences(f"{path}: {name}", split, traces[name])
+
+
+def _overlaps(place: str, split: Split) -> Iterator[Finding]:
+    for what, members in (("video", split.videos), ("viewer", split.users)):
+        for i, first in enumerate(SPLITS):
+            for second in SPLITS[i + 1 :]:
+                for shared in sorted(set(members[first]) & set(members[second])):
+                    yield Finding(
+                        "error", place, f"{what} {shared} is in {first} and {second}; keep it in one of them."
+                    )
+
+
+def _absences(place: str, split: Split, traces: _Traces) -> Iterator[Finding]:
+    there = set(zip(traces.video.tolist(), traces.user.tolist(), strict=True))
+    for name in SPLITS:
+        absent_videos = sorted(set(split.videos[name]) - {v for v, _ in there})
+        absent_users = sorted(set(split.users[name]) - {u for _, u in there})
+        for what, absent in (("video", absent_videos), ("viewer", absent_users)):
+            for member in absent:
+                yield Finding("error", place, f"{name} names {what} {member}, of which there is no trace.")
+        pairs = {(v, u) for v in split.videos[name] for u in split.users[name]}
+        for video, user in sorted(pairs - there):
+            if video not in absent_videos and user not in absent_users:
+                yield Finding(
+                    "warning", place, f"{name} has no trace of viewer {user} watching video {video}."
+                )

@@ -1,0 +1,111 @@
+"""A matplotlib figure as PNG, and as SVG that lives inside the page and takes its colours and typeface."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from netwright.core.palette import FAINT, INK, PAPER, RULE, dark_of_light
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib; the page puts its own in place
+    "font.size": 9.0,
+    "figure.figsize": (5.2, 3.3),
+    "figure.facecolor": PAPER[0],
+    "figure.constrained_layout.use": True,
+    "axes.facecolor": "none",
+    "axes.edgecolor": FAINT[0],
+    "axes.labelcolor": INK[0],
+    "axes.titlecolor": INK[0],
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE[0],
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.7,
+    "text.color": INK[0],
+    "xtick.color": FAINT[0],
+    "ytick.color": FAINT[0],
+    "xtick.labelcolor": INK[0],
+    "ytick.labelcolor": INK[0],
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "netwright",
+}
+"""Settings under which every figure of a report is made and drawn (`with matplotlib.rc_context(RC)`)."""
+
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_DARK = dark_of_light()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure on white paper, at 160 dots per inch."""
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=160, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def svg(figure: Figure, *, name: str, alt: str) -> str:
+    """The figure as an `<svg>` element for the page.
+
+    Colours of the palette become CSS variables (`css_variables`), so that the drawing follows the page's light
+    or dark scheme; ids get `name` in front, so that several figures can share a page.
+    """
+    FigureCanvasSVG(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    root = ET.fromstring(stream.getvalue())
+    for child in list(root):
+        if child.tag.endswith("metadata"):
+            root.remove(child)
+    for parent in root.iter(f"{{{_SVG}}}defs"):
+        for sheet in parent.findall(f"{{{_SVG}}}style"):
+            parent.remove(sheet)
+    for element in root.iter():
+        _adopt(element, name)
+    width, height = root.attrib.pop("width"), root.attrib.pop("height")
+    root.set("style", f"max-width: {float(width.removesuffix('pt')) * 4 / 3:.0f}px")
+    assert height.endswith("pt")
+    root.set("class", "plot")
+    root.set("role", "img")
+    root.set("aria-label", alt)
+    return ET.tostring(root, encoding="unicode")
+
+
+def css_variables(*, dark: bool) -> str:
+    """CSS declarations of the palette's colours on light or on dark paper."""
+    return " ".join(f"{_variable(light)}: {d if dark else light};" for light, d in _DARK.items())
+
+
+def _adopt(element: ET.Element, name: str) -> None:
+    element.tag = element.tag.removeprefix(f"{{{_SVG}}}")
+    for key, value in list(element.attrib.items()):
+        if key == "id":
+            element.set(key, f"{name}-{value}")
+        elif key == f"{{{_XLINK}}}href":
+            del element.attrib[key]
+            element.set("href", value.replace("#", f"#{name}-", 1))
+        else:
+            value = value.replace("url(#", f"url(#{name}-")
+            for light in _DARK:
+                value = value.replace(light, f"var({_variable(light)})")
+            element.set(key, value)
+    if "style" not in element.attrib and "fill" in element.attrib:  # var() works in CSS, not in attributes
+        element.set("style", f"fill: {element.attrib.pop('fill')}")
+
+
+def _variable(light: str) -> str:
+    return f"--c{light[1:]}"

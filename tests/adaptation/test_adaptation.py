@@ -1,0 +1,311 @@
+"""Adapt, save, load, resume: on a toy task with a two-layer backbone, so that each run takes a second."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from netwright.adaptation import api
+from netwright.adaptation.api import Adapted, adapt, load
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.model import AutoregressiveModel
+from netwright.adaptation.saving import assemble
+from netwright.adaptation.training import learning_rate_at
+from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
+from netwright.llm.backbones import build_backbone
+from tests.adaptation import toy
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return toy.small_backbone(tmp_path_factory.mktemp("backbone") / "model")
+
+
+@pytest.fixture(scope="module")
+def adapted(backbone: str, tmp_path_factory: pytest.TempPathFactory) -> Adapted:
+    return run(tmp_path_factory.mktemp("adapted") / "out", backbone, iterations=120)
+
+
+def run(
+    out: Path, backbone: str, *, resume: bool = False, recipe: str = "once", data: str = "toy", **options: Any
+) -> Adapted:
+    return adapt(
+        toy.TASK, data, out=out, backbone=backbone, recipe=recipe, seed=3, options=options, resume=resume
+    )
+
+
+def answers(model: Adapted) -> np.ndarray:
+    inputs, _ = toy.examples(np.random.default_rng(9), 33)
+    return model.policy.act(inputs)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {f"{p.name}/{k}": v for p in sorted(folder.glob("*.safetensors")) for k, v in load_file(p).items()}
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    a, b = weights(one), weights(other)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_adaptation_learns(adapted: Adapted) -> None:
+    evaluation = api.test(toy.TASK, adapted, "default", "toy")
+    untrained = np.abs(toy.examples(np.random.default_rng(2), 64)[1]).mean()  # a fresh head answers zero
+    assert evaluation.mean < 0.5 * untrained
+    assert evaluation.policy == adapted.name
+
+
+def test_frozen_weights_are_those_of_the_backbone_and_files_are_as_documented(
+    adapted: Adapted, backbone: str
+) -> None:
+    names = {p.name for p in adapted.folder.iterdir()}
+    assert names == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "encoder_head.safetensors",
+        "netwright.json",
+        "training.jsonl",
+    }
+    assert adapted.info["backbone"]["sha256"] == build_backbone(backbone).weights_hash()
+    saved = weights(adapted.folder)
+    assert any("lora_A" in k for k in saved)
+    assert not any(k.endswith("q_proj.weight") for k in saved)
+
+
+def test_cost_is_reported(adapted: Adapted) -> None:
+    cost = adapted.info["cost"]
+    assert 0 < cost["trainable_parameters"] < cost["parameters"]
+    assert cost["steps"] == 120
+    assert cost["peak_rss_mib"] > 10
+    assert cost["seconds_per_step"] > 0
+
+
+def test_log_has_a_line_for_each_look(adapted: Adapted) -> None:
+    lines = [json.loads(line) for line in (adapted.folder / "training.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(10, 121, 10))
+    assert lines[-1]["validation"] < lines[0]["validation"]
+
+
+def test_a_loaded_model_answers_bit_for_bit(adapted: Adapted) -> None:
+    assert np.array_equal(answers(adapted), answers(load(adapted.folder, toy.TASK)))
+
+
+@pytest.mark.parametrize("recipe", ["once", "steps"])
+@pytest.mark.parametrize("options", [{"method": "full"}, {"targets": "all-linear", "accumulation": 2}])
+def test_other_methods_save_and_load(
+    tmp_path: Path, backbone: str, recipe: str, options: dict[str, Any]
+) -> None:
+    model = run(tmp_path / "out", backbone, recipe=recipe, **options)
+    assert answers(model).shape == (33, 3, 1)
+    assert np.array_equal(answers(model), answers(load(model.folder, toy.TASK)))
+
+
+def test_the_control_without_a_backbone(tmp_path: Path) -> None:
+    model = run(tmp_path / "out", "none")
+    assert model.name == "adapted:none"
+    assert not (model.folder / "adapter_model.safetensors").exists()
+    assert np.array_equal(answers(model), answers(load(model.folder, toy.TASK)))
+
+
+def test_full_fine_tuning_changes_the_backbone_and_lora_does_not(tmp_path: Path, backbone: str) -> None:
+    full = run(tmp_path / "full", backbone, method="full")
+    assert full.info["cost"]["trainable_fraction"] == 1.0
+    tuned = load_file(full.folder / "backbone.safetensors")
+    base = build_backbone(backbone).model
+    assert base is not None
+    assert any(not torch.equal(v, tuned[k]) for k, v in base.state_dict().items())
+
+
+def test_gradient_checkpointing_changes_nothing_but_memory(tmp_path: Path, backbone: str) -> None:
+    plain = run(tmp_path / "plain", backbone, lora_dropout=0.0)
+    saving = run(tmp_path / "saving", backbone, lora_dropout=0.0, gradient_checkpointing=True)
+    assert answers(saving) == pytest.approx(answers(plain), abs=1e-5)
+
+
+def test_same_seed_same_weights(tmp_path: Path, backbone: str) -> None:
+    one = run(tmp_path / "one", backbone)
+    assert_same_weights(one.folder, run(tmp_path / "two", backbone).folder)
+
+
+def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(tmp_path: Path, backbone: str) -> None:
+    whole = run(tmp_path / "whole", backbone)
+
+    def interrupt(line: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(toy.TASK, "toy", out=tmp_path / "cut", backbone=backbone, seed=3, progress=interrupt)
+    assert not (tmp_path / "cut").exists()
+    with pytest.raises(ConfigError, match="--resume"):
+        run(tmp_path / "cut", backbone)
+    with pytest.raises(ConfigError, match="other settings"):
+        run(tmp_path / "cut", backbone, resume=True, learning_rate=0.5)
+    resumed = run(tmp_path / "cut", backbone, resume=True)
+    assert_same_weights(whole.folder, resumed.folder)
+    assert [
+        x["step"] for x in map(json.loads, (resumed.folder / "training.jsonl").read_text().splitlines())
+    ] == [10, 20, 30]
+    assert not (tmp_path / "cut.partial").exists()
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from netwright.adaptation.api import adapt
+from tests.adaptation import toy
+import torch
+torch.set_num_threads(1)
+def die(line):
+    if line.startswith("step 20/"):
+        os.kill(os.getpid(), signal.SIGKILL)
+options = {{"checkpoint_seconds": 0.0}}
+adapt(toy.TASK, "toy", out=Path({out!r}), backbone={backbone!r}, seed=3, options=options, progress=die)
+"""
+
+
+def test_kill_then_resume_gives_the_weights_of_an_uninterrupted_run(tmp_path: Path, backbone: str) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole = run(tmp_path / "whole", backbone, checkpoint_seconds=0.0)
+        script = KILLED.format(out=str(tmp_path / "cut"), backbone=backbone)
+        killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert not (tmp_path / "cut").exists()
+        resumed = run(tmp_path / "cut", backbone, resume=True, checkpoint_seconds=0.0)
+    finally:
+        torch.set_num_threads(threads)
+    assert_same_weights(whole.folder, resumed.folder)
+
+
+def test_resuming_a_complete_run_just_loads_it(adapted: Adapted, backbone: str) -> None:
+    again = run(adapted.folder, backbone, resume=True, iterations=120)
+    assert np.array_equal(answers(adapted), answers(again))
+
+
+def test_patience_stops_early(tmp_path: Path, backbone: str) -> None:
+    model = run(tmp_path / "out", backbone, iterations=5000, learning_rate=1e-9, evaluate_every=1, patience=3)
+    assert model.info["cost"]["steps"] < 100
+
+
+def test_what_stands_at_out_is_not_lost(adapted: Adapted, backbone: str) -> None:
+    with pytest.raises(ConfigError, match="exists already"):
+        run(adapted.folder, backbone)
+
+
+def test_a_loss_that_is_not_finite_is_reported(tmp_path: Path, backbone: str) -> None:
+    with pytest.raises(DataError, match="not finite"):
+        run(tmp_path / "out", backbone, data="poisoned")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"iterations": 0}, ConfigError),
+        ({"learning_rate": float("nan")}, ConfigError),
+        ({"encoder_dropout": 1.0}, ConfigError),
+        ({"method": "lorra"}, UnknownNameError),
+        ({"iteration": 5}, UnknownNameError),
+    ],
+)
+def test_bad_options(options: dict[str, Any], error: type[NetwrightError]) -> None:
+    with pytest.raises(error):
+        TrainingConfig.from_options(options)
+
+
+class TestDamagedModels:
+    @pytest.fixture
+    def folder(self, adapted: Adapted, tmp_path: Path) -> Path:
+        import shutil
+
+        return Path(shutil.copytree(adapted.folder, tmp_path / "copy"))
+
+    def edit(self, folder: Path, **changes: Any) -> None:
+        path = folder / "netwright.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    def test_not_a_model(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="no saved model"):
+            load(tmp_path)
+
+    def test_unknown_format(self, folder: Path) -> None:
+        self.edit(folder, format_version=99)
+        with pytest.raises(FormatError, match="format_version is 99"):
+            load(folder, toy.TASK)
+
+    def test_other_task(self, folder: Path) -> None:
+        self.edit(folder, task="vp")
+        with pytest.raises(FormatError, match="not 'toy'"):
+            load(folder, toy.TASK)
+
+    def test_other_backbone(self, folder: Path, tmp_path: Path) -> None:
+        about = json.loads((folder / "netwright.json").read_text())["backbone"]
+        self.edit(folder, backbone=about | {"sha256": "0" * 64})
+        with pytest.raises(FormatError, match="other weights"):
+            load(folder, toy.TASK)
+
+    def test_truncated_tensors(self, folder: Path) -> None:
+        path = folder / "encoder_head.safetensors"
+        path.write_bytes(path.read_bytes()[:200])
+        with pytest.raises(DataError, match="damaged"):
+            load(folder, toy.TASK)
+
+    def test_missing_tensors(self, folder: Path) -> None:
+        (folder / "adapter_model.safetensors").unlink()
+        with pytest.raises(DataError, match="missing"):
+            load(folder, toy.TASK)
+
+    def test_other_shape(self, folder: Path) -> None:
+        path = folder / "encoder_head.safetensors"
+        tensors = load_file(path)
+        tensors["query"] = torch.zeros(1, 1, 5)
+        save_file(tensors, path)
+        with pytest.raises(FormatError, match="has shape"):
+            load(folder, toy.TASK)
+
+    def test_unknown_tensor(self, folder: Path) -> None:
+        path = folder / "encoder_head.safetensors"
+        save_file(load_file(path) | {"other": torch.zeros(1)}, path)
+        with pytest.raises(FormatError, match="unknown tensor 'other'"):
+            load(folder, toy.TASK)
+
+
+def test_the_autoregressive_mode_answers_the_same_with_and_without_a_cache(backbone: str) -> None:
+    model = assemble(
+        build_backbone(backbone), toy.ToyAdapter("steps", False), TrainingConfig(rank=4), seed=0
+    ).eval()
+    assert isinstance(model, AutoregressiveModel)
+    torch.nn.init.normal_(model.head.last.weight)  # a fresh head answers zero whatever it reads
+    series, _ = toy.examples(np.random.default_rng(0), 5)
+    inputs = {k: torch.from_numpy(v) for k, v in series.items()}
+    with torch.inference_mode():
+        cached = model(inputs)
+        model.cached = False
+        recomputed = model(inputs)
+        taught = model.training_answer(inputs, cached)
+    assert cached.std() > 0
+    torch.testing.assert_close(cached, recomputed, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        cached, taught, atol=1e-5, rtol=0
+    )  # fed its own answers, the teacher changes nothing
+
+
+@given(step=st.integers(0, 999), warmup=st.floats(0, 0.5), iterations=st.integers(1, 1000))
+def test_the_learning_rate_stays_between_zero_and_its_peak(step: int, warmup: float, iterations: int) -> None:
+    config = TrainingConfig(iterations=iterations, warmup=warmup)
+    assert 0 <= learning_rate_at(min(step, iterations - 1), config) <= config.learning_rate

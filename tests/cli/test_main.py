@@ -1,0 +1,93 @@
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from netwright import __version__
+from netwright.cli import main as module
+from netwright.core.errors import ConfigError
+
+SLOW = ("torch", "transformers", "peft", "numpy", "scipy", "matplotlib", "netwright.tasks")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["adapt", "--help"], ["--version"]])
+def test_help_imports_nothing_slow(words):
+    program = f"""
+import sys
+from netwright.cli.main import main
+code = main({words!r})
+print([m for m in {SLOW!r} if m in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stderr.strip() == "[]"
+
+
+def test_the_version_is_printed(cli):
+    assert cli("--version").out.strip() == __version__
+
+
+def test_no_command_shows_the_help(cli):
+    assert "Usage" in cli().out + cli().err
+
+
+@pytest.mark.parametrize("words", ["no-such-command", "test", "test toy --seed -1", "adapt --x"])
+def test_wrong_usage_exits_2_with_a_message_on_stderr(cli, words):
+    run = cli(*words.split())
+    assert (run.code, run.out) == (2, "")
+    assert run.err
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            ConfigError("rank must be at least 1, got 0; raise it."),
+            "rank must be at least 1, got 0; raise it.",
+        ),
+        (ModuleNotFoundError("no torch", name="torch.nn"), 'pip install "netwright[llm]"'),
+        (PermissionError(13, "Permission denied", "/runs"), "/runs: Permission denied"),
+    ],
+)
+def test_the_users_errors_are_one_sentence_and_exit_2(cli, monkeypatch, error, sentence):
+    monkeypatch.setattr(module, "app", lambda **_: _raise(error))
+    run = cli("list")
+    assert (run.code, run.out) == (2, "")
+    assert sentence in run.err
+    assert "Traceback" not in run.err
+    assert run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("x", name="netwright.typo"), OSError("strange"), KeyError("a")]
+)
+def test_our_own_bugs_keep_their_traceback(cli, monkeypatch, error):
+    monkeypatch.setattr(module, "app", lambda **_: _raise(error))
+    with pytest.raises(type(error)):
+        cli("list")
+
+
+def test_the_data_command_hands_its_words_on(cli, stand_in):
+    app = typer.Typer()
+    seen = []
+
+    @app.callback()
+    def options() -> None: ...
+
+    @app.command()
+    def check(data: str, as_json: bool = typer.Option(False, "--json")) -> None:
+        seen.append((data, as_json))
+        raise typer.Exit(1)
+
+    stand_in("netwright.cli.data", app=app)
+    assert cli("data", "check", "/folder", "--json").code == 1
+    assert seen == [("/folder", True)]
+    helped = cli("data", "--help")
+    assert helped.code == 0
+    assert "netwright data" in helped.out
+    assert cli("data", "chekc").code == 2

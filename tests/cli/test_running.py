@@ -1,0 +1,68 @@
+import netwright.experiments
+from netwright.experiments import catalogue
+
+EXPERIMENT = """
+NAME = "{name}"
+SUMMARY = "measures {name}"
+def run(data_folder, results_folder, progress):
+    progress("measuring")
+    results_folder.mkdir(parents=True, exist_ok=True)
+    (results_folder / "{name}.jsonl").write_text(repr(data_folder))
+"""
+
+
+def _install(monkeypatch, folder):
+    for name in ("second", "first"):
+        (folder / f"toy_{name}.py").write_text(EXPERIMENT.format(name=name))
+    (folder / "toy_helper.py").write_text("VALUE = 1\n")
+    monkeypatch.setattr(netwright.experiments, "__path__", [str(folder)])
+    monkeypatch.setattr(catalogue, "experiments", catalogue.experiments.__wrapped__)
+
+
+def test_experiments_are_found_by_their_files(cli, monkeypatch, tmp_path):
+    _install(monkeypatch, tmp_path)
+    assert cli("experiments", "--list", "--json").document == {
+        "experiments": [
+            {"name": "first", "summary": "measures first"},
+            {"name": "second", "summary": "measures second"},
+        ]
+    }
+    assert "measures second" in cli("experiments").out
+
+
+def test_an_experiment_writes_into_the_results_folder(cli, monkeypatch, tmp_path):
+    _install(monkeypatch, tmp_path)
+    monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
+    run = cli("experiments", "first", "second", "--results", tmp_path / "r", "--json")
+    assert run.document == {"done": ["first", "second"], "results": str(tmp_path / "r")}
+    assert "measuring" in run.err
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == ["first.jsonl", "second.jsonl"]
+
+
+def test_nothing_runs_when_one_name_is_wrong(cli, monkeypatch, tmp_path):
+    _install(monkeypatch, tmp_path)
+    run = cli("experiments", "first", "secnod", "--results", tmp_path / "r")
+    assert run.code == 2
+    assert "did you mean 'second'" in run.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_real_catalogue_holds_no_helper_module():
+    assert not {"catalogue", "policies"} & set(catalogue.experiments())
+
+
+def test_the_demo_prints_the_path_of_its_report(cli, stand_in, tmp_path):
+    calls = []
+
+    def run(out, *, short, progress):
+        progress("adapting")
+        calls.append((out, short))
+        return out / "index.html"
+
+    stand_in("netwright.experiments.demo", run=run)
+    shown = cli("demo", "--out", tmp_path, "--short")
+    assert f"report: {tmp_path / 'index.html'}" in shown.out
+    assert "synthetic" in shown.out
+    assert "adapting" in shown.err
+    assert cli("demo", "--out", tmp_path, "--json").document["report"] == str(tmp_path / "index.html")
+    assert calls == [(tmp_path, True), (tmp_path, False)]
