@@ -150,6 +150,10 @@ def test_shipped_file_says_how_it_was_made() -> None:
     assert f"--iterations {document['iterations']}" in document["command"]
     assert document["loss_chain"] < document["loss"] < document["loss_unigram"] - 0.3
     assert document["loss_unigram"] < document["loss_uniform"]
+    page = (Path(__file__).parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
+    assert f"\n{document['command']}\n" in page
+    for key in ("loss", "loss_unigram", "loss_uniform", "loss_chain"):
+        assert f"| {document[key]:.3f} |" in page
 
 
 def test_weights_file_of_another_format(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_regression_starts_at_zero_and_keeps_leading_dimensions() -> None:
 
 def test_regression_is_the_identity_well_inside() -> None:
     head = BoundedRegression((WIDTH,), limit=1000.0).network(WIDTH)
-    nn.init.eye_(head.layers[-1].weight)
+    nn.init.eye_(head.last.weight)
     hidden = torch.randn(3, WIDTH)
     assert torch.allclose(head(hidden), hidden, atol=1e-4)
 

@@ -7,7 +7,6 @@ word (section 4, Wu et al. 2024).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, FormatError, MissingExtraError, UnknownNameError
 from netwright.core.files import check_format_version, sha256_of_file
-from netwright.llm.loading import load_pretrained, readable_errors
+from netwright.llm.loading import hash_weights, load_pretrained, readable_errors
 from netwright.llm.seeding import seeded
 from netwright.llm.towers import (
     count_published,
@@ -137,11 +136,7 @@ class Backbone(nn.Module):
             for name, value in self.state_dict().items()
             if "lora_" not in name
         }
-        digest = hashlib.sha256()
-        for name, value in sorted(weights.items()):
-            digest.update(f"{name}:{tuple(value.shape)}:{value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return hash_weights(weights)
 
     def _check_length(self, n_tokens: int) -> None:
         if self.max_tokens is not None and n_tokens > self.max_tokens:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, FormatError
 
@@ -36,6 +38,15 @@ def load_pretrained(auto: Any, name: str, *, kind: str = "backbone", **options: 
         )
     loaded: nn.Module = model
     return loaded
+
+
+def hash_weights(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes, types and bytes of tensors, ordered by name, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name}:{tuple(value.shape)}:{value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import replacing
-from netwright.llm.loading import load_pretrained
+from netwright.llm.loading import hash_weights, load_pretrained
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,15 @@ class ImageFeatures:
         self.cache = cache
         self.batch_size = batch_size
         self.device = torch.device(device)
-        model = load_pretrained(ViTModel, vision, kind="vision transformer", add_pooling_layer=False)
+        model = load_pretrained(
+            ViTModel, vision, kind="vision transformer", dtype=torch.float32, add_pooling_layer=False
+        )
         self.model = model.to(self.device).requires_grad_(False).eval()
         mean, std = _normalisation(vision)
         self.mean = torch.tensor(mean, device=self.device).reshape(1, -1, 1, 1)
         self.std = torch.tensor(std, device=self.device).reshape(1, -1, 1, 1)
-        self._key = _weights_key(self.model, mean, std)
+        weights = hash_weights(self.model.state_dict())
+        self._key = hashlib.sha256(f"{weights} {list(mean)} {list(std)}".encode()).hexdigest()[:16]
 
     @property
     def n_features(self) -> int:
@@ -132,11 +135,3 @@ def _normalisation(vision: str) -> tuple[Sequence[float], Sequence[float]]:
         found = {}
     half = [0.5, 0.5, 0.5]
     return found.get("image_mean", half), found.get("image_std", half)
-
-
-def _weights_key(model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> str:
-    digest = hashlib.sha256(f"{list(mean)} {list(std)}".encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -43,8 +43,13 @@ class BoundedRegressionHead(nn.Module):
         super().__init__()
         self.spec = spec
         self.layers = perceptron(width, math.prod(spec.shape), spec.n_hidden, spec.dropout)
-        for parameter in self.layers[-1].parameters():
+        for parameter in self.last.parameters():
             nn.init.zeros_(parameter)
+
+    @property
+    def last(self) -> nn.Module:
+        """The linear layer that starts at zero."""
+        return self.layers[-1]
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., *shape), within the limit whatever the hidden state (NaN stays NaN)."""
