@@ -1,0 +1,77 @@
+"""A linear map from the last two seconds of motion to the next six, trained with L1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from netwright.tasks.vp.adapter import AdaptedViewportPolicy
+from netwright.tasks.vp.baselines import training
+from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.features import LONGEST_HORIZON
+from netwright.tasks.vp.recipes import VpRecipe
+
+NAME = "linear-l1"
+STEPS = 9  # between ten samples
+VELOCITY, LEVEL = slice(0, 3), slice(6, 8)  # columns of the modality `motion`
+
+
+class Linear(nn.Module):
+    """Displacements of the last ten samples against each other, and the last roll and pitch, to 30 x 3 changes.
+
+    They are given step by step: that spans the same maps as displacements from the last sample, and is learned
+    in fewer updates. A shorter history counts as standing still before it. Starts as last value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Linear(3 * STEPS + 2, 3 * LONGEST_HORIZON)
+        nn.init.zeros_(self.map.weight)
+        nn.init.zeros_(self.map.bias)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(N, 90) changes, from `motion` (N, 20, 11)."""
+        motion = inputs["motion"][:, -STEPS:]
+        moved = motion[:, :, VELOCITY].flatten(1)
+        answer: Tensor = self.map(torch.cat([moved, motion[:, -1, LEVEL]], dim=1))
+        return answer
+
+
+def train(
+    data: VpData,
+    *,
+    recipe: str,
+    out: Path,
+    seed: int,
+    progress: training.Progress,
+    updates: int = 2000,
+) -> None:
+    """Learn from the recipe's datasets (its other inputs play no part) and write the folder `out`."""
+    model, best = training.fit_residual(
+        training.initialised(Linear, seed),
+        _recipe(recipe),
+        data,
+        batch_size=256,
+        updates=updates,
+        learning_rate=3e-3,
+        evaluate_every=max(1, updates // 4),
+        seed=seed,
+        progress=progress,
+    )
+    training.save_baseline(
+        out, model, policy=NAME, recipe=recipe, seed=seed, data=data, shape={}, validation_deg=best
+    )
+
+
+def load(folder: Path) -> AdaptedViewportPolicy:
+    """The trained policy that stands in a folder."""
+    model, description = training.load_baseline(folder, NAME, lambda shape: training.Residual(Linear()))
+    return model.policy(_recipe(description["recipe"]))
+
+
+def _recipe(name: str) -> VpRecipe:
+    return replace(training.recipe_named(name), modalities=("motion",), n_image_features=0)
