@@ -34,7 +34,7 @@ class Linear(nn.Module):
         nn.init.zeros_(self.map.bias)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """(N, 90) changes, from `motion` (N, 20, 11)."""
+        """(N, 90) changes, from `motion` (N, 20, 13)."""
         motion = inputs["motion"][:, -STEPS:]
         moved = motion[:, :, VELOCITY].flatten(1)
         answer: Tensor = self.map(torch.cat([moved, motion[:, -1, LEVEL]], dim=1))

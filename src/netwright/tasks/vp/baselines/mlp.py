@@ -31,6 +31,9 @@ class ResidualMlp(nn.Module):
         super().__init__()
         self.names = (*modalities, *(["image"] if n_image_features else []))
         size = sum(features.SIZES[m] * _STEPS.get(m, 1) for m in modalities) + n_image_features
+        last = nn.Linear(width, 3 * LONGEST_HORIZON)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
         self.layers = nn.Sequential(
             nn.Linear(size, width),
             nn.GELU(),
@@ -38,10 +41,8 @@ class ResidualMlp(nn.Module):
             nn.Linear(width, width),
             nn.GELU(),
             nn.Dropout(dropout),
-            nn.Linear(width, 3 * LONGEST_HORIZON),
+            last,
         )
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(N, 90) changes in typical units, from the modalities by name."""

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Answer, Inputs
 from netwright.adaptation.saving import DESCRIPTION, FORMAT_VERSION, read_description
 from netwright.core.errors import DataError, FormatError, UnknownNameError
@@ -62,7 +63,10 @@ def fit(
     seed: int,
     progress: Progress,
 ) -> float:
-    """Train a model in place with AdamW and a cosine to zero, and leave the weights of the best look in it.
+    """Train a model in place with AdamW and a cosine to zero; the latest weights that are about the best stay in it.
+
+    "About the best" is within the same share of the best validation error as for adapted models
+    (`TrainingConfig.tolerance`), so that neither side is selected more cleverly than the other.
 
     Args:
         model: called with what `batch` gives.
@@ -77,11 +81,12 @@ def fit(
         progress: told about every look.
 
     Returns:
-        The best value of `validate`.
+        The value of `validate` for the kept weights.
     """
     optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
-    best, kept = math.inf, copy.deepcopy(model.state_dict())
+    tolerance = TrainingConfig().tolerance
+    best, kept_score, kept = math.inf, math.inf, copy.deepcopy(model.state_dict())
     with torch.random.fork_rng(devices=[]):
         for step in range(updates):
             model.train()
@@ -95,8 +100,9 @@ def fit(
             if (step + 1) % evaluate_every == 0 or step + 1 == updates:
                 model.eval()
                 score = validate()
-                if score < best:
-                    best, kept = score, copy.deepcopy(model.state_dict())
+                best = min(best, score)
+                if score <= best * (1.0 + tolerance):
+                    kept_score, kept = score, copy.deepcopy(model.state_dict())
                 progress(
                     f"update {step + 1}/{updates}: loss {error.item():.4f}, validation {score:.3f} degrees"
                 )
@@ -106,7 +112,7 @@ def fit(
         )
     model.load_state_dict(kept)
     model.eval()
-    return best
+    return kept_score
 
 
 def save_baseline(
