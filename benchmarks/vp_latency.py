@@ -76,7 +76,9 @@ def main() -> None:
                 decider.act(moment)
                 if i >= WARM_UP:
                     seconds[name].append(time.perf_counter() - began)
-    figures = {f"{name}, p{p}": 1e3 * float(np.percentile(s, p)) for name, s in seconds.items() for p in (50, 99)}
+    figures = {
+        f"{name}, p{p}": 1e3 * float(np.percentile(s, p)) for name, s in seconds.items() for p in (50, 99)
+    }
     ratio = "no cache / one pass, medians"
     figures[ratio] = figures["autoregressive, no cache, p50"] / figures["one pass, p50"]
     print(json.dumps(figures, indent=2))

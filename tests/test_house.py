@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pydoc
 import re
 import runpy
 import shlex
@@ -75,6 +76,10 @@ def test_every_documented_command_runs(page, tmp_path, monkeypatch, capsys):
     commands = [c for c in _commands(page) if not c.removeprefix("netwright ").startswith(tuple(NOT_RUN))]
     for name in {c.split()[1] for c in commands}:
         _need(*NEEDS.get(name, []))
+    if "adapt" in {c.split()[1] for c in commands}:
+        weights = ROOT / "src" / "netwright" / "llm" / "weights" / "tiny.safetensors"
+        if not weights.exists():
+            pytest.skip("the weights of tiny are not there yet")
     for command in commands:
         words = shlex.split(command)[1:]
         code = main([*words, *shlex.split(SMALLER.get(words[0], ""))])
@@ -139,6 +144,14 @@ def test_links_between_pages_lead_somewhere(page):
         and Path(link).name not in elsewhere
     ]
     assert broken == []
+
+
+def test_the_glossary_names_what_exists():
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    names = re.findall(r"`((?:adaptation|llm|tasks)[\w.]*)`", text)
+    assert len(names) > 8
+    for name in names:
+        assert pydoc.locate(f"netwright.{name}") is not None, name
 
 
 def test_versions_agree():

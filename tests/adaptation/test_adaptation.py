@@ -173,7 +173,8 @@ torch.set_num_threads(1)
 def die(line):
     if line.startswith("step 20/"):
         os.kill(os.getpid(), signal.SIGKILL)
-adapt(toy.TASK, "toy", out=Path({out!r}), backbone={backbone!r}, seed=3, options={{"checkpoint_seconds": 0.0}}, progress=die)
+options = {{"checkpoint_seconds": 0.0}}
+adapt(toy.TASK, "toy", out=Path({out!r}), backbone={backbone!r}, seed=3, options=options, progress=die)
 """
 
 

@@ -118,6 +118,7 @@ def test_pretrain_hands_over_its_options(cli, stand_in, tmp_path):
     stand_in("netwright.llm.pretraining", pretrain=lambda out, **options: calls.append((out, options)))
     run = cli("pretrain", "--out", tmp_path / "w.safetensors", "--iterations", 3, "--seed", 2, "--json")
     assert run.document == {
+        "preset": "tiny",
         "out": str(tmp_path / "w.safetensors"),
         "iterations": 3,
         "seed": 2,
@@ -125,5 +126,5 @@ def test_pretrain_hands_over_its_options(cli, stand_in, tmp_path):
     }
     [(out, options)] = calls
     assert out == tmp_path / "w.safetensors"
-    assert (options["iterations"], options["seed"]) == (3, 2)
+    assert (options["iterations"], options["seed"], options["preset"]) == (3, 2, "tiny")
     assert cli("pretrain", "--out", tmp_path).code == 2

@@ -128,6 +128,13 @@ def test_compare_names_the_reference_once(cli, report, tmp_path):
     assert [e.policy for e in report[0]] == ["zero"]
 
 
+def test_compare_checks_all_names_before_it_trains(cli, report, tmp_path):
+    run = cli("compare", "toy", "--policy", "mean", "--policy", "oen", "--out", tmp_path / "r")
+    assert run.code == 2
+    assert "did you mean 'one'" in run.err
+    assert "learning" not in run.err
+
+
 def test_compare_keeps_other_peoples_files(cli, report, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     run = cli("compare", "toy", "--policy", "one", "--out", tmp_path)

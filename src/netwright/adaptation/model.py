@@ -46,7 +46,9 @@ class AdaptedModel(nn.Module):
         """Raw inputs by modality to the head's answer, (B, ...)."""
         tokens = self.encoder(inputs)
         alone = self.query is None
-        answer: Tensor = self.head(tokens.flatten(1) if alone else self.backbone(self._with_query(tokens))[:, -1])
+        answer: Tensor = self.head(
+            tokens.flatten(1) if alone else self.backbone(self._with_query(tokens))[:, -1]
+        )
         return answer
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:

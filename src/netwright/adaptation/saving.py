@@ -53,8 +53,8 @@ def assemble(
         model = AdaptedModel(
             backbone, adapter.modalities, adapter.head, encoder_dropout=config.encoder_dropout
         )
-    if config.gradient_checkpointing and backbone.model is not None:
-        backbone.model.gradient_checkpointing_enable()  # type: ignore[operator]
+    if config.gradient_checkpointing:
+        backbone.checkpoint_gradients()
     return model.to(device)
 
 

@@ -192,7 +192,7 @@ class Trainer:
         document = read_json(self.folder / "checkpoint" / "state.json")
         if document["config"] != asdict(self.config) or document["seed"] != self.seed:
             raise ConfigError(
-                f"{self.folder}: the unfinished run has other settings; resume with the same ones, or delete that folder."
+                f"{self.folder}: the unfinished run has other settings; resume with those, or delete that folder."
             )
         self.state = RunState(**document["state"])
         tensors = load_file(self.folder / "checkpoint" / "tensors.safetensors")

@@ -99,24 +99,30 @@ def train(
 
 
 def pretrain(
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The weights, as safetensors.")] = Path(
-        "tiny.safetensors"
-    ),
+    preset: Annotated[str, typer.Option(help="Whose layers: tiny or small.")] = "tiny",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The weights; <preset>.safetensors by default.", show_default=False
+        ),
+    ] = None,
     iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 4000,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make the weights of the `tiny` backbone: short pre-training on synthetic sequences."""
+    """Make a backbone's weights by short pre-training on synthetic sequences; `adapt --backbone FILE` takes them."""
     from netwright.core.errors import ConfigError
     from netwright.core.task import load_attribute
 
-    if out.is_dir():
-        raise ConfigError(f"{out}: is a folder; give --out a file.")
+    file = out or Path(f"{preset}.safetensors")
+    if file.is_dir():
+        raise ConfigError(f"{file}: is a folder; give --out a file.")
     with interruptible("nothing was written; repeat the command to start again."):
         load_attribute("netwright.llm.pretraining:pretrain")(
-            out, iterations=iterations, seed=seed, progress=progress
+            file, iterations=iterations, seed=seed, progress=progress, preset=preset
         )
-    _print_made({"out": str(out), "iterations": iterations, "seed": seed}, {"synthetic": True}, as_json)
+    made = {"preset": preset, "out": str(file), "iterations": iterations, "seed": seed}
+    _print_made(made, {"synthetic": True}, as_json)
 
 
 def _print_made(facts: dict[str, object], origin: dict[str, object], as_json: bool) -> None:
@@ -124,5 +130,5 @@ def _print_made(facts: dict[str, object], origin: dict[str, object], as_json: bo
     if as_json:
         print_json(origin | facts)
     else:
-        shown = ("name", "out", "task", "recipe", "seed", "validation", "cost")
+        shown = ("name", "preset", "out", "task", "recipe", "iterations", "seed", "validation", "cost")
         print_facts({key: facts[key] for key in shown if key in facts} | origin)

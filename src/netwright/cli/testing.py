@@ -36,7 +36,7 @@ def test(
 ) -> None:
     """Test one policy or adapted model in one setting."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import baseline, evaluate, load_data, saved, summary
+    from netwright.cli.inputs import baseline, check_names, evaluate, load_data, saved, summary
     from netwright.core import registry
     from netwright.core.errors import ConfigError
 
@@ -44,6 +44,7 @@ def test(
         raise ConfigError("test needs either --policy NAME or --adapted DIR; give exactly one.")
     chosen = registry.task(task)
     place = customised(chosen.setting(setting), replacements or [])
+    check_names(chosen, [policy] if policy else [])
     with interruptible("repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         subject = saved(chosen, adapted) if adapted else baseline(chosen, policy or "", loaded, seed)
@@ -75,7 +76,7 @@ def compare(
 ) -> None:
     """Test several over the same episodes and write a report; the task's reference policy comes along."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import baseline, load_data, output_folder, provenance, saved
+    from netwright.cli.inputs import baseline, check_names, load_data, output_folder, provenance, saved
     from netwright.core import registry
     from netwright.core.task import load_attribute
 
@@ -84,6 +85,7 @@ def compare(
         customised(chosen.setting(name), replacements or []) for name in settings or list(chosen.settings)
     ]
     names = list(dict.fromkeys([*_reference(chosen), *(policies or [])]))
+    check_names(chosen, names)
     folder = output_folder(out, "report.json")
     with interruptible("no report was written; repeat the command to start again."):
         loaded = load_data(chosen, data, seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["adapted", "control", "baseline"]
 LineStyle = str | tuple[float, tuple[float, ...]]
@@ -59,6 +59,23 @@ class MethodStyle:
     hatch: str | None
     width: float
     zorder: float
+
+    @property
+    def bar(self) -> dict[str, Any]:
+        """Matplotlib's words for a bar or box of this method: tinted, or open and hatched."""
+        if self.hatch:
+            return {"facecolor": "none", "edgecolor": self.color, "hatch": self.hatch, "linewidth": 0.9}
+        return {"facecolor": self.color, "linewidth": 0, "alpha": 0.9 if self.kind == "adapted" else 0.6}
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Matplotlib's words for a line of this method."""
+        return {
+            "color": self.color,
+            "linestyle": self.dash,
+            "linewidth": self.width,
+            "zorder": self.zorder,
+        }
 
 
 def kind(policy: str) -> Kind:

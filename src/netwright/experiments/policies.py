@@ -33,7 +33,7 @@ def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progr
         UnknownNameError: no such policy or recipe.
         ConfigError: a recipe for a policy that learns nothing.
     """
-    spec, recipe = _parsed(task, name)
+    spec, recipe = named(task, name)
     if spec.train is None:
         return _policy(load_attribute(spec.factory)())
     folder = cached_folder(task, spec, recipe, data, seed)
@@ -52,11 +52,27 @@ def train_policy(task: Task, name: str, data: Any, *, out: Path, seed: int, prog
         UnknownNameError: no such policy or recipe.
         ConfigError: the policy learns nothing.
     """
-    spec, recipe = _parsed(task, name)
+    spec, recipe = named(task, name)
     if spec.train is None:
         learned = ", ".join(p.name for p in task.policies.values() if p.train) or "none"
         raise ConfigError(f"policy {spec.name!r} of {task.name} learns nothing; those that do: {learned}.")
     load_attribute(spec.train)(data, recipe=recipe, out=out, seed=seed, progress=progress)
+
+
+def named(task: Task, name: str) -> tuple[PolicySpec, str]:
+    """The baseline that `NAME` or `NAME:RECIPE` means, and its recipe; "" for one that learns nothing.
+
+    Raises:
+        UnknownNameError: no such policy or recipe.
+        ConfigError: a recipe for a policy that learns nothing.
+    """
+    policy, colon, recipe = name.partition(":")
+    spec = task.policy(policy)
+    if colon and spec.train is None:
+        raise ConfigError(
+            f"policy {policy!r} of {task.name} learns nothing and takes no recipe; drop :{recipe}."
+        )
+    return spec, task.recipe(recipe or None).name if spec.train else ""
 
 
 def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: int) -> Path:
@@ -97,16 +113,6 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
             _feed(update, item)
     else:
         update(f"{value!r};".encode())
-
-
-def _parsed(task: Task, name: str) -> tuple[PolicySpec, str]:
-    policy, colon, recipe = name.partition(":")
-    spec = task.policy(policy)
-    if colon and spec.train is None:
-        raise ConfigError(
-            f"policy {policy!r} of {task.name} learns nothing and takes no recipe; drop {colon}{recipe}."
-        )
-    return spec, task.recipe(recipe or None).name if spec.train else ""
 
 
 def _policy(made: Any) -> Policy[Any, Any]:

@@ -17,7 +17,8 @@ from netwright.core.results import Evaluation, ResultRow, write_rows
 from netwright.core.task import Task, load_attribute
 from netwright.execution import executor
 from netwright.experiments.policies import train_policy
-from netwright.experiments.report.comparison import Contrast, MethodResult, SettingComparison, compare
+from netwright.experiments.report.comparison import Pairs
+from netwright.experiments.report.pooling import pool
 
 NAME = "vp"
 SUMMARY = "viewport prediction: adapted models, controls and baselines in four settings, three rows of inputs"
@@ -80,7 +81,9 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
     every = list(arms())
     for arm, evaluations in zip(every, executor("processes", 2).map(work, every), strict=True):
         tested[arm] = evaluations
-        progress(f"{len(tested)}/{len(every)} {arm.label}: " + ", ".join(f"{e.mean:.3f}" for e in evaluations))
+        progress(
+            f"{len(tested)}/{len(every)} {arm.label}: " + ", ".join(f"{e.mean:.3f}" for e in evaluations)
+        )
     task = registry.task("vp")
     rules = test_rules(task, load_attribute(task.load_data)(data_folder, seed=0))
     rows = [r for row in ROWS for r in result_rows(task, row, evaluations_of(row, rules, tested))]
@@ -121,7 +124,9 @@ def test_rules(task: Task, data: Any) -> list[Evaluation]:
     ]
 
 
-def evaluations_of(row: str, rules: list[Evaluation], tested: dict[Arm, list[Evaluation]]) -> list[Evaluation]:
+def evaluations_of(
+    row: str, rules: list[Evaluation], tested: dict[Arm, list[Evaluation]]
+) -> list[Evaluation]:
     """What is compared in one row: all that is given the same inputs or fewer."""
     less = {"plain", *ROWS[: ROWS.index(row) + 1]}
     chosen = [a for a in tested if (a.recipe == row if a.backbone is not None else a.recipe in less)]
@@ -130,43 +135,43 @@ def evaluations_of(row: str, rules: list[Evaluation], tested: dict[Arm, list[Eva
 
 def result_rows(task: Task, row: str, evaluations: list[Evaluation]) -> Iterator[ResultRow]:
     """Means, ratios to last value, and the paired differences that the claims rest on."""
-    for comparison in compare(task, evaluations):
-        for method in comparison.methods:
+    for setting, methods in pool(task, evaluations).items():
+        groups = next(m.groups for m in methods.values())
+        pairs = Pairs(methods, groups, task.lower_is_better)
+        reference = pairs.mean(task.reference_policy)
+        for policy, method in methods.items():
             make = partial(
                 ResultRow,
                 area="vp",
-                setting=comparison.setting,
-                subject=method.policy,
-                n=comparison.n_episodes,
+                setting=setting,
+                subject=policy,
+                n=len(method.episodes),
                 seeds=tuple(s for s in method.seeds if s is not None),
                 command=COMMAND,
             )
-            mean = method.mean
+            mean = pairs.interval(method.values)[0]
+            extra = {"row": row, "seed_means": list(method.seed_means), "ratio": mean.value / reference}
             yield make(
-                metric="mae",
-                unit="degrees",
-                value=mean.value,
-                low=mean.low,
-                high=mean.high,
-                extra={"row": row, "seed_means": list(method.seed_means)},
+                metric="mae", unit="degrees", value=mean.value, low=mean.low, high=mean.high, extra=extra
             )
-            if method.ratio is not None:
-                yield make(metric="mae_ratio", unit="of last-value", value=method.ratio, extra={"row": row})
-            for contrast in _contrasts(comparison, method, row):
-                d = contrast.difference
+            for other in _opponents(policy, row):
+                found = pairs.contrast(policy, other)
+                assert found is not None
+                d = found.difference
+                extra = {"row": row, "baseline": other}
                 yield make(
                     metric="mae_difference",
                     unit="degrees",
                     value=d.value,
                     low=d.low,
                     high=d.high,
-                    extra={"row": row, "baseline": contrast.other},
+                    extra=extra,
                 )
 
 
-def _contrasts(comparison: SettingComparison, method: MethodResult, row: str) -> Iterator[Contrast]:
-    if not method.policy.startswith("adapted:"):
-        return
-    for other in (PLAIN, f"mlp:{row}", *(f"adapted:{b}" for b in BACKBONES[1:])):
-        if other != method.policy and comparison.method(other) is not None:
-            yield comparison.contrast(method.policy, other)
+def _opponents(policy: str, row: str) -> list[str]:
+    """What a method is held against: adapted models against the best baselines and the controls."""
+    if not policy.startswith("adapted:"):
+        return []
+    others = ("last-value", PLAIN, f"mlp:{row}", *(f"adapted:{b}" for b in BACKBONES[1:]))
+    return [o for o in others if o != policy]

@@ -7,10 +7,8 @@ word (section 4, Wu et al. 2024).
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources, util
 from pathlib import Path
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, FormatError, MissingExtraError, UnknownNameError
 from netwright.core.files import check_format_version, sha256_of_file
+from netwright.llm.loading import hash_weights, load_pretrained, readable_errors
 from netwright.llm.seeding import seeded
 from netwright.llm.towers import (
     count_published,
@@ -137,11 +136,7 @@ class Backbone(nn.Module):
             for name, value in self.state_dict().items()
             if "lora_" not in name
         }
-        digest = hashlib.sha256()
-        for name, value in sorted(weights.items()):
-            digest.update(f"{name}:{tuple(value.shape)}:{value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return hash_weights(weights)
 
     def _check_length(self, n_tokens: int) -> None:
         if self.max_tokens is not None and n_tokens > self.max_tokens:
@@ -284,49 +279,9 @@ def _minilm() -> nn.Module:
 def _hub_model(name: str, dtype: torch.dtype) -> nn.Module:
     from transformers import AutoConfig, AutoModel
 
-    if not Path(name).is_dir():
-        if name.startswith((".", "/", "~")):
-            raise ConfigError(f"{name}: no such folder or file of a backbone; check the path.")
-        if "/" not in name:
-            raise UnknownNameError("backbone", name, BACKBONES)
-    try:
-        with _quiet_transformers():
-            config = AutoConfig.from_pretrained(name)
-            config.is_decoder = True
-            model, loading = AutoModel.from_pretrained(
-                name, config=config, dtype=dtype, output_loading_info=True
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ConfigError(
-            f"backbone {name!r} cannot be loaded ({_first_clause(error)}); give a preset "
-            f"({', '.join(BACKBONES)}), a local folder with config.json and weights, or a hub id in reach."
-        ) from None
-    tower: nn.Module = model
-    absent = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
-    if absent:
-        raise FormatError(
-            f"backbone {name!r} lacks {len(absent)} of its weights, {absent[0]} among them; "
-            "fetch or save it again."
-        )
-    return tower
-
-
-@contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No progress bar, and no report on the vocabulary's unused matrices, while a model loads."""
-    from transformers.utils import logging
-
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
-
-
-def _first_clause(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text.split(". ")[0].rstrip(".:")[:200] or type(error).__name__
+    if "/" not in name and not name.startswith((".", "~")) and not Path(name).is_dir():
+        raise UnknownNameError("backbone", name, BACKBONES)
+    with readable_errors(name, "backbone"):
+        config = AutoConfig.from_pretrained(name)
+    config.is_decoder = True
+    return load_pretrained(AutoModel, name, config=config, dtype=dtype)

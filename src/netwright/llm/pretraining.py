@@ -1,12 +1,12 @@
 """Synthetic pre-training of a preset backbone: next-state prediction on random Markov chains.
 
 Wang et al., "Pre-training with Synthetic Data Helps Offline Reinforcement Learning" (arXiv 2310.00771) show
-that a few updates on such sequences serve a decision model as well as text does. Departure: they draw one chain
-of 100 states and keep it, so that what is learnt is that chain's transition table, much of which sits in the
-embedding and the output layer that are thrown away. Here every sequence has a chain of its own over a few
-states: the next state can only be foretold by looking up, in the sequence itself, what followed this state
-before (the statistical induction heads of Edelman et al., arXiv 2402.11004), and that skill sits in the layers
-that are kept.
+that a few updates on such sequences serve a decision model as well as text does. Departure: they draw one
+chain of 100 states and keep it, so that what is learnt is that chain's transition table, much of which sits
+in the embedding and the output layer that are thrown away. Here every sequence has a chain of its own over a
+few states: the next state can only be foretold by looking up, in the sequence itself, what followed this one
+before (the statistical induction heads of Edelman et al., arXiv 2402.11004), and that skill sits in the
+layers that are kept.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ episodes of one viewer are alike. What a report shows and decides by is the wide
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.palette import Kind
 from netwright.core.results import Evaluation
 from netwright.core.statistics import Interval, bootstrap_mean
@@ -113,6 +113,7 @@ class SettingComparison:
         reference: the task's reference policy, None if it was not tested here.
         n_groups: number of resampled groups, None if unknown.
         n_units: sum of the weights, such as the number of windows.
+        pairs: the values behind it all.
     """
 
     setting: str
@@ -123,6 +124,7 @@ class SettingComparison:
     n_groups: int | None
     n_units: float
     lower_is_better: bool
+    pairs: Pairs = field(repr=False, compare=False)
 
     @cached_property
     def ranked(self) -> tuple[MethodResult, ...]:
@@ -148,6 +150,10 @@ class SettingComparison:
     def method(self, policy: str) -> MethodResult | None:
         """The method of that name, or None if it was not tested here."""
         return next((m for m in self.methods if m.policy == policy), None)
+
+    def contrast(self, policy: str, other: str) -> Contrast:
+        """Any two methods of this setting, paired; an untested one raises `UnknownNameError`."""
+        return self.pairs.contrast(policy, other)
 
     def of_kind(self, kind: Kind) -> tuple[MethodResult, ...]:
         """The methods of one kind, best first."""
@@ -191,7 +197,7 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
             "difference is; test on two or more."
         )
     groups = next((a.groups for a in arms.values() if a.groups is not None), None)
-    pairs = _Pairs(arms, groups, task.lower_is_better)
+    pairs = Pairs(arms, groups, task.lower_is_better)
     reference = task.reference_policy if task.reference_policy in arms else None
     best = pairs.best(arms)
     best_baseline = pairs.best([p for p, a in arms.items() if a.kind == "baseline"])
@@ -205,17 +211,21 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
         n_groups=None if groups is None else len(set(groups)),
         n_units=float(first.weights.sum()),
         lower_is_better=task.lower_is_better,
+        pairs=pairs,
     )
 
 
 def _method(
-    pairs: _Pairs,
+    pairs: Pairs,
     policy: str,
     reference: str | None,
     best_baseline: str | None,
     best: str | None,
-    controls: list[str],
+    controls: Sequence[str],
 ) -> MethodResult:
+    def against(other: str | None) -> Contrast | None:
+        return None if other is None or other == policy else pairs.contrast(policy, other)
+
     arm = pairs.arms[policy]
     scale = pairs.mean(reference) if reference else 0.0
     return MethodResult(
@@ -225,15 +235,21 @@ def _method(
         ratio=pairs.mean(policy) / scale if scale > 0 else None,
         seeds=arm.seeds,
         seed_means=arm.seed_means,
-        to_reference=pairs.contrast(policy, reference),
-        to_best_baseline=pairs.contrast(policy, best_baseline),
-        to_best=pairs.contrast(policy, best),
-        to_controls=tuple(c for o in controls if arm.kind == "adapted" and (c := pairs.contrast(policy, o))),
+        to_reference=against(reference),
+        to_best_baseline=against(best_baseline),
+        to_best=against(best),
+        to_controls=tuple(pairs.contrast(policy, c) for c in controls if arm.kind == "adapted"),
     )
 
 
-class _Pairs:
-    """Means and paired differences of the methods of one setting, each computed once."""
+class Pairs:
+    """Means and paired differences of the methods of one setting, each computed once.
+
+    Args:
+        arms: the methods by name, over the same episodes.
+        groups: (E,) what each episode is resampled with, or None.
+        lower_is_better: of the metric.
+    """
 
     def __init__(
         self, arms: Mapping[str, Pooled], groups: tuple[str, ...] | None, lower_is_better: bool
@@ -245,21 +261,26 @@ class _Pairs:
         self._known: dict[tuple[str, str], Contrast] = {}
 
     def mean(self, policy: str) -> float:
+        """Weighted mean over the episodes."""
         return float(np.average(self.arms[policy].values, weights=self.weights))
 
     def best(self, policies: Sequence[str] | Mapping[str, Pooled]) -> str | None:
+        """The method with the best mean, equal ones by name; None of none."""
         sign = 1.0 if self.lower_is_better else -1.0
         return min(policies, key=lambda p: (sign * self.mean(p), p), default=None)
 
-    def contrast(self, policy: str, other: str | None) -> Contrast | None:
-        if other is None or other == policy:
-            return None
+    def contrast(self, policy: str, other: str) -> Contrast:
+        """`policy` minus `other`; an untested one raises `UnknownNameError`."""
+        for name in (policy, other):
+            if name not in self.arms:
+                raise UnknownNameError("policy", name, self.arms)
         if (policy, other) not in self._known:
             difference = self.interval(self.arms[policy].values - self.arms[other].values)
             self._known[policy, other] = Contrast(policy, other, self.lower_is_better, *difference)
         return self._known[policy, other]
 
     def interval(self, values: NDArray[np.float64]) -> tuple[Interval, Interval, Interval | None]:
+        """Weighted mean of (E,) values with the wider interval, that by episode and that by group."""
         by_episode = bootstrap_mean(values, self.weights)
         if self.groups is None:
             return by_episode, by_episode, None

@@ -119,7 +119,7 @@ def _rows(n: int) -> tuple[Figure, Axes]:
 
 
 def _name_rows(axes: Axes, names: Sequence[str], styles: Styles) -> None:
-    axes.set_yticks(range(len(names)), [_plain(n) for n in names])
+    axes.set_yticks(range(len(names)), list(names))
     for tick, name in zip(axes.get_yticklabels(), names, strict=True):
         if styles[name].kind == "adapted":
             tick.set_fontweight("bold")
@@ -130,8 +130,7 @@ def _means(setting: SettingComparison, styles: Styles, label: str) -> tuple[Figu
     figure, axes = _rows(len(methods))
     for row, method in enumerate(methods):
         style, mean = styles[method.policy], method.mean
-        fill = "none" if style.hatch else style.color
-        axes.barh(row, mean.value, 0.66, color=fill, edgecolor=style.color, hatch=style.hatch, linewidth=0.9)
+        axes.barh(row, mean.value, 0.66, **style.bar)
         axes.hlines(row, mean.low, mean.high, color=INK[0], linewidth=1.1)
         axes.annotate(
             number(mean.value, digits),
@@ -201,18 +200,11 @@ def _cdf(
     axes = figure.add_subplot()
     shares = np.linspace(0.0, 1.0, 201)
     for name, values in samples.items():
-        style = styles[name]
-        axes.plot(
-            np.quantile(values, shares),
-            shares,
-            color=style.color,
-            linestyle=style.dash,
-            linewidth=style.width,
-            zorder=style.zorder,
-            label=_plain(name),
-        )
+        axes.plot(np.quantile(values, shares), shares, label=name, **styles[name].line)
     ends = np.array([np.quantile(v, [0.0, 0.95]) for v in samples.values()])
-    axes.set_xlim(float(ends[:, 0].min()), float(np.median(ends[:, 1])))
+    low, high = float(ends[:, 0].min()), float(np.median(ends[:, 1]))
+    if high > low:
+        axes.set_xlim(low, high)
     axes.set_ylim(0, 1)
     axes.grid()
     axes.set_xlabel(label)
@@ -228,23 +220,9 @@ def _boxes(samples: Mapping[str, NDArray[np.float64]], styles: Styles, label: st
         style = styles[name]
         low, first, middle, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
         axes.hlines(row, low, high, color=style.color, linewidth=1.0)
-        axes.barh(
-            row,
-            third - first,
-            0.6,
-            left=first,
-            color="none" if style.hatch else style.color,
-            edgecolor=style.color,
-            hatch=style.hatch,
-            linewidth=0.9,
-        )
+        axes.barh(row, third - first, 0.6, left=first, **style.bar)
         axes.vlines(middle, row - 0.3, row + 0.3, color=INK[0], linewidth=1.4)
         axes.plot(values.mean(), row, "o", markersize=3.4, color=INK[0])
     _name_rows(axes, list(samples), styles)
     axes.set_xlabel(label)
     return figure, "box plots; medians: " + ", ".join(f"{n} {np.median(v):.3g}" for n, v in samples.items())
-
-
-def _plain(name: str) -> str:
-    """A name as text, never as mathematics."""
-    return name.replace("$", r"\$")

@@ -33,6 +33,7 @@ RC: dict[str, Any] = {
     "grid.linewidth": 0.7,
     "hatch.linewidth": 0.7,
     "text.color": INK[0],
+    "text.parse_math": False,  # a name is a name, whatever it holds
     "xtick.color": FAINT[0],
     "ytick.color": FAINT[0],
     "xtick.labelcolor": INK[0],
@@ -61,12 +62,13 @@ def png(figure: Figure) -> bytes:
 def svg(figure: Figure, *, name: str, alt: str) -> str:
     """The figure as an `<svg>` element for the page.
 
-    Colours of the palette become CSS variables (`css_variables`), so that the drawing follows the page's light
-    or dark scheme; ids get `name` in front, so that several figures can share a page.
+    Colours of the palette become CSS variables (`css_variables`), so that the drawing follows the page's
+    light or dark scheme; ids get `name` in front, so that several figures can share a page.
     """
     FigureCanvasSVG(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    figure.set_layout_engine("none")  # what was laid out stays: half of the time of drawing it again
     root = ET.fromstring(stream.getvalue())
     for child in list(root):
         if child.tag.endswith("metadata"):

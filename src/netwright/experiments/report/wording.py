@@ -20,8 +20,8 @@ _RELATIONS = {"better": "ahead of", "level": "not distinguishable from", "worse"
 
 
 def decimals(scale: float) -> int:
-    """Digits behind the point that show about four significant ones of `scale`, three at most."""
-    return 3 if scale == 0 else min(3, max(0, 3 - math.floor(math.log10(abs(scale)))))
+    """Digits behind the point that show about five significant ones of `scale`, three at most."""
+    return 3 if scale == 0 else min(3, max(0, 4 - math.floor(math.log10(abs(scale)))))
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:
@@ -125,9 +125,10 @@ def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
         text += f" by {_measured(contrast.advantage, digits)}."
     else:
         text += f" (advantage {_measured(contrast.advantage, digits)})."
-    if role == "the control" and contrast.outcome != "better":
-        harm = "does harm" if contrast.outcome == "worse" else "shows no gain"
-        text += f" {lacking(contrast.other).capitalize()} {harm} here."
+    if role == "the control" and contrast.outcome == "level":
+        text += f" No gain from {lacking(contrast.other)} is shown here."
+    if role == "the control" and contrast.outcome == "worse":
+        text += f" Here {lacking(contrast.other)} does harm."
     return text
 
 

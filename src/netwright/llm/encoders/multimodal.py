@@ -12,7 +12,11 @@ from netwright.core.errors import ConfigError
 
 
 class ModalitySpec(Protocol):
-    """What the encoder must know of one modality: a frozen dataclass that builds its feature network."""
+    """What the encoder must know of one modality: a frozen dataclass that builds its feature network.
+
+    The raw input may be of any type that the network takes: a tensor, or for a batch of graphs, say, a tuple
+    of node features (all nodes, n), edges (2, all edges) and each node's graph (all nodes,).
+    """
 
     @property
     def name(self) -> str:
@@ -30,7 +34,7 @@ class ModalitySpec(Protocol):
         ...
 
     def network(self) -> nn.Module:
-        """The feature network: (B, ...) raw input to (B, n_tokens, n_features)."""
+        """The feature network: raw input of B observations to (B, n_tokens, n_features)."""
         ...
 
 

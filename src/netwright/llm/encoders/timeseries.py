@@ -24,6 +24,11 @@ class TimeSeries:
     n_features: int = 256
 
     def __post_init__(self) -> None:
+        if min(self.n_channels, self.length, self.n_features) < 1:
+            raise ConfigError(
+                "TimeSeries needs channels, a length and features of at least 1, got "
+                f"{self.n_channels}, {self.length}, {self.n_features}."
+            )
         if self.patch < 1 or self.length % self.patch:
             raise ConfigError(f"TimeSeries.patch must divide the length {self.length}, got {self.patch}.")
 

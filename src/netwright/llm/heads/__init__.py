@@ -1,7 +1,7 @@
 """Networking heads (section 4.2): one valid answer per forward pass, by construction.
 
-A head is a frozen dataclass whose `network(width)` gives a module with two faces: `forward` is what a loss is taken
-of, `answer` is the valid answer itself.
+A head is a frozen dataclass whose `network(width)` gives a module with two faces: `forward` is what a loss is
+taken of, `answer` is the valid answer itself.
 """
 
 from netwright.llm.heads.choice import CategoricalChoice, ChoiceHead, Pointer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.heads.validity import check_hidden, masked, tamed
+from netwright.llm.heads.common import check_hidden, masked, perceptron, tamed
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class CategoricalChoice:
 
     def network(self, width: int) -> ChoiceHead:
         """(B, width) hidden states to (B, n_choices) scores."""
-        return ChoiceHead(_scorer(width, self.n_choices, self.n_hidden, self.dropout), candidates=False)
+        return ChoiceHead(perceptron(width, self.n_choices, self.n_hidden, self.dropout), candidates=False)
 
 
 @dataclass(frozen=True)
 class Pointer:
     """An answer that is one of as many candidates as there are, such as the stages that could be scheduled.
 
-    Every candidate's own hidden state is scored by the same weights: how many there are and in which order they
-    stand changes no score. (The published head has one output for each of 100 positions.)
+    Every candidate's own hidden state is scored by the same weights: how many there are and in which order
+    they stand changes no score. (The published head has one output for each of 100 positions.)
     """
 
     n_hidden: int = 0
@@ -40,7 +40,7 @@ class Pointer:
 
     def network(self, width: int) -> ChoiceHead:
         """(B, N, width) hidden states of the candidates to (B, N) scores."""
-        return ChoiceHead(_scorer(width, 1, self.n_hidden, self.dropout), candidates=True)
+        return ChoiceHead(perceptron(width, 1, self.n_hidden, self.dropout), candidates=True)
 
 
 class ChoiceHead(nn.Module):
@@ -68,13 +68,6 @@ class ChoiceHead(nn.Module):
         return masked(scores.squeeze(-1) if self.candidates else scores, valid)
 
     def answer(self, hidden: Tensor, valid: Tensor | None = None) -> Tensor:
-        """(B,) int64 index of the best valid choice; a hidden state that is NaN or infinite raises `DataError`."""
+        """(B,) int64 index of the best valid choice; a NaN or infinite hidden state raises `DataError`."""
         check_hidden(hidden)
         return self.forward(hidden, valid).argmax(dim=-1)
-
-
-def _scorer(width: int, size: int, n_hidden: int, dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Dropout(dropout)]
-    if n_hidden:
-        layers += [nn.Linear(width, n_hidden), nn.GELU(), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(n_hidden or width, size))

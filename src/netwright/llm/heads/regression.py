@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.heads.validity import check_hidden, tamed
+from netwright.llm.heads.common import check_hidden, perceptron, tamed
 
 
 @dataclass(frozen=True)
 class BoundedRegression:
     """An answer of `shape` whose every number lies within +-`limit`.
 
-    The output is limit * tanh(z / limit): almost z itself well inside the bounds, never outside them. The last
-    layer starts at zero, so that an untrained head answers zero (for viewports: no motion).
+    The output is limit * tanh(z / limit): almost z itself well inside the bounds, never outside them. The
+    last layer starts at zero, so that an untrained head answers zero (for viewports: no motion).
     """
 
     shape: tuple[int, ...]
@@ -42,22 +42,22 @@ class BoundedRegressionHead(nn.Module):
     def __init__(self, width: int, spec: BoundedRegression) -> None:
         super().__init__()
         self.spec = spec
-        size = math.prod(spec.shape)
-        layers: list[nn.Module] = [nn.Dropout(spec.dropout)]
-        if spec.n_hidden:
-            layers += [nn.Linear(width, spec.n_hidden), nn.GELU(), nn.Dropout(spec.dropout)]
-        self.inner = nn.Sequential(*layers)
-        self.last = nn.Linear(spec.n_hidden or width, size)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.layers = perceptron(width, math.prod(spec.shape), spec.n_hidden, spec.dropout)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
+
+    @property
+    def last(self) -> nn.Module:
+        """The linear layer that starts at zero."""
+        return self.layers[-1]
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., *shape), within the limit whatever the hidden state (NaN stays NaN)."""
-        z = self.last(self.inner(tamed(hidden))).float()
+        z = self.layers(tamed(hidden)).float()
         bounded = self.spec.limit * torch.tanh(z / self.spec.limit)
         return bounded.reshape(*hidden.shape[:-1], *self.spec.shape)
 
     def answer(self, hidden: Tensor) -> Tensor:
-        """As `forward`; a hidden state that is NaN or infinite raises `DataError`."""
+        """As `forward`; a NaN or infinite hidden state raises `DataError`."""
         check_hidden(hidden)
-        return self(hidden)
+        return self.forward(hidden)

@@ -1,7 +1,7 @@
 """What learned models are shown of a window: relative to the last viewport, wrap-aware, scaled to about one.
 
 Four modalities, each an array with one row a window:
-    motion (N, 20, 11): the samples of the window itself, a time series; older ones than the history are zero.
+    motion (N, 20, 13): the samples of the window itself, a time series; older ones than the history are zero.
     summary (N, 28): the same window in hand-made figures.
     past (N, 60): figures of the whole session before the window (causal; recipes `long` and `crowd`).
     crowd (N, 10, 56): where other viewers of this video looked over the horizon (recipe `crowd`).
@@ -37,7 +37,7 @@ CROWD_STEPS = np.array([2, 5, 8, 11, 14, 17, 20, 23, 26, 29])
 CROWD_WIDTHS_DEG = (10.0, 20.0, 45.0)
 CROWD_MEMORIES = (3, 10)  # samples over which a viewer's likeness to the others is measured
 CROWD_PRIOR = 0.3  # weight of "nobody" in a kernel mean: with few alike viewers it tends to zero
-SIZES = {"motion": 11, "summary": 28, "past": 60, "crowd": 56}  # last dimension of each modality
+SIZES = {"motion": 13, "summary": 28, "past": 60, "crowd": 56}  # last dimension of each modality
 
 
 def observe(
@@ -62,11 +62,13 @@ def observe(
     shown = np.full(n, min(windows.history, LONGEST_HISTORY)) if shown is None else shown
     made: Arrays = {}
     series, mask = _history(windows, shown, sign)
+    front = _front(windows, series, sign, front_hidden)
     if "motion" in modalities:
-        made["motion"] = _motion(series, mask)
+        made["motion"] = _motion(series, mask, front)
     if "summary" in modalities:
-        front = _front(windows, sign, front_hidden)
-        made["summary"] = np.concatenate([_summary(series, mask, shown), front], axis=1, dtype=np.float32)
+        made["summary"] = np.concatenate(
+            [_summary(series, mask, shown), front[:, -1]], axis=1, dtype=np.float32
+        )
     if "past" in modalities:
         made["past"] = _past(windows, sign)
     if "crowd" in modalities:
@@ -95,7 +97,7 @@ def _history(windows: Windows, shown: NDArray[np.int64], sign: Floats) -> tuple[
     return series, mask
 
 
-def _motion(series: Floats, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _motion(series: Floats, mask: NDArray[np.bool_], front: Floats) -> NDArray[np.float32]:
     velocity = np.diff(series, axis=1, prepend=series[:, :1])
     change = series - series[:, -1:]
     out = np.concatenate(
@@ -105,6 +107,7 @@ def _motion(series: Floats, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
             series[..., [ROLL, PITCH]] / ANGLE_SCALE_DEG,
             mask[..., None],
             np.abs(velocity[..., [PITCH, YAW]]) / SPEED_SCALE_DEG,
+            front[..., 1:],
         ],
         axis=2,
     )
@@ -136,14 +139,15 @@ def _summary(series: Floats, mask: NDArray[np.bool_], shown: NDArray[np.int64]) 
     )
 
 
-def _front(windows: Windows, sign: Floats, hidden: NDArray[np.bool_] | None) -> Floats:
-    """(N, 3) known?, sine and cosine of the yaw relative to the video's front; zeros where it is not told."""
+def _front(windows: Windows, series: Floats, sign: Floats, hidden: NDArray[np.bool_] | None) -> Floats:
+    """(N, 20, 3) known?, sine and cosine of the yaw relative to the video's front; zeros where it is not told."""
     told = np.full(len(windows), windows.front_deg is not None)
     if hidden is not None:
         told &= ~hidden
-    angle = np.radians(windows.last_deg()[:, YAW] - (windows.front_deg or 0.0))
-    front: Floats = told[:, None] * np.stack(
-        [np.ones_like(angle), sign * np.sin(angle), np.cos(angle)], axis=1
+    last = sign * (windows.last_deg()[:, YAW] - (windows.front_deg or 0.0))
+    angle = np.radians(last[:, None] + series[..., YAW])
+    front: Floats = told[:, None, None] * np.stack(
+        [np.ones_like(angle), np.sin(angle), np.cos(angle)], axis=2
     )
     return front
 

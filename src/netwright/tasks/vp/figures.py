@@ -36,8 +36,8 @@ def figures(evaluations: Sequence[Evaluation]) -> Drawings:
     """Title, caption and figure of each drawing; seeds averaged, or the first one where a window is drawn.
 
     Args:
-        evaluations: of viewport prediction; whatever lacks a detail (`by_horizon`, `by_axis`, `examples`) is left
-            out of the figures that need it.
+        evaluations: of viewport prediction; whatever lacks a detail (`by_horizon`, `by_axis`, `examples`) is
+            left out of the figures that need it.
     """
     styles = method_styles(e.policy for e in evaluations)
     settings = list(dict.fromkeys(e.setting for e in evaluations))
@@ -57,7 +57,8 @@ def across_wrap(x: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
         angle_deg: (N,) angles in degrees; each step goes the short way round.
 
     Returns:
-        x and angle within [-180, 180] with points added at each crossing: the edge, NaN (a gap), the other edge.
+        x and angle within [-180, 180], with points added at each crossing: the edge, NaN (a gap), the other
+        edge.
     """
     x = np.asarray(x, dtype=np.float64)
     path = np.unwrap(np.asarray(angle_deg, dtype=np.float64), period=360.0)
@@ -84,7 +85,7 @@ def _by_horizon(setting: str, evaluations: Sequence[Evaluation], styles: Styles)
     axes = figure.add_subplot()
     for name, curve in curves.items():
         seconds = np.arange(1, len(curve) + 1) / SAMPLE_RATE_HZ
-        axes.plot(seconds, curve, label=_plain(name), **_look(name, styles))
+        axes.plot(seconds, curve, label=name, **_look(name, styles))
     best_end = min(float(c[-1]) for c in curves.values())
     axes.set_ylim(0, min(1.9 * best_end, 1.05 * max(float(c.max()) for c in curves.values())))
     axes.set_xlim(left=0)
@@ -106,21 +107,13 @@ def _by_axis(
     figure = Figure(figsize=(5.2, 0.8 + 0.27 * len(names)))
     for column, axes in enumerate(figure.subplots(1, 3, sharey=True)):
         for row, name in enumerate(names):
-            style, value = styles[name], float(found[name][column])
-            axes.barh(
-                row,
-                value,
-                0.66,
-                color="none" if style.hatch else style.color,
-                edgecolor=style.color,
-                hatch=style.hatch,
-                linewidth=0.9,
-            )
+            value = float(found[name][column])
+            axes.barh(row, value, 0.66, **styles[name].bar)
             axes.annotate(
                 f"{value:.1f}", (value, row), (3, 0), textcoords="offset points", va="center", fontsize=7.5
             )
         axes.set_title(AXES[column] if column else f"{setting}: {AXES[column]}")
-        axes.set_yticks(range(len(names)), [_plain(n) for n in names])
+        axes.set_yticks(range(len(names)), list(names))
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.margins(x=0.3)
@@ -148,9 +141,9 @@ def _trajectories(setting: str, evaluations: Sequence[Evaluation], styles: Style
     first = next(iter(windows.values()), {})
     shared = [key for key in first if all(key in held for held in windows.values())]
     shared.sort(key=lambda key: _travel_deg(first[key]))
-    picked = np.unique(np.linspace(0, len(shared) - 1, N_TRAJECTORIES).round().astype(int)) if shared else []
+    picked = np.unique(np.linspace(0, len(shared) - 1, N_TRAJECTORIES).round().astype(int))
     drawn = []
-    for key in (shared[i] for i in picked):
+    for key in (shared[i] for i in picked if shared):
         answers = {name: np.array(held[key]["answer"]) for name, held in windows.items()}
         seen_and_future = np.array(first[key]["history"]), np.array(first[key]["future"])
         travel = (
@@ -193,7 +186,7 @@ def _over_time(history: Floats, future: Floats, answers: Mapping[str, Floats], s
         axes.plot(*across_wrap(past, history[:, axis]), label="history", **_HISTORY)
         for name, path in {_CAME: future, **answers}.items():
             joined = np.concatenate([history[-1:, axis], path[:, axis]])
-            axes.plot(*across_wrap(ahead, joined), label=_plain(name), **_look(name, styles))
+            axes.plot(*across_wrap(ahead, joined), label=name, **_look(name, styles))
         axes.axvline(0, color=FAINT[0], linewidth=0.7)
         axes.set_ylabel(f"{AXES[axis]} (degrees)")
         axes.grid()
@@ -210,7 +203,7 @@ def _on_picture(history: Floats, future: Floats, answers: Mapping[str, Floats], 
         joined = path if path is history else np.concatenate([history[-1:], path])
         look = _HISTORY if path is history else _look(name, styles)
         heights, yaws = across_wrap(joined[:, PITCH], joined[:, YAW])
-        axes.plot(yaws, heights, label=_plain(name), **look)
+        axes.plot(yaws, heights, label=name, **look)
         if path is future or (path is not history and styles[name].kind == "adapted"):
             _frame(axes, path[-1], color=look["color"], linewidth=1.0, alpha=look.get("alpha"))
     axes.plot(history[-1, YAW], history[-1, PITCH], "o", color=INK[0], markersize=4)
@@ -236,15 +229,4 @@ def _look(name: str, styles: Styles) -> dict[str, Any]:
     """How a line is drawn: a method's own style, or that of what came."""
     if name == _CAME:
         return {"color": FAINT[0], "linewidth": 3.4, "alpha": 0.5}
-    style = styles[name]
-    return {
-        "color": style.color,
-        "linestyle": style.dash,
-        "linewidth": style.width,
-        "zorder": style.zorder,
-    }
-
-
-def _plain(name: str) -> str:
-    """A name as text, never as mathematics."""
-    return name.replace("$", r"\$")
+    return styles[name].line

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from netwright.core.errors import DataError
 
 LARGEST_HIDDEN = 1e4
 
 
+def perceptron(width: int, size: int, n_hidden: int, dropout: float) -> nn.Sequential:
+    """(..., width) to (..., size): linear, or with one hidden layer if `n_hidden` is not 0."""
+    layers: list[nn.Module] = [nn.Dropout(dropout)]
+    if n_hidden:
+        layers += [nn.Linear(width, n_hidden), nn.GELU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(n_hidden or width, size))
+
+
 def tamed(hidden: Tensor) -> Tensor:
-    """Hidden states within +-1e4, so that no sum of products overflows; those of a sane model are unchanged."""
+    """Hidden states cut to +-1e4, so that no sum of products overflows; sane ones are unchanged."""
     return hidden.clamp(-LARGEST_HIDDEN, LARGEST_HIDDEN)
 
 
@@ -23,7 +31,7 @@ def check_hidden(hidden: Tensor) -> None:
     """
     if not bool(torch.isfinite(hidden).all()):
         raise DataError(
-            "the head got a hidden state that is NaN or infinite; check the observation and the model's weights."
+            "the head got a hidden state that is NaN or infinite; check the observation and the weights."
         )
 
 
@@ -31,8 +39,10 @@ def masked(scores: Tensor, valid: Tensor | None) -> Tensor:
     """(B, N) scores, minus infinity where `valid` (B, N) is false.
 
     Raises:
-        DataError: the mask has another shape, or a row of it leaves no choice.
+        DataError: there is nothing to choose from, in all or in one row, or the mask has another shape.
     """
+    if not scores.shape[-1]:
+        raise DataError("there is no candidate to choose from; give at least one.")
     if valid is None:
         return scores
     if valid.shape != scores.shape or valid.dtype != torch.bool:

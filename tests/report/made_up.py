@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 from netwright.core.results import Evaluation
 from netwright.core.task import PolicySpec, Setting, Task
@@ -141,21 +140,3 @@ def _test(policy: str, setting: str, world: int, seed: int, n_viewers: int, n_vi
             ],
         },
     )
-
-
-@pytest.fixture
-def task() -> Task:
-    """The made-up task."""
-    return make_task()
-
-
-@pytest.fixture
-def evaluation() -> Callable[..., Evaluation]:
-    """Makes an evaluation from its values."""
-    return make_evaluation
-
-
-@pytest.fixture(scope="session")
-def evaluations() -> list[Evaluation]:
-    """Eight policies in two settings, the adapted model with three seeds."""
-    return make_evaluations()

@@ -1,0 +1,84 @@
+"""A small residual network on everything that a recipe shows: the baseline that an adapted model must face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netwright.tasks.vp import features
+from netwright.tasks.vp.adapter import AdaptedViewportPolicy
+from netwright.tasks.vp.baselines import training
+from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
+from netwright.tasks.vp.recipes import VpRecipe
+
+NAME = "mlp"
+WIDTH, DROPOUT = 512, 0.5
+PLAIN_WIDTH, PLAIN_DROPOUT = 256, 0.1
+_STEPS = {"motion": LONGEST_HISTORY, "crowd": len(features.CROWD_STEPS)}
+
+
+class ResidualMlp(nn.Module):
+    """All modalities in one vector, two hidden layers, and changes against the last viewport; starts as last value."""
+
+    def __init__(
+        self, modalities: tuple[str, ...], n_image_features: int, width: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.names = (*modalities, *(["image"] if n_image_features else []))
+        size = sum(features.SIZES[m] * _STEPS.get(m, 1) for m in modalities) + n_image_features
+        self.layers = nn.Sequential(
+            nn.Linear(size, width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, 3 * LONGEST_HORIZON),
+        )
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(N, 90) changes in typical units, from the modalities by name."""
+        answer: Tensor = self.layers(torch.cat([inputs[n].flatten(1) for n in self.names], dim=1))
+        return answer
+
+
+def train(
+    data: VpData, *, recipe: str, out: Path, seed: int, progress: training.Progress, updates: int = 2400
+) -> None:
+    """Learn from the recipe's datasets and write the folder `out`; recipe "plain" is the plain small one."""
+    chosen = training.recipe_named(recipe)
+    plain = recipe == "plain"
+    shape = {"width": PLAIN_WIDTH if plain else WIDTH, "dropout": PLAIN_DROPOUT if plain else DROPOUT}
+    model, best = training.fit_residual(
+        training.initialised(lambda: _network(chosen, shape), seed),
+        chosen,
+        data,
+        batch_size=256,
+        updates=updates,
+        learning_rate=1e-3,
+        weight_decay=0.05,
+        evaluate_every=max(1, updates // 12),
+        seed=seed,
+        progress=progress,
+    )
+    training.save_baseline(
+        out, model, policy=NAME, recipe=recipe, seed=seed, data=data, shape=shape, validation_deg=best
+    )
+
+
+def load(folder: Path) -> AdaptedViewportPolicy:
+    """The trained policy that stands in a folder."""
+    recipe = training.recipe_named(training.read_description(folder)["recipe"])
+    model, _ = training.load_baseline(folder, NAME, lambda shape: training.Residual(_network(recipe, shape)))
+    return model.policy(recipe)
+
+
+def _network(recipe: VpRecipe, shape: Mapping[str, Any]) -> ResidualMlp:
+    return ResidualMlp(recipe.modalities, recipe.n_image_features, shape["width"], shape["dropout"])
