@@ -30,7 +30,7 @@ from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import Windows, windows
 
 NAME = "track"
-UNIT_DEG = 30.0
+UNIT_DEG = 10.0  # with 30, velocities are too small to be learned in as many updates
 HIDDEN = 256
 BATCH = 64
 VALIDATION_STRIDE = 4
