@@ -63,6 +63,21 @@ def test_answers_are_valid(rule, setting, generated):
     assert (np.abs(answer) <= LIMITS_DEG).all()
 
 
+def test_a_million_random_inputs_give_valid_answers(rule):
+    """Angles far outside their ranges included: 50 sessions of 20 001 overlapping histories."""
+    rng = np.random.default_rng(0)
+    n_traces, n_rows = 50, 20_100
+    angles = rng.standard_normal((n_traces * n_rows, 3)) * 10.0 ** rng.uniform(-3, 4, (n_traces * n_rows, 1))
+    ids = np.arange(n_traces)
+    traces = TraceSet("R", angles, np.zeros(len(angles)), n_rows * np.arange(n_traces + 1), ids, ids)
+    config = VpConfig(history=3, horizon=2, step=1, trim_head=3, trim_tail=96)
+    chosen = cut(traces, ids, config)
+    assert len(chosen) > 1_000_000
+    answer = rule.predict(chosen)
+    assert np.isfinite(answer).all()
+    assert (np.abs(answer) <= LIMITS_DEG).all()
+
+
 def test_the_future_is_not_read(rule, generated):
     chosen = windows(generated, VpConfig(step=50))
     for i in range(0, len(chosen), 7):
