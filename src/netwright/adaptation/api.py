@@ -89,7 +89,7 @@ def adapt(
         "kind": "adapted",
         "task": task.name,
         "recipe": chosen.name,
-        "name": f"adapted:{backbone}",
+        "name": _adapted_name(task, backbone, chosen.name),
         "seed": seed,
         "backbone": {"name": backbone, "seed": seed, "sha256": frozen},
         "training": asdict(config),
@@ -158,6 +158,11 @@ def test(
     )
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
     return evaluation
+
+
+def _adapted_name(task: Task, backbone: str, recipe: str) -> str:
+    """`adapted:<backbone>`, and the recipe behind it unless it is the task's first."""
+    return f"adapted:{backbone}" + ("" if recipe == next(iter(task.recipes)) else f":{recipe}")
 
 
 def _name_of(policy: Policy[Any, Any]) -> str:

@@ -86,7 +86,13 @@ def answerer(model: AdaptedModel) -> Answer:
                 .numpy()
                 for i in range(0, n, ANSWER_CHUNK)
             ]
-        return np.concatenate(parts)
+        answered = np.concatenate(parts)
+        if not np.isfinite(answered).all():
+            raise DataError(
+                "the model answered NaN or infinity: an input is not finite, or its weights are damaged; "
+                "check the observation, or adapt again."
+            )
+        return answered
 
     return answer
 

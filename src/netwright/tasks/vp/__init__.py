@@ -60,5 +60,5 @@ TASK = Task(
     adapter="netwright.tasks.vp.adapter:adapter",
     report="netwright.tasks.vp.figures:figures",
     reference_policy="last-value",
-    training_defaults={},
+    training_defaults={"iterations": 800, "batch_size": 256, "evaluate_every": 200, "rank": 32},
 )

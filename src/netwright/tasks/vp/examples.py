@@ -100,7 +100,12 @@ class Examples:
 
 
 def model_inputs(recipe: VpRecipe, windows: Windows, **augmentation: NDArray[Any]) -> Arrays:
-    """The recipe's modalities of some windows; `augmentation` as `features.observe` takes it."""
+    """The recipe's modalities of some windows; `augmentation` as `features.observe` takes it.
+
+    A recipe that always hides the front in training never tells it.
+    """
+    if recipe.hide_front >= 1.0:
+        augmentation = {**augmentation, "front_hidden": np.ones(len(windows), dtype=np.bool_)}
     observed = features.observe(windows, recipe.modalities, **augmentation)
     return observed | image_features(recipe.n_image_features, windows)
 

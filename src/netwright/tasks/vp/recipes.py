@@ -48,8 +48,8 @@ RECIPES = {
         ),
         Recipe(
             "plain",
-            "only the motion of the window's history, learned from Jin2022",
-            replace(_STRICT, modalities=("motion",)),
+            "only the motion of the window's history, whatever its direction, learned from Jin2022",
+            replace(_STRICT, modalities=("motion",), hide_front=1.0),
         ),
         Recipe(
             "autoregressive",

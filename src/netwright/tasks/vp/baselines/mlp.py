@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netwright.adaptation.saving import read_description
 from netwright.tasks.vp import features
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.baselines import training
@@ -76,7 +77,7 @@ def train(
 
 def load(folder: Path) -> AdaptedViewportPolicy:
     """The trained policy that stands in a folder."""
-    recipe = training.recipe_named(training.read_description(folder)["recipe"])
+    recipe = training.recipe_named(read_description(folder)["recipe"])
     model, _ = training.load_baseline(folder, NAME, lambda shape: training.Residual(_network(recipe, shape)))
     return model.policy(recipe)
 
