@@ -106,7 +106,7 @@ def pretrain(
             metavar="FILE", help="The weights; <preset>.safetensors by default.", show_default=False
         ),
     ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 4000,
+    iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 800,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:

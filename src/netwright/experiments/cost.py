@@ -1,0 +1,102 @@
+"""What adaptation costs: trained share, time per update and memory, low-rank matrices against full fine-tuning."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from netwright.core import registry
+from netwright.core.results import ResultRow, write_rows
+from netwright.core.task import load_attribute
+from netwright.execution import executor
+
+NAME = "cost"
+SUMMARY = "trained share, time per update and peak memory: low-rank matrices against full fine-tuning"
+COMMAND = "netwright experiments cost"
+
+METHODS = ("lora", "full")
+ROUNDS = 3
+UPDATES = 30
+
+Progress = Callable[[str], None]
+
+
+def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
+    """Measure both methods in turn, each run in a process of its own, and put rows into `speed.jsonl`."""
+    from netwright.llm.accounting import published_viewport_share
+
+    share = published_viewport_share()
+    progress(f"Llama2-7B, rank 32 on query and value: {100 * share.fraction:.4f} % trained")
+    rows = [
+        _row(
+            "Llama2-7B shape, rank 32",
+            "lora",
+            "trained share",
+            "%",
+            100 * share.fraction,
+            1,
+            extra=share.to_json(),
+        )
+    ]
+    measured: dict[str, list[dict[str, Any]]] = {method: [] for method in METHODS}
+    for _ in range(ROUNDS):
+        for method in METHODS:
+            work = partial(short_run, data_folder=data_folder)
+            measured[method] += list(executor("processes", 1).map(work, [method]))
+            cost = measured[method][-1]
+            progress(
+                f"{method}: {1e3 * cost['seconds_per_step']:.0f} ms/update, {cost['peak_rss_mib']:.0f} MiB"
+            )
+    for method, costs in measured.items():
+        middle = sorted(costs, key=lambda c: c["seconds_per_step"])[ROUNDS // 2]
+        fraction = 100 * middle["trainable_fraction"]
+        rows += [
+            _row("vp, tiny", method, "trained share", "%", fraction, 1),
+            _row("vp, tiny", method, "time per update", "ms", 1e3 * middle["seconds_per_step"], ROUNDS),
+            _row("vp, tiny", method, "peak memory", "MiB", middle["peak_rss_mib"], ROUNDS),
+        ]
+    ratios = sorted(
+        full["seconds_per_step"] / lora["seconds_per_step"]
+        for full, lora in zip(measured["full"], measured["lora"], strict=True)
+    )
+    rows.append(_row("vp, tiny", "full / lora", "time per update", "times", ratios[ROUNDS // 2], ROUNDS))
+    write_rows(results_folder / "speed.jsonl", rows, replaces={"command": COMMAND})
+
+
+def short_run(method: str, *, data_folder: Path | None) -> dict[str, Any]:
+    """Cost of a short adaptation of `tiny`; the peak of memory is that of this process."""
+    from netwright.adaptation.api import adapt
+
+    task = registry.task("vp")
+    data = load_attribute(task.load_data)(data_folder, seed=0)
+    options = {"method": method, "iterations": UPDATES, "evaluate_every": UPDATES}
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "model"
+        cost: dict[str, Any] = adapt(task, data, out=out, backbone="tiny", options=options).info["cost"]
+    return cost
+
+
+def _row(
+    setting: str,
+    subject: str,
+    metric: str,
+    unit: str,
+    value: float,
+    n: int,
+    extra: dict[str, Any] | None = None,
+) -> ResultRow:
+    return ResultRow(
+        area="speed",
+        setting=setting,
+        subject=subject,
+        metric=metric,
+        unit=unit,
+        value=value,
+        n=n,
+        seeds=(0,),
+        command=COMMAND,
+        extra=extra or {},
+    )
