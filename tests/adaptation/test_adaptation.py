@@ -273,7 +273,7 @@ class TestDamagedModels:
     def test_other_shape(self, folder: Path) -> None:
         path = folder / "encoder_head.safetensors"
         tensors = load_file(path)
-        tensors["query"] = torch.zeros(1, 1, 5)
+        tensors["head.layers.1.bias"] = torch.zeros(5)
         save_file(tensors, path)
         with pytest.raises(FormatError, match="has shape"):
             load(folder, toy.TASK)

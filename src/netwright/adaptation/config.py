@@ -26,7 +26,7 @@ class TrainingConfig:
         method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.
         rank, alpha, lora_dropout, targets: of the low-rank matrices; alpha None stands for the rank (scale 1).
         encoder_dropout: of features before their projection.
-        precision: of the forward pass; "auto" takes bfloat16 where the processor computes in it.
+        precision: of the backbone's passes in training; "auto" takes bfloat16 where the processor computes in it.
         gradient_checkpointing: recompute activations instead of keeping them; saves memory, costs time.
         max_layers: keep only so many layers of the backbone.
         evaluate_every: updates between two looks at the validation data.

@@ -21,9 +21,10 @@ class HeadSpec(Protocol):
 
 
 class AdaptedModel(nn.Module):
-    """Tokens of all modalities, then one learned query token; the head reads the hidden state of the query.
+    """Tokens of all modalities through the backbone; the head reads their hidden states side by side.
 
-    The control `none` has no attention to gather the tokens by: there the head reads all of them, concatenated.
+    Reading every state, not only the last, gives each modality a short way to the answer; and the control `none`,
+    where the tokens are the states, has the same head.
     """
 
     def __init__(
@@ -36,20 +37,24 @@ class AdaptedModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.autocast: torch.dtype | None = None
         self.encoder = MultimodalEncoder(modalities, backbone.width, encoder_dropout)
-        alone = backbone.model is None
-        self.query = None if alone else nn.Parameter(torch.randn(1, 1, backbone.width) * 0.02)
-        n_read = self.encoder.n_tokens if alone else 1
-        self.head = head.network(n_read * backbone.width)
+        self.head = head.network(self.n_read * backbone.width)
 
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
         """Raw inputs by modality to the head's answer, (B, ...)."""
-        tokens = self.encoder(inputs)
-        alone = self.query is None
-        answer: Tensor = self.head(
-            tokens.flatten(1) if alone else self.backbone(self._with_query(tokens))[:, -1]
-        )
+        answer: Tensor = self.head(self.hidden(self.encoder(inputs)).flatten(1))
         return answer
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """(B, T, width) tokens through the backbone, in lower precision while training if `autocast` says so.
+
+        Encoder and head always compute in single precision: their errors would show in the answer.
+        """
+        lower = self.autocast if self.training else None
+        with torch.autocast(tokens.device.type, dtype=lower, enabled=lower is not None):
+            states: Tensor = self.backbone(tokens)
+        return states.float()
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
         """The answer whose loss is taken; here the same as at test time."""
@@ -61,15 +66,15 @@ class AdaptedModel(nn.Module):
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     @property
+    def n_read(self) -> int:
+        """How many hidden states the head reads at once."""
+        return self.encoder.n_tokens
+
+    @property
     def device(self) -> torch.device:
         """Where the model computes."""
         first: Tensor = next(self.encoder.parameters())
         return first.device
-
-    def _with_query(self, tokens: Tensor) -> Tensor:
-        if self.query is None:
-            return tokens
-        return torch.cat([tokens, self.query.expand(len(tokens), -1, -1).to(tokens.dtype)], dim=1)
 
 
 class AutoregressiveModel(AdaptedModel):
@@ -95,24 +100,29 @@ class AutoregressiveModel(AdaptedModel):
         self.cached = cached
         self.feedback = nn.Sequential(nn.Linear(n_values, backbone.width), nn.LayerNorm(backbone.width))
 
+    @property
+    def n_read(self) -> int:
+        """One: the last, whose answer is fed back."""
+        return 1
+
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
         """Raw inputs to (B, n_steps, n_values), each value fed back before the next is asked for."""
-        tokens = self._with_query(self.encoder(inputs))
+        tokens = self.encoder(inputs)
         cache, answers = None, []
         for _ in range(self.n_steps):
             if self.cached:
-                hidden, cache = self.backbone.extend(tokens, cache)
+                states, cache = self.backbone.extend(tokens, cache)
             else:
-                hidden = self.backbone(tokens)
-            answers.append(self.head(hidden[:, -1]))
+                states = self.backbone(tokens)
+            answers.append(self.head(states[:, -1]))
             fed = self.feedback(answers[-1])[:, None]
             tokens = fed if self.cached else torch.cat([tokens, fed], dim=1)
         return torch.stack(answers, dim=1)
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
         """Teacher forcing: the true values (B, n_steps, n_values) are fed back, in one pass."""
-        tokens = self._with_query(self.encoder(inputs))
+        tokens = self.encoder(inputs)
         fed = self.feedback(target[:, :-1])
-        hidden = self.backbone(torch.cat([tokens, fed], dim=1))
-        answer: Tensor = self.head(hidden[:, -self.n_steps :])
+        states = self.hidden(torch.cat([tokens, fed], dim=1))
+        answer: Tensor = self.head(states[:, -self.n_steps :])
         return answer

@@ -129,6 +129,7 @@ class Trainer:
         self.parameters = model.trainable()
         self.device = model.device
         self.dtype = autocast_dtype(config, self.device)
+        model.autocast = self.dtype
         matrices = [p for p in self.parameters.values() if p.ndim >= 2]
         others = [p for p in self.parameters.values() if p.ndim < 2]
         groups = [
@@ -223,9 +224,8 @@ class Trainer:
         for micro in range(self.config.accumulation):
             inputs, target = self.adapter.batch(generator(self.seed, step, micro), self.config.batch_size)
             target_tensor = torch.from_numpy(target).to(self.device)
-            with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
-                answer = self.model.training_answer(to_tensors(inputs, self.device), target_tensor)
-            loss = self.adapter.loss(answer.float(), target_tensor) / self.config.accumulation
+            answer = self.model.training_answer(to_tensors(inputs, self.device), target_tensor)
+            loss = self.adapter.loss(answer, target_tensor) / self.config.accumulation
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         if not math.isfinite(total):

@@ -62,8 +62,8 @@ def arms() -> Iterator[Arm]:
         for row in ROWS:
             yield Arm("mlp", row, seed)
     yield Arm("track", "strict", 0)
-    for seed in SEEDS:
-        for backbone in BACKBONES:
+    for backbone in BACKBONES:
+        for seed in SEEDS:
             for row in ROWS:
                 yield Arm(f"adapted:{backbone}", row, seed, backbone)
 

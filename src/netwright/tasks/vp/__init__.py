@@ -60,5 +60,13 @@ TASK = Task(
     adapter="netwright.tasks.vp.adapter:adapter",
     report="netwright.tasks.vp.figures:figures",
     reference_policy="last-value",
-    training_defaults={"iterations": 800, "batch_size": 256, "evaluate_every": 200, "rank": 32},
+    training_defaults={
+        "iterations": 1200,
+        "batch_size": 256,
+        "learning_rate": 2e-3,
+        "lora_dropout": 0.0,
+        "encoder_dropout": 0.1,
+        "evaluate_every": 300,
+        "rank": 32,
+    },
 )

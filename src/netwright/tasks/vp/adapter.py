@@ -20,7 +20,8 @@ from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.recipes import VpRecipe
 from netwright.tasks.vp.windows import Windows
 
-HEAD_DROPOUT = 0.3
+N_HIDDEN, HEAD_DROPOUT = 512, 0.5
+PATCH = 10  # samples in a token of motion (2 s), steps in a token of the crowd
 LIMIT_UNITS = 20.0  # an answer within +-20 typical changes: far beyond any head, yet bounded
 
 
@@ -50,7 +51,7 @@ class ViewportAdapter:
         autoregressive = recipe.answer == "autoregressive"
         self.n_steps = LONGEST_HORIZON if autoregressive else 0
         shape = (3,) if autoregressive else (LONGEST_HORIZON, 3)
-        self.head = BoundedRegression(shape, limit=LIMIT_UNITS, dropout=HEAD_DROPOUT)
+        self.head = BoundedRegression(shape, limit=LIMIT_UNITS, n_hidden=N_HIDDEN, dropout=HEAD_DROPOUT)
         self.modalities: Sequence[ModalitySpec] = _modalities(recipe)
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Arrays, NDArray[np.float32]]:
@@ -104,10 +105,10 @@ class AdaptedViewportPolicy(WindowPolicy):
 def _modalities(recipe: VpRecipe) -> list[ModalitySpec]:
     sizes = features.SIZES
     known: dict[str, ModalitySpec] = {
-        "motion": TimeSeries("motion", sizes["motion"], LONGEST_HISTORY, patch=5),
+        "motion": TimeSeries("motion", sizes["motion"], LONGEST_HISTORY, patch=PATCH),
         "summary": Scalars("summary", sizes["summary"]),
         "past": Scalars("past", sizes["past"]),
-        "crowd": TimeSeries("crowd", sizes["crowd"], len(features.CROWD_STEPS), patch=5),
+        "crowd": TimeSeries("crowd", sizes["crowd"], len(features.CROWD_STEPS), patch=PATCH),
     }
     image: list[ModalitySpec] = [Scalars("image", recipe.n_image_features)] if recipe.n_image_features else []
     return [*image, *(known[m] for m in recipe.modalities)]
