@@ -142,20 +142,32 @@ def test_same_seed_same_weights(tmp_path: Path, backbone: str) -> None:
     assert_same_weights(one.folder, run(tmp_path / "two", backbone).folder)
 
 
-def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(tmp_path: Path, backbone: str) -> None:
-    whole = run(tmp_path / "whole", backbone)
+@pytest.mark.parametrize("warm_start", [0, 10, 15])
+def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(
+    tmp_path: Path, backbone: str, warm_start: int
+) -> None:
+    options = {"warm_start": warm_start}
+    whole = run(tmp_path / "whole", backbone, **options)
 
     def interrupt(line: str) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        adapt(toy.TASK, "toy", out=tmp_path / "cut", backbone=backbone, seed=3, progress=interrupt)
+        adapt(
+            toy.TASK,
+            "toy",
+            out=tmp_path / "cut",
+            backbone=backbone,
+            seed=3,
+            options=options,
+            progress=interrupt,
+        )
     assert not (tmp_path / "cut").exists()
     with pytest.raises(ConfigError, match="--resume"):
         run(tmp_path / "cut", backbone)
     with pytest.raises(ConfigError, match="other settings"):
         run(tmp_path / "cut", backbone, resume=True, learning_rate=0.5)
-    resumed = run(tmp_path / "cut", backbone, resume=True)
+    resumed = run(tmp_path / "cut", backbone, resume=True, **options)
     assert_same_weights(whole.folder, resumed.folder)
     assert [
         x["step"] for x in map(json.loads, (resumed.folder / "training.jsonl").read_text().splitlines())
@@ -191,6 +203,17 @@ def test_kill_then_resume_gives_the_weights_of_an_uninterrupted_run(tmp_path: Pa
     finally:
         torch.set_num_threads(threads)
     assert_same_weights(whole.folder, resumed.folder)
+
+
+def test_a_backbone_that_joins_late_leaves_the_start_as_it_was(tmp_path: Path, backbone: str) -> None:
+    late = run(tmp_path / "late", backbone, warm_start=20, encoder_dropout=0.0)
+    alone = run(tmp_path / "alone", backbone, warm_start=30, encoder_dropout=0.0)
+    looks = [(m.folder / "training.jsonl").read_text().splitlines() for m in (late, alone)]
+    validation = [[json.loads(line)["validation"] for line in lines] for lines in looks]
+    assert validation[0][:2] == validation[1][:2]
+    assert validation[0][2] != validation[1][2]
+    assert not load_file(alone.folder / "encoder_head.safetensors")["gate"].any()
+    assert load_file(late.folder / "encoder_head.safetensors")["gate"].any()
 
 
 def test_resuming_a_complete_run_just_loads_it(adapted: Adapted, backbone: str) -> None:
@@ -305,7 +328,16 @@ def test_the_autoregressive_mode_answers_the_same_with_and_without_a_cache(backb
     )  # fed its own answers, the teacher changes nothing
 
 
-@given(step=st.integers(0, 999), warmup=st.floats(0, 0.5), iterations=st.integers(1, 1000))
-def test_the_learning_rate_stays_between_zero_and_its_peak(step: int, warmup: float, iterations: int) -> None:
+@given(
+    step=st.integers(0, 999),
+    warmup=st.floats(0, 0.5),
+    iterations=st.integers(1, 1000),
+    start=st.integers(0, 500),
+)
+def test_the_learning_rate_stays_between_zero_and_its_peak(
+    step: int, warmup: float, iterations: int, start: int
+) -> None:
     config = TrainingConfig(iterations=iterations, warmup=warmup)
-    assert 0 <= learning_rate_at(min(step, iterations - 1), config) <= config.learning_rate
+    rate = learning_rate_at(min(step, iterations - 1), config, start=start)
+    assert 0 <= rate <= config.learning_rate
+    assert (rate == 0) == (min(step, iterations - 1) < start)

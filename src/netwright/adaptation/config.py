@@ -21,6 +21,8 @@ class TrainingConfig:
         batch_size: examples in one forward pass.
         accumulation: passes whose gradients make one update.
         learning_rate: at its peak; warms up linearly over the share `warmup` of the run, then falls as a cosine.
+        warm_start: updates at the start in which the backbone is left out, so that encoder and head find their feet
+            at a fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run.
         weight_decay: of AdamW, on matrices only.
         clip: largest norm of the gradient.
         method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.
@@ -40,6 +42,7 @@ class TrainingConfig:
     batch_size: int = 256
     accumulation: int = 1
     learning_rate: float = 1e-3
+    warm_start: int = 0
     weight_decay: float = 0.05
     warmup: float = 0.05
     clip: float = 1.0
@@ -67,7 +70,7 @@ class TrainingConfig:
         for name in ("warmup", "lora_dropout", "encoder_dropout", "tolerance"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}.")
-        for name in ("weight_decay", "patience", "checkpoint_seconds"):
+        for name in ("warm_start", "weight_decay", "patience", "checkpoint_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}.")
         for name, choices in (("method", get_args(Method)), ("precision", get_args(Precision))):

@@ -21,11 +21,19 @@ class HeadSpec(Protocol):
 
 
 class AdaptedModel(nn.Module):
-    """Tokens of all modalities through the backbone; the head reads their hidden states side by side.
+    """Tokens of all modalities, joined by what the backbone makes of them; the head reads them side by side.
 
-    Reading every state, not only the last, gives each modality a short way to the answer; and the control `none`,
-    where the tokens are the states, has the same head.
+    What the head reads is `token + gate * state` for every token, with a learned gate for each channel that starts
+    at zero (a residual connection around the backbone, a departure from the paper). So the backbone can join a
+    model whose encoder and head have already found their feet, and the control `none`, where there are no states,
+    is the same model without that term.
+
+    Attributes:
+        joined: False while the backbone is left out (see `TrainingConfig.warm_start`).
+        autocast: lower precision of the backbone's passes in training, or None.
     """
+
+    gate_start = 0.0
 
     def __init__(
         self,
@@ -37,7 +45,11 @@ class AdaptedModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.joined = True
         self.autocast: torch.dtype | None = None
+        self.gate = (
+            None if backbone.model is None else nn.Parameter(torch.full((backbone.width,), self.gate_start))
+        )
         self.encoder = MultimodalEncoder(modalities, backbone.width, encoder_dropout)
         self.head = head.network(self.n_read * backbone.width)
 
@@ -47,14 +59,16 @@ class AdaptedModel(nn.Module):
         return answer
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """(B, T, width) tokens through the backbone, in lower precision while training if `autocast` says so.
+        """(B, T, width) tokens to what the head reads of each.
 
         Encoder and head always compute in single precision: their errors would show in the answer.
         """
+        if self.gate is None or not self.joined:
+            return tokens
         lower = self.autocast if self.training else None
         with torch.autocast(tokens.device.type, dtype=lower, enabled=lower is not None):
             states: Tensor = self.backbone(tokens)
-        return states.float()
+        return tokens + self.gate * states.float()
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
         """The answer whose loss is taken; here the same as at test time."""
@@ -80,9 +94,13 @@ class AdaptedModel(nn.Module):
 class AutoregressiveModel(AdaptedModel):
     """The paper's mode: one head answer a forward pass, each fed back as a token, `n_steps` times.
 
+    The gate starts at one here, for without the states a token knows nothing of those before it.
+
     Kept for comparison. With the key-value cache a pass reads one token; `cached=False` recomputes the whole
     sequence each time, as the published code does.
     """
+
+    gate_start = 1.0
 
     def __init__(
         self,
@@ -110,11 +128,12 @@ class AutoregressiveModel(AdaptedModel):
         tokens = self.encoder(inputs)
         cache, answers = None, []
         for _ in range(self.n_steps):
-            if self.cached:
+            if self.cached and self.gate is not None:
                 states, cache = self.backbone.extend(tokens, cache)
+                last = tokens[:, -1] + self.gate * states[:, -1]
             else:
-                states = self.backbone(tokens)
-            answers.append(self.head(states[:, -1]))
+                last = self.hidden(tokens)[:, -1]
+            answers.append(self.head(last))
             fed = self.feedback(answers[-1])[:, None]
             tokens = fed if self.cached else torch.cat([tokens, fed], dim=1)
         return torch.stack(answers, dim=1)

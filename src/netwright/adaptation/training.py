@@ -34,6 +34,7 @@ from netwright.core.seeding import derived_seed, generator
 Progress = Callable[[str], None]
 
 ANSWER_CHUNK = 2048
+LATE = ("backbone.", "gate")  # trained only when the backbone has joined
 NEVER = 1e300  # stands for infinity, which JSON does not know
 
 
@@ -50,12 +51,15 @@ class RunState:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def learning_rate_at(step: int, config: TrainingConfig) -> float:
-    """Linear warm-up, then a cosine to zero; `step` counts from 0."""
-    warm = max(1, round(config.warmup * config.iterations))
+def learning_rate_at(step: int, config: TrainingConfig, *, start: int = 0) -> float:
+    """Linear warm-up from `start`, then a cosine to zero at the end of the run; zero before. Steps count from 0."""
+    step, length = step - start, config.iterations - start
+    if step < 0:
+        return 0.0
+    warm = max(1, round(config.warmup * length))
     if step < warm:
         return config.learning_rate * (step + 1) / warm
-    share = (step - warm) / max(1, config.iterations - warm)
+    share = (step - warm) / max(1, length - warm)
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
@@ -130,13 +134,7 @@ class Trainer:
         self.device = model.device
         self.dtype = autocast_dtype(config, self.device)
         model.autocast = self.dtype
-        matrices = [p for p in self.parameters.values() if p.ndim >= 2]
-        others = [p for p in self.parameters.values() if p.ndim < 2]
-        groups = [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self.optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
         self.state = RunState()
         self.kept: dict[str, Tensor] = {}
 
@@ -183,6 +181,7 @@ class Trainer:
                 if now - saved > self.config.checkpoint_seconds:
                     self._save()
                     saved = time.monotonic()
+        self.model.joined = True
         with torch.no_grad():
             for name, value in self.kept.items():
                 self.parameters[name].copy_(value)
@@ -206,9 +205,9 @@ class Trainer:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"now/{name}"])
-                if self.state.step:
+                if f"steps/{name}" in tensors:
                     self.optimiser.state[parameter] = {
-                        "step": torch.tensor(float(self.state.step)),
+                        "step": tensors[f"steps/{name}"],
                         "exp_avg": tensors[f"mean/{name}"].to(self.device),
                         "exp_avg_sq": tensors[f"square/{name}"].to(self.device),
                     }
@@ -217,8 +216,9 @@ class Trainer:
     def update(self, step: int) -> float:
         """One parameter update on the batches of that step; the loss before it."""
         self.model.train()
+        self.model.joined = step >= self.config.warm_start
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(step, self.config)
+            group["lr"] = learning_rate_at(step, self.config, start=group["start"])
         torch.manual_seed(derived_seed(self.seed, step))
         total = 0.0
         for micro in range(self.config.accumulation):
@@ -237,6 +237,21 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return total
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Weight decay is for matrices; what belongs to the backbone starts when it joins."""
+        groups = []
+        for late in (False, True):
+            for matrix in (False, True):
+                chosen = [
+                    p
+                    for name, p in self.parameters.items()
+                    if name.startswith(LATE) == late and (p.ndim >= 2) == matrix
+                ]
+                decay = self.config.weight_decay if matrix else 0.0
+                start = self.config.warm_start if late else 0
+                groups.append({"params": chosen, "weight_decay": decay, "start": start})
+        return [g for g in groups if g["params"]]
 
     def _look(self, loss: float) -> dict[str, float]:
         """Validate, and keep the weights if they are the latest that are about the best."""
@@ -278,10 +293,12 @@ class Trainer:
     def _save(self) -> None:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self.parameters.items():
-            moments = self.optimiser.state[parameter]
             tensors[f"now/{name}"] = parameter.detach()
-            tensors[f"mean/{name}"] = moments["exp_avg"]
-            tensors[f"square/{name}"] = moments["exp_avg_sq"]
+            moments = self.optimiser.state.get(parameter)
+            if moments:
+                tensors[f"steps/{name}"] = moments["step"]
+                tensors[f"mean/{name}"] = moments["exp_avg"]
+                tensors[f"square/{name}"] = moments["exp_avg_sq"]
         tensors |= {f"kept/{name}": value for name, value in self.kept.items()}
         state = {k: NEVER if v == math.inf else v for k, v in asdict(self.state).items()}
         document = {"config": asdict(self.config), "seed": self.seed, "state": state}
