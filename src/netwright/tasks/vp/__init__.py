@@ -61,9 +61,10 @@ TASK = Task(
     report="netwright.tasks.vp.figures:figures",
     reference_policy="last-value",
     training_defaults={
-        "iterations": 1200,
+        "iterations": 2400,
+        "warm_start": 1900,
         "batch_size": 256,
-        "learning_rate": 2e-3,
+        "learning_rate": 1e-3,
         "lora_dropout": 0.0,
         "encoder_dropout": 0.1,
         "evaluate_every": 300,
