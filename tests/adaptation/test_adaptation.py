@@ -142,9 +142,9 @@ def test_same_seed_same_weights(tmp_path: Path, backbone: str) -> None:
     assert_same_weights(one.folder, run(tmp_path / "two", backbone).folder)
 
 
-@pytest.mark.parametrize("warm_start", [0, 10, 15])
+@pytest.mark.parametrize("warm_start", [0.0, 0.34, 0.5])
 def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(
-    tmp_path: Path, backbone: str, warm_start: int
+    tmp_path: Path, backbone: str, warm_start: float
 ) -> None:
     options = {"warm_start": warm_start}
     whole = run(tmp_path / "whole", backbone, **options)
@@ -206,8 +206,8 @@ def test_kill_then_resume_gives_the_weights_of_an_uninterrupted_run(tmp_path: Pa
 
 
 def test_a_backbone_that_joins_late_leaves_the_start_as_it_was(tmp_path: Path, backbone: str) -> None:
-    late = run(tmp_path / "late", backbone, warm_start=20, encoder_dropout=0.0)
-    alone = run(tmp_path / "alone", backbone, warm_start=30, encoder_dropout=0.0)
+    late = run(tmp_path / "late", backbone, warm_start=0.67, encoder_dropout=0.0)
+    alone = run(tmp_path / "alone", backbone, warm_start=0.99, encoder_dropout=0.0)
     looks = [(m.folder / "training.jsonl").read_text().splitlines() for m in (late, alone)]
     validation = [[json.loads(line)["validation"] for line in lines] for lines in looks]
     assert validation[0][:2] == validation[1][:2]

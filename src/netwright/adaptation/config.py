@@ -21,8 +21,8 @@ class TrainingConfig:
         batch_size: examples in one forward pass.
         accumulation: passes whose gradients make one update.
         learning_rate: at its peak; warms up linearly over the share `warmup` of the run, then falls as a cosine.
-        warm_start: updates at the start in which the backbone is left out, so that encoder and head find their feet
-            at a fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run.
+        warm_start: share of the run in which the backbone is left out, so that encoder and head find their feet at a
+            fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run.
         weight_decay: of AdamW, on matrices only.
         clip: largest norm of the gradient.
         method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.
@@ -42,7 +42,7 @@ class TrainingConfig:
     batch_size: int = 256
     accumulation: int = 1
     learning_rate: float = 1e-3
-    warm_start: int = 0
+    warm_start: float = 0.0
     weight_decay: float = 0.05
     warmup: float = 0.05
     clip: float = 1.0
@@ -67,10 +67,10 @@ class TrainingConfig:
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
-        for name in ("warmup", "lora_dropout", "encoder_dropout", "tolerance"):
+        for name in ("warmup", "warm_start", "lora_dropout", "encoder_dropout", "tolerance"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}.")
-        for name in ("warm_start", "weight_decay", "patience", "checkpoint_seconds"):
+        for name in ("weight_decay", "patience", "checkpoint_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}.")
         for name, choices in (("method", get_args(Method)), ("precision", get_args(Precision))):
@@ -78,6 +78,11 @@ class TrainingConfig:
                 raise UnknownNameError(name, getattr(self, name), choices)
         if self.targets not in ("query-value", "attention", "all-linear"):
             raise UnknownNameError("targets", self.targets, ("query-value", "attention", "all-linear"))
+
+    @property
+    def joins_at(self) -> int:
+        """The first update with the backbone."""
+        return round(self.warm_start * self.iterations)
 
     @staticmethod
     def from_options(*layers: Mapping[str, Any]) -> TrainingConfig:

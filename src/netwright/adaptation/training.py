@@ -216,7 +216,7 @@ class Trainer:
     def update(self, step: int) -> float:
         """One parameter update on the batches of that step; the loss before it."""
         self.model.train()
-        self.model.joined = step >= self.config.warm_start
+        self.model.joined = step >= self.config.joins_at
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(step, self.config, start=group["start"])
         torch.manual_seed(derived_seed(self.seed, step))
@@ -249,7 +249,7 @@ class Trainer:
                     if name.startswith(LATE) == late and (p.ndim >= 2) == matrix
                 ]
                 decay = self.config.weight_decay if matrix else 0.0
-                start = self.config.warm_start if late else 0
+                start = self.config.joins_at if late else 0
                 groups.append({"params": chosen, "weight_decay": decay, "start": start})
         return [g for g in groups if g["params"]]
 

@@ -62,7 +62,7 @@ TASK = Task(
     reference_policy="last-value",
     training_defaults={
         "iterations": 2400,
-        "warm_start": 1900,
+        "warm_start": 0.8,
         "batch_size": 256,
         "learning_rate": 1e-3,
         "lora_dropout": 0.0,
