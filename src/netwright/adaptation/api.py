@@ -11,7 +11,7 @@ from typing import Any
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.saving import DESCRIPTION, assemble, read_description, read_model, write_model
-from netwright.adaptation.training import Trainer, answerer, peak_rss_mib
+from netwright.adaptation.training import CHECKPOINT, Trainer, answerer, peak_rss_mib
 from netwright.core import registry
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import replacing
@@ -69,8 +69,10 @@ def adapt(
         return load(out, task)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
-    if partial.exists() and not resume:
-        raise ConfigError(f"{partial} holds an unfinished run; add --resume to go on with it, or delete it.")
+    if not resume:
+        if (partial / CHECKPOINT).exists():
+            raise ConfigError(f"{partial} holds an unfinished run; add --resume to go on with it, or delete it.")
+        shutil.rmtree(partial, ignore_errors=True)
 
     adapter = load_attribute(task.adapter)(chosen.config, data, seed=seed)
     llm = build_backbone(backbone, seed=seed, max_layers=config.max_layers)

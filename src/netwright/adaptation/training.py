@@ -34,6 +34,7 @@ from netwright.core.seeding import derived_seed, generator
 Progress = Callable[[str], None]
 
 ANSWER_CHUNK = 2048
+CHECKPOINT = "checkpoint"
 LATE = ("backbone.", "gate")  # trained only when the backbone has joined
 NEVER = 1e300  # stands for infinity, which JSON does not know
 
@@ -193,15 +194,15 @@ class Trainer:
         Raises:
             ConfigError: the checkpoint is of a run with other settings.
         """
-        if not (self.folder / "checkpoint").is_dir():
+        if not (self.folder / CHECKPOINT).is_dir():
             return
-        document = read_json(self.folder / "checkpoint" / "state.json")
+        document = read_json(self.folder / CHECKPOINT / "state.json")
         if document["config"] != asdict(self.config) or document["seed"] != self.seed:
             raise ConfigError(
                 f"{self.folder}: the unfinished run has other settings; resume with those, or delete that folder."
             )
         self.state = RunState(**document["state"])
-        tensors = load_file(self.folder / "checkpoint" / "tensors.safetensors")
+        tensors = load_file(self.folder / CHECKPOINT / "tensors.safetensors")
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"now/{name}"])
@@ -302,7 +303,7 @@ class Trainer:
         tensors |= {f"kept/{name}": value for name, value in self.kept.items()}
         state = {k: NEVER if v == math.inf else v for k, v in asdict(self.state).items()}
         document = {"config": asdict(self.config), "seed": self.seed, "state": state}
-        with replacing(self.folder / "checkpoint") as temporary:
+        with replacing(self.folder / CHECKPOINT) as temporary:
             temporary.mkdir()
             save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / "tensors.safetensors")
             write_text(temporary / "state.json", json.dumps(document))
