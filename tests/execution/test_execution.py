@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -66,3 +70,45 @@ def test_an_unknown_executor_and_no_workers_are_refused():
         executor("process")
     with pytest.raises(ConfigError, match="at least 1, got 0"):
         executor("processes", 0)
+
+
+def note_and_wait(folder: str) -> None:
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(60.0)
+
+
+PARENT = """
+from netwright.execution import ProcessExecutor
+from tests.execution.test_execution import note_and_wait
+if __name__ == "__main__":
+    list(ProcessExecutor(1).map(note_and_wait, [{folder!r}]))
+"""
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    script.write_text(PARENT.format(folder=str(notes)))
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
+    parent = subprocess.Popen([sys.executable, str(script)], env=environment)
+    worker = int(eventually(lambda: [p.name for p in notes.iterdir()])[0])
+    parent.kill()
+    parent.wait()
+    assert eventually(lambda: not Path(f"/proc/{worker}").exists() or zombie(worker))
+
+
+def eventually(found, seconds: float = 30.0):
+    """What `found` gives as soon as it is true; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits to be collected."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

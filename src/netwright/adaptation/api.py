@@ -71,7 +71,9 @@ def adapt(
         raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
     if not resume:
         if (partial / CHECKPOINT).exists():
-            raise ConfigError(f"{partial} holds an unfinished run; add --resume to go on with it, or delete it.")
+            raise ConfigError(
+                f"{partial} holds an unfinished run; add --resume to go on with it, or delete it."
+            )
         shutil.rmtree(partial, ignore_errors=True)
 
     adapter = load_attribute(task.adapter)(chosen.config, data, seed=seed)

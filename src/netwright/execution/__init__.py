@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Protocol, TypeVar
@@ -46,11 +47,23 @@ class ProcessExecutor:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Stops the workers, leaving unstarted items undone, when the iterator is closed or an item fails."""
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self.n_workers, mp_context=context)
+        pool = ProcessPoolExecutor(self.n_workers, mp_context=context, initializer=_end_with_parent)
         try:
             yield from pool.map(function, items)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: leave when the process that started it is gone, even by a kill; half done work is dropped."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def executor(name: str = "serial", n_workers: int | None = None) -> Executor:

@@ -72,7 +72,7 @@ def short_run(method: str, *, data_folder: Path | None) -> dict[str, Any]:
 
     task = registry.task("vp")
     data = load_attribute(task.load_data)(data_folder, seed=0)
-    options = {"method": method, "iterations": UPDATES, "evaluate_every": UPDATES}
+    options = {"method": method, "iterations": UPDATES, "evaluate_every": UPDATES, "warm_start": 0.0}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "model"
         cost: dict[str, Any] = adapt(task, data, out=out, backbone="tiny", options=options).info["cost"]
