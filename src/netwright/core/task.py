@@ -76,7 +76,7 @@ class Task:
         load_data: a `Loader`.
         evaluate: an `Evaluator`.
         adapter: called as `adapter(recipe_config, data, seed)` or, without data, to test a saved model; gives
-            what `netwright.adaptation` trains and answers with (a `netwright.adaptation.TaskAdapter`).
+            what `netwright.adaptation` trains and answers with (`netwright.adaptation.contract.PredictionAdapter`).
         report: called with the evaluations of one comparison; gives the task's own figures for the report.
     """
 
