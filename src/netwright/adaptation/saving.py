@@ -24,6 +24,10 @@ DESCRIPTION = "netwright.json"
 ENCODER_HEAD = "encoder_head.safetensors"
 ADAPTER = "adapter_model.safetensors"
 FULL_BACKBONE = "backbone.safetensors"
+NEEDED = {
+    "adapted": {"task", "name", "recipe", "backbone", "training", "adapter"},
+    "baseline": {"task", "policy"},
+}
 
 
 def assemble(
@@ -74,7 +78,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     """`netwright.json` of a saved model or baseline.
 
     Raises:
-        DataError: there is none, or it is not JSON.
+        DataError: there is none, it is not JSON, or it lacks an entry.
         FormatError: it is of a format that this release does not know.
     """
     if not (folder / DESCRIPTION).is_file():
@@ -83,6 +87,12 @@ def read_description(folder: Path) -> dict[str, Any]:
         )
     document: dict[str, Any] = read_json(folder / DESCRIPTION)
     check_format_version(document, FORMAT_VERSION, folder / DESCRIPTION)
+    lacking = NEEDED.get(document.get("kind", ""), {"task", "kind"}) - set(document)
+    if document.get("kind") not in NEEDED or lacking:
+        raise DataError(
+            f"{folder / DESCRIPTION}: lacks {', '.join(sorted(lacking)) or 'a known kind'}; "
+            "restore the file, or make the model again."
+        )
     return document
 
 
