@@ -16,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from transformers import AutoModel
 
 from netwright.adaptation import api
 from netwright.adaptation.api import Adapted, adapt, load
@@ -24,7 +25,7 @@ from netwright.adaptation.model import AutoregressiveModel
 from netwright.adaptation.saving import assemble
 from netwright.adaptation.training import learning_rate_at
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
-from netwright.llm.backbones import build_backbone
+from netwright.llm.backbones import build_backbone, llama_config
 from tests.adaptation import toy
 
 ROOT = Path(__file__).parents[2]
@@ -221,6 +222,41 @@ def test_resuming_a_complete_run_just_loads_it(adapted: Adapted, backbone: str) 
     assert np.array_equal(answers(adapted), answers(again))
 
 
+def test_a_complete_run_of_other_settings_is_not_taken_for_this_one(adapted: Adapted, backbone: str) -> None:
+    with pytest.raises(ConfigError, match="another iterations"):
+        run(adapted.folder, backbone, resume=True, iterations=60)
+    with pytest.raises(ConfigError, match="another backbone"):
+        run(adapted.folder, "none", resume=True, iterations=120)
+    with pytest.raises(ConfigError, match="another recipe"):
+        run(adapted.folder, backbone, resume=True, iterations=120, recipe="steps")
+
+
+@pytest.mark.parametrize("what", ["backbone", "recipe"])
+def test_an_unfinished_run_of_another_origin_is_not_gone_on_with(
+    tmp_path: Path, backbone: str, what: str
+) -> None:
+    def interrupt(line: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(toy.TASK, "toy", out=tmp_path / "cut", backbone=backbone, seed=3, progress=interrupt)
+    other = tmp_path / "other"
+    torch.manual_seed(8)
+    AutoModel.from_config(llama_config(32, 2, 2, 48)).save_pretrained(other)
+    changed = {"backbone": str(other)} if what == "backbone" else {"backbone": backbone, "recipe": "steps"}
+    with pytest.raises(ConfigError, match=f"another {what}"):
+        run(tmp_path / "cut", resume=True, **changed)
+
+
+def test_a_backbone_in_a_folder_is_found_from_any_working_folder(
+    tmp_path: Path, backbone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(backbone).parent)
+    model = run(tmp_path / "out", f"./{Path(backbone).name}", iterations=2)
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(answers(load(tmp_path / "out", toy.TASK)), answers(model))
+
+
 def test_patience_stops_early(tmp_path: Path, backbone: str) -> None:
     model = run(tmp_path / "out", backbone, iterations=5000, learning_rate=1e-9, evaluate_every=1, patience=3)
     assert model.info["cost"]["steps"] < 100
@@ -266,6 +302,14 @@ class TestDamagedModels:
     def test_not_a_model(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="no saved model"):
             load(tmp_path)
+
+    def test_description_without_what_is_needed(self, folder: Path) -> None:
+        path = folder / "netwright.json"
+        whole = json.loads(path.read_text())
+        for absent in ("task", "kind", "recipe", "backbone", "training"):
+            path.write_text(json.dumps({k: v for k, v in whole.items() if k != absent}))
+            with pytest.raises(DataError, match="lacks"):
+                load(folder, toy.TASK)
 
     def test_unknown_format(self, folder: Path) -> None:
         self.edit(folder, format_version=99)

@@ -18,7 +18,7 @@ from netwright.core.files import replacing
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation, versions
 from netwright.core.task import Setting, Task, load_attribute
-from netwright.llm.backbones import build_backbone
+from netwright.llm.backbones import build_backbone, lasting_name
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,12 @@ def adapt(
         recipe: name of one of the task's recipes; its first by default.
         seed: of initial weights, batches and dropout.
         options: fields of `TrainingConfig` over the task's defaults.
-        resume: go on with the unfinished run in `<out>.partial`; a complete one is just loaded.
+        resume: go on with the unfinished run in `<out>.partial`; a complete one of the same settings is just loaded.
         progress: called with one line now and then.
 
     Raises:
-        ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set.
+        ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set, or what is there
+            was made with other settings.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
     task = registry.task(task) if isinstance(task, str) else task
@@ -65,6 +66,8 @@ def adapt(
     config = TrainingConfig.from_options(task.training_defaults, options or {})
     partial = out.with_name(out.name + ".partial")
     if (out / DESCRIPTION).is_file() and resume:
+        made = {"task": task.name, "recipe": chosen.name, "seed": seed, "training": asdict(config)}
+        _check_made_so(out, made, lasting_name(backbone))
         progress(f"{out} is complete; nothing to resume")
         return load(out, task)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -80,7 +83,9 @@ def adapt(
     llm = build_backbone(backbone, seed=seed, max_layers=config.max_layers)
     frozen = llm.weights_hash()
     model = assemble(llm, adapter, config, seed)
-    trainer = Trainer(model, adapter, config, seed=seed, folder=partial, progress=progress)
+    learned_from = {k: v for k, v in adapter.provenance().items() if k != "source"}  # a folder may be moved
+    origin = {"task": task.name, "recipe": chosen.name, "backbone": frozen, "data": learned_from}
+    trainer = Trainer(model, adapter, config, seed=seed, folder=partial, progress=progress, origin=origin)
     if resume:
         trainer.resume()
     started = time.perf_counter()
@@ -95,7 +100,7 @@ def adapt(
         "recipe": chosen.name,
         "name": _adapted_name(task, backbone, chosen.name),
         "seed": seed,
-        "backbone": {"name": backbone, "seed": seed, "sha256": frozen},
+        "backbone": {"name": lasting_name(backbone), "seed": seed, "sha256": frozen},
         "training": asdict(config),
         "adapter": adapter.state(),
         "data": adapter.provenance(),
@@ -162,6 +167,20 @@ def test(
     )
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
     return evaluation
+
+
+def _check_made_so(folder: Path, wanted: Mapping[str, Any], backbone: str) -> None:
+    """Refuse a complete model that is not the one asked for: it would pass for that one."""
+    found = read_description(folder)
+    other = [key for key, value in wanted.items() if key != "training" and found.get(key) != value]
+    if lasting_name(found.get("backbone", {}).get("name", "")) != backbone:
+        other.append("backbone")
+    trained: Mapping[str, Any] = found.get("training", {})
+    other += [key for key, value in wanted["training"].items() if trained.get(key, value) != value]
+    if other:
+        raise ConfigError(
+            f"{folder} is complete, but made with another {', '.join(other)}; choose another --out, or delete it first."
+        )
 
 
 def _adapted_name(task: Task, backbone: str, recipe: str) -> str:

@@ -117,6 +117,8 @@ class Trainer:
         seed: of batches and dropout.
         folder: where checkpoint and log live while the run is unfinished.
         progress: called with one line now and then.
+        origin: what else makes the run what it is (task, recipe, backbone, data), as plain JSON types; a checkpoint
+            of another origin is refused.
     """
 
     def __init__(
@@ -128,7 +130,9 @@ class Trainer:
         seed: int,
         folder: Path,
         progress: Progress,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
+        self.origin = dict(origin or {})
         self.model, self.adapter, self.config = model, adapter, config
         self.seed, self.folder, self.progress = seed, folder, progress
         self.parameters = model.trainable()
@@ -192,7 +196,7 @@ class Trainer:
         """Take up the checkpoint in `folder`, if one was written before the run ended.
 
         Raises:
-            ConfigError: the checkpoint is of a run with other settings.
+            ConfigError: the checkpoint is of a run with other settings, another backbone, recipe or data.
         """
         if not (self.folder / CHECKPOINT).is_dir():
             return
@@ -201,6 +205,13 @@ class Trainer:
             raise ConfigError(
                 f"{self.folder}: the unfinished run has other settings; resume with those, or delete that folder."
             )
+        before = document.get("origin", self.origin)
+        for what in sorted(set(before) | set(self.origin)):
+            if before.get(what) != self.origin.get(what):
+                raise ConfigError(
+                    f"{self.folder}: the unfinished run has another {what}; resume with the same, or delete that "
+                    "folder."
+                )
         self.state = RunState(**document["state"])
         tensors = load_file(self.folder / CHECKPOINT / "tensors.safetensors")
         with torch.no_grad():
@@ -302,7 +313,12 @@ class Trainer:
                 tensors[f"square/{name}"] = moments["exp_avg_sq"]
         tensors |= {f"kept/{name}": value for name, value in self.kept.items()}
         state = {k: NEVER if v == math.inf else v for k, v in asdict(self.state).items()}
-        document = {"config": asdict(self.config), "seed": self.seed, "state": state}
+        document = {
+            "config": asdict(self.config),
+            "seed": self.seed,
+            "origin": self.origin,
+            "state": state,
+        }
         with replacing(self.folder / CHECKPOINT) as temporary:
             temporary.mkdir()
             save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / "tensors.safetensors")

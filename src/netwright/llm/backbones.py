@@ -182,6 +182,13 @@ def build_backbone(
     return wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
 
 
+def lasting_name(name: str) -> str:
+    """The name under which a backbone is found again from any working folder: that of a folder or file in full."""
+    path = Path(name)
+    local = name and name not in BACKBONES and (path.is_dir() or path.is_file())
+    return str(path.resolve()) if local else name
+
+
 def wrap_model(
     name: str,
     model: nn.Module,
