@@ -95,6 +95,12 @@ def test_observations_of_a_wrong_shape_are_refused(shape):
         single(Observation(angles_deg=np.zeros(shape), horizon=5))
 
 
+@pytest.mark.parametrize("wrong", [{"horizon": 0}, {"horizon": -1}, {"horizon": 5, "history": 0}])
+def test_observations_that_ask_for_no_sample_are_refused(wrong):
+    with pytest.raises(DataError, match="at least 1 sample"):
+        single(Observation(angles_deg=np.zeros((12, 3)), **wrong))
+
+
 def test_others_of_a_wrong_shape_are_refused():
     with pytest.raises(DataError, match=r"others_deg must be \(viewers, samples, 3\)"):
         single(Observation(angles_deg=np.zeros((12, 3)), horizon=5, others_deg=np.zeros((12, 3))))

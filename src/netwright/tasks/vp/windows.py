@@ -161,8 +161,13 @@ def single(obs: Observation) -> Windows:
     """One observation as a batch of one window: its session is the only trace and holds no future.
 
     Raises:
-        DataError: the observation's arrays have the wrong shape, or fewer samples than its history.
+        DataError: the observation's arrays have the wrong shape, or fewer samples than its history; or history or
+            horizon are below 1.
     """
+    if min(obs.history, obs.horizon) < 1:
+        raise DataError(
+            f"observation: history and horizon must be at least 1 sample, got {obs.history} and {obs.horizon}."
+        )
     angles = np.asarray(obs.angles_deg, dtype=np.float64)
     n_samples = len(angles)
     if angles.ndim != 2 or angles.shape[1] != 3 or n_samples < obs.history:
