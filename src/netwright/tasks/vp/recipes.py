@@ -1,4 +1,4 @@
-"""Three ways to adapt a model to viewport prediction, by what it is shown and what it learns from."""
+"""Ways to adapt a model to viewport prediction, by what it is shown and what it learns from."""
 
 from __future__ import annotations
 
