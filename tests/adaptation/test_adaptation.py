@@ -257,6 +257,30 @@ def test_a_backbone_in_a_folder_is_found_from_any_working_folder(
     assert np.array_equal(answers(load(tmp_path / "out", toy.TASK)), answers(model))
 
 
+def test_what_tensorboard_wrote_stays(tmp_path: Path, backbone: str) -> None:
+    events = tmp_path / "out.partial" / "tensorboard" / "events"
+    events.parent.mkdir(parents=True)
+    events.write_text("events")
+    run(tmp_path / "out", backbone, iterations=2, resume=True)
+    assert (tmp_path / "out" / "tensorboard" / "events").read_text() == "events"
+
+
+def test_the_time_left_is_not_foretold_from_updates_without_the_backbone(
+    tmp_path: Path, backbone: str
+) -> None:
+    lines: list[str] = []
+    adapt(
+        toy.TASK,
+        "toy",
+        out=tmp_path / "out",
+        backbone=backbone,
+        options={"warm_start": 0.5, "iterations": 20, "evaluate_every": 5},
+        progress=lines.append,
+    )
+    ends = [line.split(":")[-1].partition(" ")[2] for line in lines]
+    assert ends == ["until the backbone joins", "left", "left", "left"]
+
+
 def test_patience_stops_early(tmp_path: Path, backbone: str) -> None:
     model = run(tmp_path / "out", backbone, iterations=5000, learning_rate=1e-9, evaluate_every=1, patience=3)
     assert model.info["cost"]["steps"] < 100

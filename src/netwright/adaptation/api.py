@@ -127,6 +127,8 @@ def adapt(
         temporary.mkdir()
         write_model(temporary, model, description)
         shutil.copy(partial / "training.jsonl", temporary / "training.jsonl")
+        if (partial / "tensorboard").is_dir():
+            shutil.copytree(partial / "tensorboard", temporary / "tensorboard")
     shutil.rmtree(partial)
     return load(out, task)
 

@@ -142,6 +142,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
         self.state = RunState()
         self.kept: dict[str, Tensor] = {}
+        self._pace_from = (0, 0.0)  # step and seconds since when the time of a step is averaged
 
     def run(self) -> RunState:
         """Train to the end (or go on from the checkpoint in `folder`) and leave the kept weights in the model.
@@ -155,6 +156,7 @@ class Trainer:
         write_text(log, "".join(json.dumps(line) + "\n" for line in self.state.history))
         started = saved = shown = time.monotonic()
         before = self.state.seconds
+        self._pace_from = (self.state.step, before)
         with (
             _polite_interrupt() as interrupted,
             log.open("a", encoding="utf-8") as stream,
@@ -162,6 +164,8 @@ class Trainer:
         ):
             losses: list[float] = []
             while self.state.step < self.config.iterations and not self._out_of_patience():
+                if self.state.step == self.config.joins_at:
+                    self._pace_from = (self.state.step, self.state.seconds)
                 losses.append(self.update(self.state.step))
                 self.state.step += 1
                 now = time.monotonic()
@@ -175,10 +179,10 @@ class Trainer:
                     stream.write(json.dumps(line) + "\n")
                     stream.flush()
                     board(line)
-                    self.progress(self._line(line["loss"], started, before))
+                    self.progress(self._line(line["loss"]))
                     shown = time.monotonic()
                 elif now - shown > 5.0:
-                    self.progress(self._line(losses[-1], started, before))
+                    self.progress(self._line(losses[-1]))
                     shown = now
                 if interrupted():
                     self._save()
@@ -288,10 +292,18 @@ class Trainer:
     def _out_of_patience(self) -> bool:
         return 0 < self.config.patience <= self.state.looks_since_best
 
-    def _line(self, loss: float, started: float, before: float) -> str:
+    def _line(self, loss: float) -> str:
+        """Progress; the time left is that until the backbone joins as long as it has not: then steps take longer."""
         state = self.state
-        per_step = state.seconds / max(1, state.step)
-        left = round(per_step * (self.config.iterations - state.step))
+        first, seconds = self._pace_from
+        per_step = (state.seconds - seconds) / max(1, state.step - first)
+        alone = state.step < self.config.joins_at
+        end, until = (
+            (self.config.joins_at, "until the backbone joins")
+            if alone and self.model.gate is not None
+            else (self.config.iterations, "left")
+        )
+        left = round(per_step * (end - state.step))
         seen = (
             f", validation {state.history[-1]['validation']:.3f} (best {state.best_score:.3f})"
             if state.history
@@ -299,7 +311,7 @@ class Trainer:
         )
         return (
             f"step {state.step}/{self.config.iterations}: loss {loss:.4f}{seen}, "
-            f"{1000 * per_step:.0f} ms/step, {left // 60}:{left % 60:02d} left"
+            f"{1000 * per_step:.0f} ms/step, {left // 60}:{left % 60:02d} {until}"
         )
 
     def _save(self) -> None:
