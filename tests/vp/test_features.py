@@ -120,6 +120,21 @@ def test_a_hidden_front_leaves_no_trace(chosen: Windows) -> None:
     assert not np.array_equal(told, untold)
 
 
+def test_a_young_session_is_not_continued_into_another(generated: VpData) -> None:
+    """With fewer samples than the crowd's memory, nothing is read across the session's beginning."""
+    config = replace(SETTINGS["default"].config, history=3, trim_head=3)
+    every = windows(generated, config, crowd=True)
+    young = every.take(np.flatnonzero((every.start < 10) & (every.trace > 0))[:5])
+    angles = young.traces.angles_deg.copy()
+    for beginning in young.traces.offset[young.trace]:
+        angles[beginning - 12 : beginning] = 5.0
+    inputs = ("motion", "summary", "past", "crowd")
+    assert_same(
+        features.observe(young, inputs),
+        features.observe(with_angles(young, angles), inputs),
+    )
+
+
 def test_the_crowd_never_holds_the_viewer(generated: VpData) -> None:
     config = replace(SETTINGS["default"].config, split="train")
     every = windows(generated, config, crowd=True)

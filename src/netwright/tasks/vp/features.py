@@ -223,13 +223,14 @@ def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
     own = crowd.users == windows.traces.user[windows.trace][:, None]  # (N, V)
     memory = np.arange(-max(CROWD_MEMORIES), 0)
     end = crowd.angles_deg.shape[1] - 1
-    before = crowd.angles_deg[
-        video[:, None], np.minimum(windows.start[:, None] + memory, end)
-    ]  # (N, M, 3, V)
+    recent = np.maximum(
+        windows.start[:, None] + memory, 0
+    )  # (N, M); a younger session has its first sample again
+    before = crowd.angles_deg[video[:, None], np.minimum(recent, end)]  # (N, M, 3, V)
     ahead = crowd.angles_deg[
         video[:, None], np.minimum(windows.start[:, None] + CROWD_STEPS, end)
     ]  # (N, K, 3, V)
-    mine = windows.traces.angles_deg[windows.row[:, None] + memory].astype(np.float32)
+    mine = windows.traces.angles_deg[(windows.row - windows.start)[:, None] + recent].astype(np.float32)
     last = mine[:, -1]
     flip = sign.astype(np.float32)[:, None, None]
 
