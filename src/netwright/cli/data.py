@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from netwright.cli import options
+from netwright.cli.output import interruptible, print_json, progress
 from netwright.core.errors import ConfigError
 from netwright.datasets import area_names
 from netwright.datasets.check import check as check_folder
 from netwright.datasets.fetch import BASE_URL
 from netwright.datasets.fetch import fetch as fetch_areas
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     help="Check a data folder, or fetch the public sets.",
@@ -26,7 +25,6 @@ app = typer.Typer(
 Areas = Annotated[
     list[str] | None, typer.Argument(metavar="[AREA]...", help=f"Of {', '.join(area_names())}.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command()
@@ -34,14 +32,14 @@ def check(
     areas: Areas = None,
     data: Annotated[Path | None, typer.Option(envvar="NETWRIGHT_DATA", help="The data folder.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Findings to print; 0 prints all.")] = 100,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Name file and line of everything that is wrong with a data folder."""
     if data is None:
         raise ConfigError("no data folder is given; use --data DIR or set NETWRIGHT_DATA.")
     report = check_folder(data, areas or ())
     if as_json:
-        typer.echo(json.dumps(report.to_json()))
+        print_json(report.to_json())
     else:
         findings = [*report.errors, *report.warnings]
         shown = findings[: limit or None]
@@ -65,19 +63,14 @@ def fetch(
         str,
         typer.Option(envvar="NETWRIGHT_BASE_URL", help="Where the archives are; a mirror keeps the paths."),
     ] = BASE_URL,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Download the public sets, convert them, and compare each file with its published SHA-256."""
-    try:
-        results = fetch_areas(out, areas or (), base_url=base_url, progress=_tell)
-    except KeyboardInterrupt:
-        _tell("\nnetwright: interrupted; run the same command again to go on from there.")
-        raise typer.Exit(INTERRUPTED) from None
+    with interruptible("run the same command again to go on from there."):
+        results = fetch_areas(out, areas or (), base_url=base_url, progress=progress)
     failed = any(result.failed for result in results)
     if as_json:
-        typer.echo(
-            json.dumps({"folder": str(out), "ok": not failed, "areas": [r.to_json() for r in results]})
-        )
+        print_json({"folder": str(out), "ok": not failed, "areas": [r.to_json() for r in results]})
     else:
         for result in results:
             folder = out / result.area
@@ -88,7 +81,3 @@ def fetch(
                 f"{len(result.failed)} failed, {len(result.not_public)} not public"
             )
     raise typer.Exit(1 if failed else 0)
-
-
-def _tell(message: str) -> None:
-    typer.echo(message, err=True)
