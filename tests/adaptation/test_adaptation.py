@@ -217,6 +217,14 @@ def test_a_backbone_that_joins_late_leaves_the_start_as_it_was(tmp_path: Path, b
     assert load_file(late.folder / "encoder_head.safetensors")["gate"].any()
 
 
+def test_the_autoregressive_mode_trains_with_the_backbone_from_the_start(
+    tmp_path: Path, backbone: str
+) -> None:
+    late = run(tmp_path / "late", backbone, recipe="steps", iterations=6, warm_start=0.5)
+    whole = run(tmp_path / "whole", backbone, recipe="steps", iterations=6, warm_start=0.0)
+    assert_same_weights(late.folder, whole.folder)
+
+
 def test_resuming_a_complete_run_just_loads_it(adapted: Adapted, backbone: str) -> None:
     again = run(adapted.folder, backbone, resume=True, iterations=120)
     assert np.array_equal(answers(adapted), answers(again))

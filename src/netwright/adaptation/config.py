@@ -22,7 +22,8 @@ class TrainingConfig:
         accumulation: passes whose gradients make one update.
         learning_rate: at its peak; warms up linearly over the share `warmup` of the run, then falls as a cosine.
         warm_start: share of the run in which the backbone is left out, so that encoder and head find their feet at a
-            fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run.
+            fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run. The
+            autoregressive mode, which is nothing without its backbone, trains with it from the start.
         weight_decay: of AdamW, on matrices only.
         clip: largest norm of the gradient.
         method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.

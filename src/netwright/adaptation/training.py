@@ -135,6 +135,8 @@ class Trainer:
         self.origin = dict(origin or {})
         self.model, self.adapter, self.config = model, adapter, config
         self.seed, self.folder, self.progress = seed, folder, progress
+        # Only behind a gate that starts at zero is a model without its backbone the same model.
+        self.joins_at = config.joins_at if model.gate_start == 0.0 else 0
         self.parameters = model.trainable()
         self.device = model.device
         self.dtype = autocast_dtype(config, self.device)
@@ -164,7 +166,7 @@ class Trainer:
         ):
             losses: list[float] = []
             while self.state.step < self.config.iterations and not self._out_of_patience():
-                if self.state.step == self.config.joins_at:
+                if self.state.step == self.joins_at:
                     self._pace_from = (self.state.step, self.state.seconds)
                 losses.append(self.update(self.state.step))
                 self.state.step += 1
@@ -232,7 +234,7 @@ class Trainer:
     def update(self, step: int) -> float:
         """One parameter update on the batches of that step; the loss before it."""
         self.model.train()
-        self.model.joined = step >= self.config.joins_at
+        self.model.joined = step >= self.joins_at
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(step, self.config, start=group["start"])
         torch.manual_seed(derived_seed(self.seed, step))
@@ -265,7 +267,7 @@ class Trainer:
                     if name.startswith(LATE) == late and (p.ndim >= 2) == matrix
                 ]
                 decay = self.config.weight_decay if matrix else 0.0
-                start = self.config.joins_at if late else 0
+                start = self.joins_at if late else 0
                 groups.append({"params": chosen, "weight_decay": decay, "start": start})
         return [g for g in groups if g["params"]]
 
@@ -297,9 +299,9 @@ class Trainer:
         state = self.state
         first, seconds = self._pace_from
         per_step = (state.seconds - seconds) / max(1, state.step - first)
-        alone = state.step < self.config.joins_at
+        alone = state.step < self.joins_at
         end, until = (
-            (self.config.joins_at, "until the backbone joins")
+            (self.joins_at, "until the backbone joins")
             if alone and self.model.gate is not None
             else (self.config.iterations, "left")
         )
