@@ -1,8 +1,8 @@
 """Time of one viewport answer (10 -> 20 samples), batch 1, one thread: one pass, against the autoregressive mode.
 
-    python benchmarks/vp_latency.py [--answers 500] [--results results]
+    python benchmarks/vp_latency.py [--answers 1000] [--results results]
 
-The three ways take turns, so that a noisy machine disturbs all alike; quote the ratio.
+The three ways take turns in blocks of answers, so that a noisy machine disturbs all alike; quote the ratio.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import Observation, windows
 
 HORIZON = 20
-WARM_UP = 20
-EVERY = 5  # the slow ways answer every fifth time
+BLOCKS = 10
+SLOWER = 10  # the slow ways give so many times fewer answers
+WARM_UP = 10  # answers of a block that are not counted
 COMMAND = "python benchmarks/vp_latency.py --results results"
 
 
@@ -58,7 +59,7 @@ def observations(n: int, data: VpData) -> list[Observation]:
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--answers", type=int, default=500)
+    parser.add_argument("--answers", type=int, default=1000)
     parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -69,9 +70,11 @@ def main() -> None:
         "autoregressive, no cache": policy("autoregressive", data, cached=False),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for i, moment in enumerate(observations(chosen.answers + WARM_UP, data)):
+    moments = observations(chosen.answers // BLOCKS, data)
+    for _ in range(BLOCKS):
         for name, decider in ways.items():
-            if name == "one pass" or i % EVERY == 0:
+            n = len(moments) if name == "one pass" else max(1, len(moments) // SLOWER)
+            for i, moment in enumerate([*moments[:WARM_UP], *moments[:n]]):
                 began = time.perf_counter()
                 decider.act(moment)
                 if i >= WARM_UP:

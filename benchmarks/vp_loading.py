@@ -1,23 +1,27 @@
 """Time to load Jin2022 and cut all of its windows. Prints one JSON document.
 
-Usage: python benchmarks/vp_loading.py [DATA], DATA being NETWRIGHT_DATA by default; generated traces without either.
+    python benchmarks/vp_loading.py [--data ../shared/data] [--results results]
+
+The folder is NETWRIGHT_DATA by default; generated traces without either.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import sys
+import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from netwright.core.results import versions
+from netwright.core.results import ResultRow, write_rows
 from netwright.tasks.vp.data import ARCHIVES, SPLITS, VpData, load, read_archive, read_splits
 from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import windows
 
 REPEATS = 5
+COMMAND = "python benchmarks/vp_loading.py --data ../shared/data --results results"
 DATASET = "Jin2022"
 
 
@@ -41,31 +45,44 @@ def cut_all(data: VpData) -> int:
 
 
 def main() -> None:
-    place = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("NETWRIGHT_DATA")
-    folder = Path(place) if place else None
+    """Measure, print one JSON document, and write a row if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=os.environ.get("NETWRIGHT_DATA"))
+    parser.add_argument("--results", type=Path)
+    chosen = parser.parse_args()
     loading, cutting = [], []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        data = one_dataset(folder)
+        data = one_dataset(chosen.data)
         loaded = time.perf_counter()
         n_windows = cut_all(data)
         loading.append(loaded - began)
         cutting.append(time.perf_counter() - loaded)
     both = [a + b for a, b in zip(loading, cutting, strict=True)]
     report = {
-        "benchmark": "vp_loading",
         "data": data.source,
         "rows": len(data.sets[DATASET].angles_deg),
         "windows": n_windows,
-        "repeats": REPEATS,
+        "seconds_median": statistics.median(both),
         "seconds_first": both[0],
-        "seconds_best": min(both),
-        "seconds_loading": min(loading),
-        "seconds_cutting": min(cutting),
-        "goal_seconds": 1.0,
-        "versions": versions(),
+        "seconds_loading": statistics.median(loading),
+        "seconds_cutting": statistics.median(cutting),
     }
     print(json.dumps(report, indent=2))
+    if chosen.results:
+        row = ResultRow(
+            area="speed",
+            setting="vp, Jin2022: load and cut all windows",
+            subject="synthetic" if data.synthetic else DATASET,
+            metric="time",
+            unit="s",
+            value=report["seconds_median"],
+            n=REPEATS,
+            seeds=(0,),
+            command=COMMAND,
+            extra={"windows": n_windows},
+        )
+        write_rows(chosen.results / "speed.jsonl", [row], replaces={"command": COMMAND})
 
 
 if __name__ == "__main__":

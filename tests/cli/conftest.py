@@ -96,7 +96,8 @@ def report(stand_in: Callable[..., ModuleType]) -> list[Any]:
     """A stand-in for `netwright.experiments.report`; gives the evaluations of each report."""
     reports: list[Any] = []
 
-    def write_report(task: Any, evaluations: Any, out: Path) -> Path:
+    def write_report(task: Any, evaluations: Any, out: Path, *, notes: dict[str, str]) -> Path:
+        assert notes["Command"].startswith("netwright compare toy ")
         reports.append(evaluations)
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_text("{}")

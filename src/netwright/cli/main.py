@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -64,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 a check or comparison failed, 2 the user's input was wrong, 130 interrupted.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="netwright")
+        app(args=words, prog_name="netwright", obj=shlex.join(["netwright", *words]))
     except NetwrightError as error:
         return _say(str(error))
     except ModuleNotFoundError as error:

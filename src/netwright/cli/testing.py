@@ -56,6 +56,7 @@ def test(
 
 
 def compare(
+    context: typer.Context,
     task: options.TaskName,
     out: options.OutFolder = Path("netwright-report"),
     settings: Annotated[
@@ -92,7 +93,8 @@ def compare(
         subjects = [saved(chosen, place) for place in adapted or []]
         subjects += [baseline(chosen, name, loaded, seed) for name in names]
         evaluations = _evaluate_all(chosen, subjects, places, loaded)
-        report = load_attribute("netwright.experiments.report:write_report")(chosen, evaluations, folder)
+        write_report = load_attribute("netwright.experiments.report:write_report")
+        report = write_report(chosen, evaluations, folder, notes={"Command": context.obj})
     comparisons = load_attribute("netwright.experiments.report.comparison:compare")(chosen, evaluations)
     found = [comparison.to_json() for comparison in comparisons]
     if as_json:

@@ -15,8 +15,8 @@ from netwright.experiments.policies import train_policy
 BASELINES = ("last-value", "velocity", "linear-regression")
 LEARNED = "mlp:crowd"
 RECIPE = "crowd"
-ITERATIONS = {"tiny": 240, "random:tiny": 240, "none": 600}
-SHORT_ITERATIONS = {"tiny": 30, "none": 60}
+BACKBONES, ITERATIONS = ("tiny", "random:tiny", "none"), 600
+SHORT_BACKBONES, SHORT_ITERATIONS = ("tiny", "none"), 60
 
 Progress = Callable[[str], None]
 
@@ -48,7 +48,8 @@ def run(out: Path, *, short: bool, progress: Progress) -> Path:
             progress(f"training the baseline {LEARNED}")
             train_policy(task, LEARNED, data, out=Path(scratch) / "mlp", seed=0, progress=progress)
             models[LEARNED] = load(Path(scratch) / "mlp", task).policy
-        for backbone, iterations in (SHORT_ITERATIONS if short else ITERATIONS).items():
+        iterations = SHORT_ITERATIONS if short else ITERATIONS
+        for backbone in SHORT_BACKBONES if short else BACKBONES:
             progress(f"adapting {backbone} ({iterations} updates)")
             options = {"iterations": iterations, "evaluate_every": iterations // 2, "batch_size": 128}
             folder = Path(scratch) / backbone.replace(":", "-")
@@ -59,4 +60,5 @@ def run(out: Path, *, short: bool, progress: Progress) -> Path:
         for name, policy in models.items():
             found = [evaluate(policy, s, data, name=name) for s in task.settings.values()]
             evaluations += [replace(e, config={**e.config, "seed": 0}) for e in found]
-    return write_report(task, evaluations, out)
+    command = "netwright demo" + (" --short" if short else "")
+    return write_report(task, evaluations, out, notes={"Command": command})

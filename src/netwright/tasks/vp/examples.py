@@ -111,8 +111,9 @@ def model_inputs(recipe: VpRecipe, windows: Windows, **augmentation: NDArray[Any
 
 
 def changes_deg(answer: NDArray[np.floating], scale_deg: NDArray[np.float32], horizon: int) -> Floats:
-    """(N, horizon, 3) degrees from (N, 30, 3) units; beyond the last step that was learned the viewport stays."""
-    change = answer.astype(np.float64) * scale_deg
-    steps = np.minimum(np.arange(horizon), LONGEST_HORIZON - 1)
+    """(N, horizon, 3) degrees from (N, 30, 3) units; beyond the last step that was answered the viewport stays."""
+    n_answered = answer.shape[1]
+    change = answer.astype(np.float64) * scale_deg[:n_answered]
+    steps = np.minimum(np.arange(horizon), n_answered - 1)
     held: Floats = change[:, steps]
     return held
