@@ -83,7 +83,8 @@ def compare(
 
     chosen = registry.task(task)
     places = [
-        customised(chosen.setting(name), replacements or []) for name in settings or list(chosen.settings)
+        customised(chosen.setting(name), replacements or [])
+        for name in dict.fromkeys(settings or chosen.settings)
     ]
     names = list(dict.fromkeys([*_reference(chosen), *(policies or [])]))
     check_names(chosen, names)
