@@ -138,6 +138,26 @@ def test_gradient_checkpointing_changes_nothing_but_memory(tmp_path: Path, backb
     assert answers(saving) == pytest.approx(answers(plain), abs=1e-5)
 
 
+def test_lower_precision_weights_adapt_save_and_load(tmp_path: Path, backbone: str) -> None:
+    model = adapt(
+        toy.TASK,
+        "toy",
+        out=tmp_path / "out",
+        backbone=backbone,
+        dtype="bfloat16",
+        options={"warm_start": 0.5},
+    )
+    assert model.info["backbone"]["dtype"] == "bfloat16"
+    assert np.isfinite(answers(model)).all()
+    assert np.array_equal(answers(model), answers(load(model.folder, toy.TASK)))
+
+
+@pytest.mark.parametrize("wrong", [{"device": "quantum"}, {"device": "cuda:99"}, {"dtype": "int3"}])
+def test_unknown_devices_and_types(tmp_path: Path, backbone: str, wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigError):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone, **wrong)
+
+
 def test_same_seed_same_weights(tmp_path: Path, backbone: str) -> None:
     one = run(tmp_path / "one", backbone)
     assert_same_weights(one.folder, run(tmp_path / "two", backbone).folder)

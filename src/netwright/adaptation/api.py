@@ -18,7 +18,7 @@ from netwright.core.files import replacing
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation, versions
 from netwright.core.task import Setting, Task, load_attribute
-from netwright.llm.backbones import build_backbone, lasting_name
+from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ def adapt(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     resume: bool = False,
+    device: str = "auto",
+    dtype: str = "float32",
     progress: Callable[[str], None] = lambda line: None,
 ) -> Adapted:
     """Adapt a frozen backbone to a task and save the result (DD-LRNA, section 4.3; supervised half: Eq. 1).
@@ -54,6 +56,8 @@ def adapt(
         seed: of initial weights, batches and dropout.
         options: fields of `TrainingConfig` over the task's defaults.
         resume: go on with the unfinished run in `<out>.partial`; a complete one of the same settings is just loaded.
+        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
+        dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
         progress: called with one line now and then.
 
     Raises:
@@ -69,7 +73,7 @@ def adapt(
         made = {"task": task.name, "recipe": chosen.name, "seed": seed, "training": asdict(config)}
         _check_made_so(out, made, lasting_name(backbone))
         progress(f"{out} is complete; nothing to resume")
-        return load(out, task)
+        return load(out, task, device=device)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
     if not resume:
@@ -80,7 +84,13 @@ def adapt(
         shutil.rmtree(partial, ignore_errors=True)
 
     adapter = load_attribute(task.adapter)(chosen.config, data, seed=seed)
-    llm = build_backbone(backbone, seed=seed, max_layers=config.max_layers)
+    llm = build_backbone(
+        backbone,
+        seed=seed,
+        max_layers=config.max_layers,
+        dtype=dtype_named(dtype),
+        device=device_named(device),
+    )
     frozen = llm.weights_hash()
     model = assemble(llm, adapter, config, seed)
     learned_from = {k: v for k, v in adapter.provenance().items() if k != "source"}  # a folder may be moved
@@ -98,9 +108,9 @@ def adapt(
         "kind": "adapted",
         "task": task.name,
         "recipe": chosen.name,
-        "name": _adapted_name(task, backbone, chosen.name),
+        "name": _adapted_name(task, backbone, chosen.name, config.method),
         "seed": seed,
-        "backbone": {"name": lasting_name(backbone), "seed": seed, "sha256": frozen},
+        "backbone": {"name": lasting_name(backbone), "seed": seed, "dtype": dtype, "sha256": frozen},
         "training": asdict(config),
         "adapter": adapter.state(),
         "data": adapter.provenance(),
@@ -130,11 +140,11 @@ def adapt(
         if (partial / "tensorboard").is_dir():
             shutil.copytree(partial / "tensorboard", temporary / "tensorboard")
     shutil.rmtree(partial)
-    return load(out, task)
+    return load(out, task, device=device)
 
 
-def load(folder: Path, task: Task | str | None = None) -> Adapted:
-    """A saved model, adapted or baseline alike; it answers bit for bit as before it was saved.
+def load(folder: Path, task: Task | str | None = None, *, device: str = "auto") -> Adapted:
+    """A saved model, adapted or baseline alike; it answers bit for bit as before it was saved (on the same device).
 
     Raises:
         DataError: not a saved model, or a damaged one.
@@ -153,7 +163,7 @@ def load(folder: Path, task: Task | str | None = None) -> Adapted:
         adapter = load_attribute(found.adapter)(
             found.recipe(description["recipe"]).config, None, state=description["adapter"]
         )
-        policy = adapter.policy(answerer(read_model(folder, description, adapter)))
+        policy = adapter.policy(answerer(read_model(folder, description, adapter, device=device)))
         name = description["name"]
     return Adapted(name, policy, description, folder)
 
@@ -185,9 +195,10 @@ def _check_made_so(folder: Path, wanted: Mapping[str, Any], backbone: str) -> No
         )
 
 
-def _adapted_name(task: Task, backbone: str, recipe: str) -> str:
-    """`adapted:<backbone>`, and the recipe behind it unless it is the task's first."""
-    return f"adapted:{backbone}" + ("" if recipe == next(iter(task.recipes)) else f":{recipe}")
+def _adapted_name(task: Task, backbone: str, recipe: str, method: str) -> str:
+    """`adapted:<backbone>`; behind it the recipe unless it is the task's first, and ":full" for full fine-tuning."""
+    shown = "" if recipe == next(iter(task.recipes)) else f":{recipe}"
+    return f"adapted:{backbone}{shown}" + (":full" if method == "full" else "")
 
 
 def _name_of(policy: Policy[Any, Any]) -> str:

@@ -35,7 +35,7 @@ class TrainingConfig:
         evaluate_every: updates between two looks at the validation data.
         tolerance: the latest weights whose validation metric is within this share of the best are kept. The end of
             the cosine is taken over an earlier, noisier minimum, unless the run has really got worse.
-        patience: stop after so many looks without an improvement on the best; 0 for never.
+        patience: stop after so many looks, once the backbone has joined, without an improvement on the best; 0: never.
         checkpoint_seconds: at most so much work is lost to a kill.
     """
 

@@ -16,7 +16,7 @@ from netwright.adaptation.contract import PredictionAdapter
 from netwright.adaptation.model import AdaptedModel, AutoregressiveModel
 from netwright.core.errors import DataError, FormatError
 from netwright.core.files import check_format_version, read_json, write_json
-from netwright.llm.backbones import Backbone, build_backbone
+from netwright.llm.backbones import Backbone, build_backbone, device_named, dtype_named
 from netwright.llm.lora import add_low_rank
 
 FORMAT_VERSION = 1
@@ -97,7 +97,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def read_model(
-    folder: Path, description: Mapping[str, Any], adapter: PredictionAdapter, *, device: str = "cpu"
+    folder: Path, description: Mapping[str, Any], adapter: PredictionAdapter, *, device: str = "auto"
 ) -> AdaptedModel:
     """The saved model, its low-rank matrices merged into the weights, ready to answer.
 
@@ -107,7 +107,13 @@ def read_model(
     """
     config = TrainingConfig.from_options(description["training"])
     about = description["backbone"]
-    backbone = build_backbone(about["name"], seed=about["seed"], max_layers=config.max_layers, device=device)
+    backbone = build_backbone(
+        about["name"],
+        seed=about["seed"],
+        max_layers=config.max_layers,
+        dtype=dtype_named(about.get("dtype", "float32")),
+        device=device_named(device),
+    )
     if config.method == "lora" and backbone.weights_hash() != about["sha256"]:
         raise FormatError(
             f"{folder}: was adapted on a backbone {about['name']!r} with other weights "

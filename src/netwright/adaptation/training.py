@@ -275,7 +275,8 @@ class Trainer:
         """Validate, and keep the weights if they are the latest that are about the best."""
         state = self.state
         score = self.adapter.validate(answerer(self.model))
-        state.looks_since_best = 0 if score < state.best_score else state.looks_since_best + 1
+        better = score < state.best_score or state.step <= self.config.joins_at
+        state.looks_since_best = 0 if better else state.looks_since_best + 1
         state.best_score = min(score, state.best_score)
         if score <= state.best_score * (1.0 + self.config.tolerance):
             state.kept_score, state.kept_step = score, state.step
@@ -347,12 +348,17 @@ def peak_rss_mib() -> float:
 
 @contextmanager
 def _polite_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C sets a flag that is read between two updates, so that no update is ever half done."""
+    """Ctrl-C sets a flag that is read between two updates, so that no update is half done; a second ends at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    previous = signal.signal(signal.SIGINT, lambda *_: asked.set())
+
+    def ask(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, ask)
     try:
         yield asked.is_set
     finally:

@@ -44,6 +44,10 @@ def adapt(
     ] = None,
     seed: options.Seed = 0,
     data: options.Data = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ..")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="Of the frozen weights: float32, bfloat16 or float16.")
+    ] = "float32",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -69,6 +73,8 @@ def adapt(
             seed=seed,
             options=overrides,
             resume=resume,
+            device=device,
+            dtype=dtype,
             progress=progress,
         )
     facts = {"name": adapted.name, "out": str(out), **adapted.info}

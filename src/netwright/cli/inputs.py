@@ -61,8 +61,24 @@ def saved(task: Task, folder: Path) -> Subject:
     return Subject(loaded.name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
 
 
+def check_pooled(subjects: Sequence[Subject]) -> None:
+    """Refuse models that a report would take for seeds of one method although they differ in more than the seed."""
+    known: dict[str, Subject] = {}
+    for subject in subjects:
+        first = known.setdefault(subject.name, subject)
+        for key in ("recipe", "training", "shape"):
+            if first.info.get(key) != subject.info.get(key):
+                raise ConfigError(
+                    f"two models are both named {subject.name!r} but differ in their {key}; compare them apart."
+                )
+
+
 def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evaluation:
     """Test one subject in one setting; the result's config names the subject's seed and the data's origin."""
+    learned_from = subject.info.get("data", {}).get("synthetic")
+    if learned_from is not None and learned_from != provenance(data)["synthetic"]:
+        kinds = ("synthetic", "real") if learned_from else ("real", "synthetic")
+        progress(f"note: {subject.name} learned from {kinds[0]} data and is tested on {kinds[1]} data")
     found: Evaluation = load_attribute(task.evaluate)(subject.policy, setting, data, name=subject.name)
     return dataclasses.replace(found, config={**found.config, "seed": subject.seed, **provenance(data)})
 

@@ -77,7 +77,15 @@ def compare(
 ) -> None:
     """Test several over the same episodes and write a report; the task's reference policy comes along."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import baseline, check_names, load_data, output_folder, provenance, saved
+    from netwright.cli.inputs import (
+        baseline,
+        check_names,
+        check_pooled,
+        load_data,
+        output_folder,
+        provenance,
+        saved,
+    )
     from netwright.core import registry
     from netwright.core.task import load_attribute
 
@@ -92,6 +100,7 @@ def compare(
     with interruptible("no report was written; repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         subjects = [saved(chosen, place) for place in adapted or []]
+        check_pooled(subjects)
         subjects += [baseline(chosen, name, loaded, seed) for name in names]
         evaluations = _evaluate_all(chosen, subjects, places, loaded)
         write_report = load_attribute("netwright.experiments.report:write_report")

@@ -52,6 +52,8 @@ def _small(summary: str) -> Preset:
     return Preset(summary, hidden=384, layers=8, heads=6, intermediate=1032)
 
 
+DTYPES = ("float32", "bfloat16", "float16")
+
 BACKBONES: Mapping[str, Preset] = {
     "tiny": _tiny("Llama-style, 4.7 M weights, pre-trained on synthetic sequences", "tiny.safetensors"),
     "small": _small("Llama-style, 14 M weights drawn at random"),
@@ -75,6 +77,7 @@ class Backbone(nn.Module):
         width: size of a token-like embedding.
         max_tokens: the longest sequence that the model has positions for; None without such a limit.
         n_published: number of weights as published, vocabulary and all layers included.
+        dtype: of the weights; tokens are brought into it.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Backbone(nn.Module):
         *,
         max_tokens: int | None = None,
         n_published: int = 0,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         self.name = name
@@ -92,6 +96,7 @@ class Backbone(nn.Module):
         self.width = width
         self.max_tokens = max_tokens
         self.n_published = n_published
+        self.dtype = dtype
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, width) embeddings to (B, T, width) hidden states; each sees only itself and those before it.
@@ -102,7 +107,7 @@ class Backbone(nn.Module):
         if self.model is None:
             return tokens
         self._check_length(tokens.shape[1])
-        hidden: Tensor = self.model(inputs_embeds=tokens, use_cache=False).last_hidden_state
+        hidden: Tensor = self.model(inputs_embeds=tokens.to(self.dtype), use_cache=False).last_hidden_state
         return hidden
 
     def extend(self, tokens: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
@@ -118,7 +123,7 @@ class Backbone(nn.Module):
         if self.model is None:
             return tokens, None
         self._check_length(tokens.shape[1] + (cache.get_seq_length() if cache is not None else 0))
-        output = self.model(inputs_embeds=tokens, past_key_values=cache, use_cache=True)
+        output = self.model(inputs_embeds=tokens.to(self.dtype), past_key_values=cache, use_cache=True)
         return output.last_hidden_state, output.past_key_values
 
     def checkpoint_gradients(self) -> None:
@@ -182,6 +187,32 @@ def build_backbone(
     return wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
 
 
+def device_named(name: str) -> torch.device:
+    """A device by name; "auto" is the GPU if there is one.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"device {name!r} cannot be used ({str(error).splitlines()[0]}); give auto, cpu or cuda."
+        ) from None
+    return device
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """The type of a backbone's weights by name, one of `DTYPES`."""
+    if name not in DTYPES:
+        raise UnknownNameError("dtype", name, DTYPES)
+    found: torch.dtype = getattr(torch, name)
+    return found
+
+
 def lasting_name(name: str) -> str:
     """The name under which a backbone is found again from any working folder: that of a folder or file in full."""
     path = Path(name)
@@ -207,7 +238,14 @@ def wrap_model(
     if max_layers is not None:
         truncate(tower, max_layers)
     tower.to(device=device, dtype=dtype).requires_grad_(False).eval()
-    return Backbone(name, tower, token_width(tower), max_tokens=max_tokens(tower), n_published=n_published)
+    return Backbone(
+        name,
+        tower,
+        token_width(tower),
+        max_tokens=max_tokens(tower),
+        n_published=n_published,
+        dtype=dtype,
+    )
 
 
 def llama_config(hidden: int, layers: int, heads: int, intermediate: int, **more: Any) -> Any:

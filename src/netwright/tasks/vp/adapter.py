@@ -71,8 +71,9 @@ class ViewportAdapter:
         return AdaptedViewportPolicy(self.recipe, self.scale_deg, answer)
 
     def state(self) -> dict[str, Any]:
-        """Units of the answer."""
-        return {"scale_deg": [[float(v) for v in row] for row in self.scale_deg]}
+        """Units of the answer, and the longest window."""
+        window = {"history": LONGEST_HISTORY, "horizon": LONGEST_HORIZON}
+        return {"window": window, "scale_deg": [[float(v) for v in row] for row in self.scale_deg]}
 
     def provenance(self) -> dict[str, Any]:
         """Source and hashes of the data."""
