@@ -47,6 +47,12 @@ def test_a_control_or_baseline_in_front_is_named_as_such():
     assert verdict.endswith("adapted:tiny is behind the best baseline in default.")
 
 
+def test_a_certain_difference_that_means_nothing_is_not_called_harm():
+    values = {"last-value": [9, 9.5], "adapted:random:tiny": [5, 6], "adapted:tiny": [5.001, 6.001]}
+    _, findings, _ = said(values)
+    assert findings[-1].endswith("by 0.001 [0.001, 0.001]. That is too little to matter.")
+
+
 def test_an_adapted_model_level_with_the_best_is_not_called_worse():
     lead, findings, _ = said({"mlp": CROSSING, "adapted:tiny": CLOSE})
     assert lead.startswith("The best method here is mlp")

@@ -103,6 +103,9 @@ def lacking(control: str) -> str:
     return "the backbone" if re.match(r"adapted:none\b", control) else "pre-training"
 
 
+NEGLIGIBLE = 1e-3  # of the best mean: a difference that may be certain and still means nothing
+
+
 def explain(control: str) -> str:
     """What a control arm is there for, in one sentence."""
     what = {
@@ -128,7 +131,8 @@ def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
     if role == "the control" and contrast.outcome == "level":
         text += f" No gain from {lacking(contrast.other)} is shown here."
     if role == "the control" and contrast.outcome == "worse":
-        text += f" Here {lacking(contrast.other)} does harm."
+        small = abs(contrast.difference.value) < NEGLIGIBLE * abs(setting.best.mean.value)
+        text += " That is too little to matter." if small else f" Here {lacking(contrast.other)} does harm."
     return text
 
 
