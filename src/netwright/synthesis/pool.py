@@ -1,0 +1,183 @@
+"""Pools: objectives paired with their optimal designs, and how good a design is for a truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.problem import Array, Design, MetricGroup, Objective, ObjectiveFamily
+
+SCORE_STEP = 1e-6  # scores closer than this are the same design
+
+Index = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """N objectives of one family, each with the design that is best for it, out of D distinct designs.
+
+    Many objectives may share a design, so designs carry a multiplicity (`counts`).
+
+    Attributes:
+        name: such as "mcf:abilene".
+        scores: oriented metrics of the distinct designs, larger is better; shape (D, m).
+        knobs: the objectives; shape (N, k).
+        optimum: row of `scores` that is best for each objective; shape (N,).
+        design_ids: where each design is kept by whoever solved for it; shape (D,).
+        provenance: what the pool was made from, in plain data.
+    """
+
+    name: str
+    group: MetricGroup
+    family: ObjectiveFamily
+    scores: Array
+    knobs: Array
+    optimum: Index
+    design_ids: Index
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n, d = len(self.knobs), len(self.scores)
+        if not n or self.optimum.shape != (n,) or self.design_ids.shape != (d,):
+            raise ConfigError(
+                f"pool {self.name}: {n} objectives need as many optima and {d} designs as many ids, "
+                f"got {self.optimum.shape} and {self.design_ids.shape}."
+            )
+        if self.scores.shape != (d, len(self.group)) or self.knobs.shape != (n, len(self.family.knobs)):
+            raise ConfigError(
+                f"pool {self.name}: scores are {self.scores.shape} and knobs {self.knobs.shape}, "
+                f"but there are {len(self.group)} metrics and {len(self.family.knobs)} knobs."
+            )
+        if self.optimum.min() < 0 or self.optimum.max() >= d:
+            raise ConfigError(f"pool {self.name}: an optimum points past the {d} designs.")
+
+    @classmethod
+    def gather(
+        cls,
+        name: str,
+        group: MetricGroup,
+        family: ObjectiveFamily,
+        knobs: Array,
+        scores: Array,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Pool:
+        """The pool of `knobs` (N, k) with the oriented scores (N, m) of each objective's optimal design.
+
+        Scores are rounded to `SCORE_STEP`; equal ones become one design, whose id is the first row that had it.
+        """
+        rounded = np.round(np.asarray(scores, dtype=np.float64), 6) + 0.0  # no -0
+        distinct, first, optimum = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+        return cls(
+            name,
+            group,
+            family,
+            distinct,
+            np.asarray(knobs, dtype=np.float64),
+            optimum.reshape(-1).astype(np.int64),
+            first.astype(np.int64),
+            provenance or {},
+        )
+
+    def __len__(self) -> int:
+        """How many objectives there are."""
+        return len(self.knobs)
+
+    @property
+    def n_designs(self) -> int:
+        """How many distinct designs there are."""
+        return len(self.scores)
+
+    @cached_property
+    def counts(self) -> Index:
+        """How many objectives each design is best for; shape (D,)."""
+        return np.bincount(self.optimum, minlength=self.n_designs)
+
+    @cached_property
+    def scaled(self) -> Array:
+        """Scores scaled to 0..1 over the pool, metric by metric; shape (D, m)."""
+        low, high = self.scores.min(0), self.scores.max(0)
+        found: Array = (self.scores - low) / np.where(high > low, high - low, 1.0)
+        return found
+
+    def objective(self, i: int) -> Objective:
+        """One of the pool's objectives."""
+        return Objective(self.family, self.knobs[i])
+
+    def design(self, d: int) -> Design:
+        """One of the pool's designs, its metrics in their units."""
+        values = self.group.oriented(self.scores[d])
+        return Design(f"design {d}", tuple(float(v) for v in values))
+
+    def values(self, knobs: Array) -> Array:
+        """What the objectives (n, k) make of the pool's designs; shape (n, D)."""
+        return self.family.values(np.atleast_2d(knobs), self.scores)
+
+    def effective_optima(self) -> float:
+        """How many equally likely optima would be as varied as the pool's: exp of the entropy of `counts`."""
+        share = self.counts[self.counts > 0] / len(self)
+        return float(np.exp(-(share * np.log(share)).sum()))
+
+    def subset(self, rows: npt.ArrayLike) -> Pool:
+        """The pool of some of the objectives; designs that none of them wants are left out."""
+        chosen = np.asarray(rows)
+        used, optimum = np.unique(self.optimum[chosen], return_inverse=True)
+        return Pool(
+            self.name,
+            self.group,
+            self.family,
+            self.scores[used],
+            self.knobs[chosen],
+            optimum.reshape(-1).astype(np.int64),
+            self.design_ids[used],
+            self.provenance,
+        )
+
+    def split(self, rng: np.random.Generator, n_truths: int) -> tuple[Pool, Array]:
+        """Hold out objectives at random: the pool of the others, and the knobs (n_truths, k) held out."""
+        if not 0 < n_truths < len(self):
+            raise ConfigError(
+                f"pool {self.name} has {len(self)} objectives, so 1 to {len(self) - 1} can be held out as "
+                f"truths, not {n_truths}; build a larger pool."
+            )
+        order = rng.permutation(len(self))
+        return self.subset(np.sort(order[n_truths:])), self.knobs[np.sort(order[:n_truths])]
+
+
+def quality(values: Array, counts: Index) -> Array:
+    """Share of the pool's members that a truth rates no higher than each design (Def. 3.13).
+
+    Args:
+        values: what each truth makes of each design; shape (.., D).
+        counts: multiplicity of each design; shape (D,).
+
+    Returns:
+        0..1, shape (.., D). Equal designs all count as no higher, so the best always has 1.
+    """
+    flat = np.atleast_2d(values).reshape(-1, values.shape[-1])
+    out = np.empty(flat.shape)
+    for row, value in zip(out, flat, strict=True):
+        order = np.argsort(value, kind="stable")
+        below = np.cumsum(counts[order])
+        ranked = value[order]
+        row[order] = below[np.searchsorted(ranked, ranked, side="right") - 1]
+    share: Array = (out / counts.sum()).reshape(values.shape)
+    return share
+
+
+def normalised(values: Array, counts: Index) -> Array:
+    """Values put so that the pool's mean is 0 and its best design 1 (normalised gain), truth by truth.
+
+    Args:
+        values: what each truth makes of each design; shape (.., D).
+        counts: multiplicity of each design; shape (D,).
+    """
+    mean = values @ (counts / counts.sum())
+    spread = values.max(-1) - mean
+    gain: Array = (values - mean[..., None]) / np.where(spread > 0.0, spread, 1.0)[..., None]
+    return gain

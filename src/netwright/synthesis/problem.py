@@ -1,0 +1,157 @@
+"""What a synthesis problem is made of: metrics, designs, and families of objectives with knobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.core.errors import ConfigError
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure by which designs are judged, in the unit that people read.
+
+    Attributes:
+        summary: one line for a person who sees the figure for the first time.
+    """
+
+    name: str
+    unit: str
+    larger_is_better: bool
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class MetricGroup:
+    """The metrics that a problem is judged by, in their order (Def. 3.3)."""
+
+    metrics: tuple[Metric, ...]
+
+    def __post_init__(self) -> None:
+        names = [m.name for m in self.metrics]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(f"a metric group needs one or more metrics of different names, got {names}.")
+
+    def __len__(self) -> int:
+        return len(self.metrics)
+
+    @cached_property
+    def signs(self) -> Array:
+        """+1 where larger is better, -1 where smaller is; shape (m,)."""
+        return np.array([1.0 if m.larger_is_better else -1.0 for m in self.metrics])
+
+    def oriented(self, values: npt.ArrayLike) -> Array:
+        """Metric values (.., m) in their units as scores (.., m), of which larger is always better.
+
+        Applied to scores it gives the values back.
+        """
+        found = np.asarray(values, dtype=np.float64)
+        if found.shape[-1:] != (len(self),) or not np.isfinite(found).all():
+            raise ConfigError(f"metric values must be finite and {len(self)} to a design, got {found.shape}.")
+        return found * self.signs
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A program of the paper: one feasible design, known by its metrics in their units."""
+
+    name: str
+    metrics: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One unknown of a family of objectives, with the range that its prior covers."""
+
+    name: str
+    low: float
+    high: float
+    summary: str = ""
+
+
+@runtime_checkable
+class ObjectiveFamily(Protocol):
+    """Target functions of one template, told apart by their knobs (Def. 4.1).
+
+    Letters: n objectives, k knobs, D designs, m metrics.
+    """
+
+    @property
+    def name(self) -> str:
+        """A name for reports."""
+        ...
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """The k knobs in their order."""
+        ...
+
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
+        """`n` draws from the prior; shape (n, k)."""
+        ...
+
+    def values(self, knobs: Array, scores: Array) -> Array:
+        """What objectives (n, k) make of designs with scores (D, m); shape (n, D), higher is better."""
+        ...
+
+    def describe(self, knobs: Array) -> str:
+        """One objective (k,) in a line that a person can read."""
+        ...
+
+    def check(self, knobs: Array) -> None:
+        """Refuse knobs (k,) that no objective of the family has.
+
+        Raises:
+            ConfigError: says which knob and what it may be.
+        """
+        ...
+
+
+def check_within_ranges(family: ObjectiveFamily, knobs: Array) -> None:
+    """The check that suits most families: as many knobs as named, each finite and inside its range.
+
+    Raises:
+        ConfigError: says which knob and what it may be.
+    """
+    names = [knob.name for knob in family.knobs]
+    if np.shape(knobs) != (len(names),):
+        got = "x".join(map(str, np.shape(knobs))) or "a single number"
+        raise ConfigError(
+            f"{family.name} objectives have {len(names)} knobs ({', '.join(names)}), got {got}."
+        )
+    for knob, value in zip(family.knobs, knobs, strict=True):
+        if not knob.low <= value <= knob.high:
+            raise ConfigError(
+                f"{family.name} knob {knob.name} must lie in {knob.low:g} to {knob.high:g}, got {value:g}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """One target function: a family and its knobs (k,)."""
+
+    family: ObjectiveFamily
+    knobs: Array
+
+    def values(self, scores: Array) -> Array:
+        """Value of designs with scores (D, m); shape (D,)."""
+        found: Array = self.family.values(self.knobs[None], scores)[0]
+        return found
+
+    def __str__(self) -> str:
+        return self.family.describe(self.knobs)
+
+
+def dominated(scores: Array) -> npt.NDArray[np.bool_]:
+    """Which of the designs (D, m) another one matches in every metric and beats in one; shape (D,)."""
+    out = np.zeros(len(scores), dtype=bool)
+    for i, own in enumerate(scores):
+        out[i] = bool(((scores >= own).all(1) & (scores > own).any(1)).any())
+    return out
