@@ -1,0 +1,165 @@
+"""Generate-more (Algorithm 2): objectives that explain the answers, each with a design better than the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from netwright.synthesis.pool import Index, Pool
+from netwright.synthesis.problem import Array, Objective, ObjectiveFamily
+from netwright.synthesis.queries import Exchange, satisfying
+
+FRESH_DRAWS = 4096
+FRESH_ROUNDS = 4
+
+Improve = Callable[[Objective], Array]
+"""Solves for an objective's best design and returns its oriented scores (m,)."""
+
+
+class Generator(Protocol):
+    """A source of candidates for the Pareto candidate set."""
+
+    family: ObjectiveFamily
+    scores: Array  # oriented metrics of the designs known so far, (D, m)
+
+    def any_design(self, rng: np.random.Generator) -> int:
+        """An arbitrary feasible design, to start from."""
+        ...
+
+    def draw(
+        self,
+        exchanges: Sequence[Exchange],
+        best: int | None,
+        n: int,
+        rng: np.random.Generator,
+        known: Array,
+    ) -> tuple[Array, Index, bool]:
+        """Up to `n` objectives that explain all answers, are not in `known` (G, k), and have a better design.
+
+        Returns:
+            Their knobs (n', k), the design of each (n',), and whether any objective at all explains the answers.
+        """
+        ...
+
+
+class PoolGenerator:
+    """From a pool, without replacement; when it has no more, from fresh objectives over the pool's designs.
+
+    Fresh objectives need no solver and mend the exhaustion of a finite pool that holds no objective near the
+    truth (the paper draws from the pool only).
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.family = pool.family
+        self.scores = pool.scores
+
+    def any_design(self, rng: np.random.Generator) -> int:
+        """The optimum of a random objective."""
+        return int(self.pool.optimum[rng.integers(len(self.pool))])
+
+    def draw(
+        self,
+        exchanges: Sequence[Exchange],
+        best: int | None,
+        n: int,
+        rng: np.random.Generator,
+        known: Array,
+    ) -> tuple[Array, Index, bool]:
+        """See `Generator`."""
+        pool = self.pool
+        consistent = satisfying(pool.family, pool.knobs, pool.scores, exchanges)
+        rows = np.flatnonzero(consistent)
+        explained = len(rows) > 0
+        rows = rows[~_among(pool.knobs[rows], known)]
+        rows = rng.permutation(rows)
+        rows = rows[_better(pool.family, pool.knobs[rows], pool.scores, pool.optimum[rows], best)][:n]
+        knobs, designs = pool.knobs[rows], pool.optimum[rows]
+        for _ in range(FRESH_ROUNDS):
+            if len(knobs) >= n:
+                break
+            fresh = pool.family.sample(rng, FRESH_DRAWS)
+            fresh = fresh[satisfying(pool.family, fresh, pool.scores, exchanges)][: 4 * n]
+            explained |= len(fresh) > 0
+            wanted = pool.values(fresh).argmax(1) if len(fresh) else np.empty(0, dtype=np.int64)
+            kept = _better(pool.family, fresh, pool.scores, wanted, best)
+            knobs = np.vstack([knobs, fresh[kept]])[:n]
+            designs = np.concatenate([designs, wanted[kept]])[:n]
+        return knobs, designs, explained
+
+
+class OnlineGenerator:
+    """Without a pool: sample an objective that explains the answers, solve for its best design (section 4.4)."""
+
+    def __init__(self, family: ObjectiveFamily, improve: Improve) -> None:
+        self.family = family
+        self.improve = improve
+        self.scores: Array = np.empty((0, 0))
+
+    def any_design(self, rng: np.random.Generator) -> int:
+        """The optimum of an objective drawn from the prior."""
+        return self._solved(self.family.sample(rng, 1)[0])
+
+    def draw(
+        self,
+        exchanges: Sequence[Exchange],
+        best: int | None,
+        n: int,
+        rng: np.random.Generator,
+        known: Array,
+    ) -> tuple[Array, Index, bool]:
+        """See `Generator`. Solves at most twice for each objective asked for."""
+        found: list[tuple[Array, int]] = []
+        explained = False
+        tries = 2 * n
+        for _ in range(FRESH_ROUNDS):
+            fresh = self.family.sample(rng, FRESH_DRAWS)
+            fresh = fresh[satisfying(self.family, fresh, self.scores, exchanges)]
+            explained |= len(fresh) > 0
+            for knobs in fresh[:tries]:
+                tries -= 1
+                design = np.array([self._solved(knobs)])
+                if _better(self.family, knobs[None], self.scores, design, best)[0]:
+                    found.append((knobs, int(design[0])))
+                if len(found) == n:
+                    break
+            if len(found) == n or tries <= 0:
+                break
+        knobs = np.array([k for k, _ in found]).reshape(-1, len(self.family.knobs))
+        return knobs, np.array([d for _, d in found], dtype=np.int64), explained
+
+    def _solved(self, knobs: Array) -> int:
+        """Index of the design that is best for these knobs, which becomes known if it is new."""
+        scores = np.round(self.improve(Objective(self.family, knobs)), 6)[None]
+        if not self.scores.size:
+            self.scores = scores
+            return 0
+        same = np.flatnonzero((self.scores == scores).all(1))
+        if len(same):
+            return int(same[0])
+        self.scores = np.vstack([self.scores, scores])
+        return len(self.scores) - 1
+
+
+def _better(
+    family: ObjectiveFamily, knobs: Array, scores: Array, designs: Index, best: int | None
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which objectives (n, k) rate their own design (n,) above the running best; shape (n,)."""
+    if best is None or not len(knobs):
+        return np.ones(len(knobs), dtype=bool)
+    used, column = np.unique(np.append(designs, best), return_inverse=True)
+    values = family.values(knobs, scores[used])
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+        values[np.arange(len(knobs)), column[:-1]] > values[:, column[-1]]
+    )
+    return found
+
+
+def _among(knobs: Array, known: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which rows of `knobs` (n, k) are rows of `known` (G, k)."""
+    out = np.zeros(len(knobs), dtype=bool)
+    for row in known:
+        out |= (knobs == row).all(1)
+    return out

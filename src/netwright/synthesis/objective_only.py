@@ -1,0 +1,43 @@
+"""`objective-only`: naive objective synthesis (Fig. 3). It proposes what any one explanation of the answers wants."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netwright.synthesis.generation import Generator
+from netwright.synthesis.learner import Historian, running_best
+from netwright.synthesis.problem import Array
+from netwright.synthesis.queries import Answer, Kind, Query
+
+
+class ObjectiveOnly(Historian):
+    """Finds one objective that explains all answers, proposes its optimum, and repeats.
+
+    It stops asking when no objective explains the answers.
+    """
+
+    def __init__(self, source: Generator, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.source = source
+
+    @property
+    def scores(self) -> Array:
+        """See `Learner`."""
+        return self.source.scores
+
+    def ask(self) -> Query | None:
+        """The optimum of an objective that explains the answers, against the running best."""
+        best = self.recommend()
+        if best is None:
+            return Query(Kind.PROPOSE, (self.source.any_design(self.rng()),))
+        known = np.empty((0, len(self.source.family.knobs)))
+        _, designs, _ = self.source.draw(self.history, best, 1, self.rng(), known)
+        return Query(Kind.PROPOSE, (int(designs[0]), best)) if len(designs) else None
+
+    def tell(self, query: Query, answer: Answer) -> None:
+        """Remember the answer."""
+        self.record(query, answer)
+
+    def recommend(self) -> int | None:
+        """The running best."""
+        return running_best(self.history)

@@ -1,0 +1,127 @@
+"""The Pareto candidate set, and how informative a Propose or Compare is about it (Fig. 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.synthesis.pool import Index
+from netwright.synthesis.problem import Array, ObjectiveFamily
+from netwright.synthesis.queries import Exchange, Kind, Query, agrees
+
+
+@dataclass(frozen=True, eq=False)
+class ParetoCandidateSet:
+    """Objectives that are still thought possible, each with the best known design for it (Def. 4.4).
+
+    Attributes:
+        knobs: the objectives; shape (G, k).
+        designs: the design that each objective wants; shape (G,). Several may want the same.
+    """
+
+    family: ObjectiveFamily
+    knobs: Array
+    designs: Index
+
+    def __len__(self) -> int:
+        return len(self.designs)
+
+    @classmethod
+    def empty(cls, family: ObjectiveFamily) -> ParetoCandidateSet:
+        """A set of nothing."""
+        return cls(family, np.empty((0, len(family.knobs))), np.empty(0, dtype=np.int64))
+
+    def programs(self) -> Index:
+        """The different designs that some objective wants, in rising order."""
+        return np.unique(self.designs)
+
+    def adding(self, knobs: Array, designs: Index) -> ParetoCandidateSet:
+        """The set with more objectives."""
+        return ParetoCandidateSet(
+            self.family, np.vstack([self.knobs, knobs]), np.concatenate([self.designs, designs])
+        )
+
+    def without(self, gone: npt.NDArray[np.bool_]) -> ParetoCandidateSet:
+        """The set without the objectives marked in `gone` (G,)."""
+        return ParetoCandidateSet(self.family, self.knobs[~gone], self.designs[~gone])
+
+    def updated(self, exchange: Exchange, scores: Array) -> ParetoCandidateSet:
+        """The set after an answer: without what violates it, or has nothing better than a new running best.
+
+        `scores` (D, m) are the designs'. No answer makes the set larger.
+        """
+        query = exchange.query
+        values = self.family.values(self.knobs, scores[list(query.designs)])
+        gone = ~agrees(values, exchange)
+        if query.kind is Kind.PROPOSE and exchange.answer.best == (0,):
+            gone |= self.designs == query.designs[0]
+        return self.without(gone)
+
+    def most_informative(self, best: int | None, scores: Array) -> Query | None:
+        """The Propose or Compare of highest informativeness; on a tie a Propose, then the first in order."""
+        programs = self.programs()
+        if not len(programs):
+            return None
+        if best is None:
+            return Query(Kind.PROPOSE, (int(programs[0]),))
+        shown = np.append(programs, best)
+        values = self.family.values(self.knobs, scores[shown])
+        own = np.searchsorted(programs, self.designs)
+        proposals = propose_removals(values, own).min(1)
+        pairs = compare_order(len(programs))
+        comparisons = compare_removals(values, own, pairs).min(1)
+        if proposals.max() >= comparisons.max():
+            return Query(Kind.PROPOSE, (int(programs[proposals.argmax()]), best))
+        a, b = pairs[comparisons.argmax()]
+        return Query(Kind.COMPARE, (int(shown[a]), int(shown[b])))
+
+
+def compare_order(n_programs: int) -> list[tuple[int, int]]:
+    """Pairs of columns that may be compared: programs with each other, then each with the running best."""
+    return [*combinations(range(n_programs), 2), *((p, n_programs) for p in range(n_programs))]
+
+
+def compare_removals(values: Array, own: Index, pairs: list[tuple[int, int]]) -> Index:
+    """How many programs each answer to a Compare would remove (Fig. 4).
+
+    Args:
+        values: what each objective makes of the P programs and, last, the running best; shape (G, P + 1).
+        own: column of the program that each objective wants; shape (G,).
+        pairs: columns to compare.
+
+    Returns:
+        Removed programs for "first better", "second better", "equal"; shape (n pairs, 3). Its minimum is the
+        informativeness.
+    """
+    left, right = np.array(pairs).T
+    order = np.sign(values[:, left] - values[:, right])  # (G, n pairs)
+    return np.stack([_removed(order == answer, own) for answer in (1.0, -1.0, 0.0)], axis=1)
+
+
+def propose_removals(values: Array, own: Index) -> Index:
+    """How many programs each answer to a Propose would remove (Fig. 4).
+
+    "Better" also removes the objectives that want the proposal: they have nothing more to gain.
+
+    Args:
+        values: as in `compare_removals`; the last column is the running best.
+        own: as in `compare_removals`.
+
+    Returns:
+        Removed programs for "better", "not better"; shape (P, 2).
+    """
+    better = values[:, :-1] > values[:, -1:]  # (G, P)
+    wants = own[:, None] == np.arange(better.shape[1])
+    return np.stack([_removed(better & ~wants, own), _removed(~better, own)], axis=1)
+
+
+def _removed(stays: npt.NDArray[np.bool_], own: Index) -> Index:
+    """Programs that no objective in `stays` (G, n) wants any more; shape (n,)."""
+    n_programs = int(own.max()) + 1
+    members = own == np.arange(n_programs)[:, None]  # (P, G)
+    left = (members.astype(np.float32) @ stays.astype(np.float32)) > 0.5
+    removed: Index = n_programs - left.sum(0).astype(np.int64)
+    return removed

@@ -1,0 +1,177 @@
+"""Questions and answers as plain data, and what a teacher's answer says about an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.problem import Array, ObjectiveFamily
+
+
+class Kind(StrEnum):
+    """What a question asks of the designs that it shows.
+
+    `PROPOSE` and `COMPARE` are the paper's (section 4.1); the others are answered by the Bayesian learner only.
+    """
+
+    PROPOSE = "propose"  # is the first design better than the second, the running best?
+    COMPARE = "compare"  # which of two is better?
+    STRENGTH = "strength"  # which of two is better, and is it slightly or much better?
+    TRIPLE = "triple"  # which of three is best?
+    TICK = "tick"  # which of three are about best?
+    MENU = "menu"  # the last question: which of these will you take?
+
+
+ASKS = {
+    Kind.PROPOSE: "Is the first design better than the second, the best so far?",
+    Kind.COMPARE: "Which of the two designs is better?",
+    Kind.STRENGTH: "Which of the two designs is better, and how much?",
+    Kind.TRIPLE: "Which of the three designs is best?",
+    Kind.TICK: "Which of the three designs are about best? Tick every one.",
+    Kind.MENU: "Which of these designs would you take?",
+}
+STRENGTHS = ("slightly", "much")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question over designs, which are named by their index.
+
+    A `PROPOSE` shows the proposal, then the running best; the very first one shows the proposal alone.
+
+    Attributes:
+        ties: whether "about equal" is offered.
+    """
+
+    kind: Kind
+    designs: tuple[int, ...]
+    ties: bool = True
+
+    @property
+    def text(self) -> str:
+        """The question in words."""
+        if self.kind is Kind.PROPOSE and len(self.designs) == 1:
+            return "A first design, to be the best so far."
+        return ASKS[self.kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"kind": str(self.kind), "designs": list(self.designs), "ties": self.ties}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Query:
+        """Back from `to_json`."""
+        return cls(Kind(document["kind"]), tuple(document["designs"]), bool(document["ties"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a teacher says: the positions of the designs that are (about) best; none means "cannot say".
+
+    To a `PROPOSE`, (0,) says that the proposal is better and (1,) that it is not.
+
+    Attributes:
+        strength: "slightly" or "much", where that was asked and one design is better.
+    """
+
+    best: tuple[int, ...]
+    strength: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "best", tuple(sorted(self.best)))
+
+    @property
+    def cannot_say(self) -> bool:
+        """Whether nothing is to be inferred."""
+        return not self.best
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"best": list(self.best), "strength": self.strength}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Answer:
+        """Back from `to_json`."""
+        return cls(tuple(document["best"]), document["strength"])
+
+
+CANNOT_SAY = Answer(())
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question with its answer."""
+
+    query: Query
+    answer: Answer
+
+
+def check_answer(query: Query, answer: Answer) -> None:
+    """Refuse an answer that does not fit its question.
+
+    Raises:
+        ConfigError: says what may be answered.
+    """
+    n = len(query.designs)
+    if any(not 0 <= i < n for i in answer.best) or len(set(answer.best)) < len(answer.best):
+        raise ConfigError(f"the question shows designs 1 to {n}; name each of the best once.")
+    if len(answer.best) > 1 and (not query.ties or query.kind is Kind.PROPOSE):
+        raise ConfigError(f"to the question {query.kind} name one design, or say that you cannot tell.")
+    if answer.strength is not None and (
+        answer.strength not in STRENGTHS or query.kind is not Kind.STRENGTH or len(answer.best) != 1
+    ):
+        raise ConfigError(f"how much better, {' or '.join(STRENGTHS)}, belongs to one design of a pair.")
+    if query.kind is Kind.STRENGTH and len(answer.best) == 1 and answer.strength is None:
+        raise ConfigError(f"say how much better the design is: {' or '.join(STRENGTHS)}.")
+
+
+def preferred(exchange: Exchange) -> list[tuple[int, int]]:
+    """The pairs (better design, worse design) that an answer states outright."""
+    query, best = exchange.query, exchange.answer.best
+    if query.kind is Kind.PROPOSE and best != (0,):
+        return []  # "not better" leaves room for a tie
+    rest = [i for i in range(len(query.designs)) if i not in best]
+    return [(query.designs[b], query.designs[r]) for b in best for r in rest]
+
+
+def agrees(values: Array, exchange: Exchange) -> npt.NDArray[np.bool_]:
+    """Which objectives explain an answer to a Propose or Compare.
+
+    Args:
+        values: what n objectives make of the query's designs; shape (n, number of designs).
+
+    Returns:
+        Shape (n,). "About equal" is explained by an exact tie only, as in the paper.
+    """
+    query, answer = exchange.query, exchange.answer
+    if answer.cannot_say or len(query.designs) == 1:
+        return np.ones(len(values), dtype=bool)
+    first, second = values[:, 0], values[:, 1]
+    found: npt.NDArray[np.bool_]
+    if answer.best == (0,):
+        found = first > second
+    elif answer.best == (1,):
+        found = first <= second if query.kind is Kind.PROPOSE else first < second
+    else:
+        found = first == second
+    return found
+
+
+def satisfying(
+    family: ObjectiveFamily, knobs: Array, scores: Array, exchanges: Sequence[Exchange]
+) -> npt.NDArray[np.bool_]:
+    """Which objectives (n, k) explain all of the answers; `scores` (D, m) are the designs'. Shape (n,)."""
+    out = np.ones(len(knobs), dtype=bool)
+    shown = sorted({d for e in exchanges for d in e.query.designs})
+    if not shown:
+        return out
+    values = family.values(knobs, scores[shown])
+    for exchange in exchanges:
+        out &= agrees(values[:, np.searchsorted(shown, exchange.query.designs)], exchange)
+    return out

@@ -1,0 +1,99 @@
+"""Teachers: who answers. Oracles that know the truth, clean or not; a replay; a person through a callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.pool import Index
+from netwright.synthesis.problem import Array, Design
+from netwright.synthesis.queries import CANNOT_SAY, Answer, Exchange, Kind, Query, check_answer
+
+SLIGHT = 0.3  # of (best - mean): a larger difference is "much"
+ABOUT_EQUAL = 0.05  # of (best - mean): what an oracle asked for strength calls equal
+
+
+class Teacher(Protocol):
+    """Answers questions about designs."""
+
+    def answer(self, query: Query, designs: Sequence[Design]) -> Answer:
+        """The answer to `query`, whose designs are given in its order."""
+        ...
+
+
+class Oracle:
+    """Knows what every design is worth, and may see it through noise (section 6.2).
+
+    Args:
+        values: the truth's value of each design; shape (D,).
+        counts: multiplicity of each design in the pool, for the mean that noise is scaled by; shape (D,).
+        noise_percent: p of the paper; each time a design is shown its value is drawn afresh from a normal
+            distribution of standard deviation p % of (max - mean) around the truth.
+        jnd_share: just-noticeable difference as a share of (max - min): closer designs look the same.
+    """
+
+    def __init__(
+        self,
+        values: Array,
+        counts: Index,
+        *,
+        noise_percent: float = 0.0,
+        jnd_share: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        if noise_percent < 0.0 or jnd_share < 0.0:
+            raise ConfigError("noise_percent and jnd_share must be at least 0.")
+        self.values = values
+        self.scale = float(values.max() - np.average(values, weights=counts))
+        self.noise = noise_percent / 100.0 * self.scale
+        self.jnd = jnd_share * float(values.max() - values.min())
+        self.rng = rng if rng is not None else np.random.default_rng(0)
+
+    def answer(self, query: Query, designs: Sequence[Design] = ()) -> Answer:
+        """By the values as seen; among designs that look the same, by chance where a tie is not offered."""
+        seen = self.values[list(query.designs)]
+        if self.noise > 0.0:
+            seen = seen + self.rng.normal(0.0, self.noise, len(seen))
+        if query.kind is Kind.PROPOSE:
+            accepted = len(seen) == 1 or seen[0] > seen[1] + self.jnd
+            return Answer((0,) if accepted else (1,))
+        alike = np.flatnonzero(seen >= seen.max() - self._tolerance(query))
+        if len(alike) > 1 and not (query.ties and query.kind is not Kind.TRIPLE):
+            alike = np.array([self.rng.choice(alike) if self.jnd > 0.0 else seen.argmax()])
+        best = tuple(int(i) for i in alike)
+        if query.kind is Kind.STRENGTH and len(best) == 1:
+            much = abs(seen[0] - seen[1]) > SLIGHT * self.scale
+            return Answer(best, "much" if much else "slightly")
+        return Answer(best)
+
+    def _tolerance(self, query: Query) -> float:
+        return max(self.jnd, ABOUT_EQUAL * self.scale) if query.kind is Kind.STRENGTH else self.jnd
+
+
+class Replay:
+    """Gives recorded answers, whatever order their questions come in; "cannot say" to others."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self._answers = {e.query: e.answer for e in exchanges}
+
+    def answer(self, query: Query, designs: Sequence[Design] = ()) -> Answer:
+        """The recorded answer."""
+        return self._answers.get(query, CANNOT_SAY)
+
+
+class Person:
+    """Whoever stands behind a callable that is shown the question and the designs."""
+
+    def __init__(self, respond: Callable[[Query, Sequence[Design]], Answer | int | Sequence[int]]) -> None:
+        self._respond = respond
+
+    def answer(self, query: Query, designs: Sequence[Design]) -> Answer:
+        """What the callable returns: an `Answer`, one position, or several (none: cannot say)."""
+        said = self._respond(query, designs)
+        if not isinstance(said, Answer):
+            said = Answer((said,) if isinstance(said, int) else tuple(said))
+        check_answer(query, said)
+        return said

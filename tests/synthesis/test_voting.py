@@ -1,0 +1,143 @@
+"""The paper's learner and its two simple rivals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.generation import OnlineGenerator, PoolGenerator
+from netwright.synthesis.no_prune import NoPrune
+from netwright.synthesis.objective_only import ObjectiveOnly
+from netwright.synthesis.pool import quality
+from netwright.synthesis.queries import Answer, Kind, Query, satisfying
+from netwright.synthesis.teachers import Oracle
+from netwright.synthesis.voting import Voting, VotingConfig
+from tests.synthesis.problems import Weighted, concave_pool, weighted_pool
+
+POOLS = {"concave": concave_pool(500), "weighted": weighted_pool(500)}
+
+
+def _run(learner, teacher, n):
+    for _ in range(n):
+        query = learner.ask()
+        if query is None:
+            break
+        learner.tell(query, teacher.answer(query))
+    return learner
+
+
+def _qualities(make, pool, truths, n):
+    values = pool.values(truths)
+    ranks = quality(values, pool.counts)
+    found = []
+    for i, value in enumerate(values):
+        learner = _run(make(i), Oracle(value, pool.counts), n)
+        found.append(ranks[i, learner.recommend()])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_voting_beats_both_rivals(name):
+    pool, truths = POOLS[name].split(np.random.default_rng(0), 60)
+    voting = _qualities(lambda i: Voting(PoolGenerator(pool), seed=i), pool, truths, 10)
+    no_prune = _qualities(lambda i: NoPrune(pool, seed=i), pool, truths, 10)
+    objective_only = _qualities(lambda i: ObjectiveOnly(PoolGenerator(pool), seed=i), pool, truths, 10)
+    assert np.median(voting) >= 0.985
+    assert np.median(voting) > np.median(no_prune)
+    assert np.median(objective_only) > np.median(no_prune)
+    # Theory of `no-prune`: the best of n random members, median 2^(-1/n); three standard errors below.
+    assert np.median(no_prune) == pytest.approx(2 ** (-1 / 10), abs=0.03)
+
+
+def test_candidates_explain_every_answer_and_improve_on_the_best():
+    pool, truths = POOLS["weighted"].split(np.random.default_rng(1), 20)
+    for i, value in enumerate(pool.values(truths)):
+        learner, teacher = Voting(PoolGenerator(pool), seed=i), Oracle(value, pool.counts)
+        for _ in range(8):
+            query = learner.ask()
+            if query is None:
+                break
+            learner.tell(query, teacher.answer(query))
+            if learner.dropped or not len(learner.pcs):
+                break
+            assert len(learner.pcs) <= learner.config.pcs_size
+            assert satisfying(pool.family, learner.pcs.knobs, pool.scores, learner.history).all()
+            best = learner.recommend()
+            values = pool.values(learner.pcs.knobs)
+            assert (values[np.arange(len(learner.pcs)), learner.pcs.designs] > values[:, best]).all()
+
+
+def test_the_same_seed_asks_the_same():
+    pool, truths = POOLS["concave"].split(np.random.default_rng(2), 5)
+    teacher = Oracle(pool.values(truths)[0], pool.counts)
+    one, two = (_run(Voting(PoolGenerator(pool), seed=3), teacher, 8) for _ in range(2))
+    assert one.history == two.history
+    other = _run(Voting(PoolGenerator(pool), seed=4), teacher, 8)
+    assert other.history != one.history
+
+
+def test_a_fork_goes_its_own_way():
+    pool = POOLS["weighted"]
+    learner = Voting(PoolGenerator(pool))
+    learner.tell(learner.ask(), Answer((0,)))
+    other = learner.fork()
+    query = learner.ask()
+    assert other.ask() == query
+    other.tell(query, Answer((0,)))
+    assert len(learner.history) == 1
+    assert learner.ask() == query
+
+
+def test_contradicting_answers_bring_in_a_backup_and_the_dialogue_goes_on():
+    pool = POOLS["weighted"]
+    learner = Voting(PoolGenerator(pool), seed=1)
+    learner.tell(learner.ask(), Answer((0,)))
+    a, b = (int(d) for d in pool.optimum[:2])
+    learner.tell(Query(Kind.COMPARE, (a, b)), Answer((0,)))
+    assert not learner.dropped
+    learner.tell(Query(Kind.COMPARE, (a, b)), Answer((1,)))
+    assert learner.dropped
+    kept = [e for i, e in enumerate(learner.history) if i not in learner.dropped]
+    assert satisfying(pool.family, learner.pcs.knobs, pool.scores, kept).all()
+    assert learner.ask() is not None
+
+
+def test_cannot_say_rules_nothing_out():
+    learner = Voting(PoolGenerator(POOLS["weighted"]))
+    learner.tell(learner.ask(), Answer((0,)))
+    before = learner.pcs
+    learner.tell(learner.ask(), Answer(()))
+    assert learner.pcs.knobs.tolist() == before.knobs.tolist()
+
+
+def test_the_online_variant_needs_no_pool():
+    family = Weighted(3)
+    rng = np.random.default_rng(5)
+    truth = family.sample(rng, 1)
+    solves = []
+
+    def improve(objective):
+        solves.append(1)
+        return np.log(objective.knobs)
+
+    learner = Voting(OnlineGenerator(family, improve), VotingConfig(pcs_size=4, thresh=2), seed=0)
+    for _ in range(12):
+        query = learner.ask()
+        if query is None:
+            break
+        values = family.values(truth, learner.scores)[0]
+        shown = values[list(query.designs)]
+        better = len(shown) == 1 or shown[0] > shown[1]
+        learner.tell(query, Answer((0,) if better else (1,)))
+    reachable = np.log(family.sample(rng, 2000))
+    value = family.values(truth, learner.scores[[learner.recommend()]])[0]
+    assert (family.values(truth, reachable)[0] <= value).mean() > 0.9
+    assert len(solves) < 150
+
+
+def test_settings_are_checked():
+    with pytest.raises(ConfigError, match="thresh must lie in 1 to pcs_size"):
+        VotingConfig(pcs_size=5, thresh=6)
+    with pytest.raises(ConfigError, match="drop_probability"):
+        VotingConfig(drop_probability=1.0)
