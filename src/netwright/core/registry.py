@@ -12,11 +12,16 @@ from netwright.core.task import Task
 _TASKS_PACKAGE = "netwright.tasks"
 
 
+def folder_names(package: str) -> tuple[str, ...]:
+    """Names of the packages directly inside a package, in alphabetical order; imports none of them."""
+    path = importlib.import_module(package).__path__
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg))
+
+
 @cache
 def task_names() -> tuple[str, ...]:
     """Names of all tasks, in alphabetical order; imports none of them."""
-    package = importlib.import_module(_TASKS_PACKAGE)
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg))
+    return folder_names(_TASKS_PACKAGE)
 
 
 @cache

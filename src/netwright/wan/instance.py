@@ -1,0 +1,136 @@
+"""A design problem: a topology with its traffic, the tunnels that may carry it, and the failures to expect."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from netwright.core.seeding import generator
+from netwright.wan import catalogue, failures
+from netwright.wan.demands import Demands, gravity, read_csv, scale_to_load
+from netwright.wan.failures import Failure
+from netwright.wan.topology import Array, Topology, read
+from netwright.wan.tunnels import Tunnels, choose
+
+
+@dataclass(frozen=True)
+class InstanceConfig:
+    """How to build an instance; hashable, and the whole of what a pool records about it.
+
+    Attributes:
+        topology: a name of the catalogue, or the path of a topology file.
+        load: utilisation of the busiest link with all traffic on shortest paths; 0 leaves demands as given.
+        tunnels: "k4" (shortest) or "d3" (as disjoint as possible).
+        demands: "gravity", or the path of a CSV file.
+        n_classes: into how many classes flows are dealt; 0 keeps the classes of the demand file.
+        failures: "links" (every link alone), or the path of a failure file.
+    """
+
+    topology: str
+    load: float
+    tunnels: str
+    demands: str = "gravity"
+    n_classes: int = 1
+    failures: str = "links"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """What a scenario designs for; equal only to itself. `config` says how it came about."""
+
+    config: InstanceConfig
+    topology: Topology
+    demands: Demands
+    tunnels: Tunnels
+    failures: tuple[Failure, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that a design depends on, 16 hexadecimal digits."""
+        parts: Iterable[Any] = (
+            self.topology.arcs,
+            self.topology.capacity,
+            self.topology.latency_ms,
+            self.demands.source,
+            self.demands.target,
+            self.demands.volume,
+            self.demands.classes,
+            self.tunnels.flow,
+            self.tunnels.crossing.indices,
+            self.tunnels.crossing.indptr,
+        )
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).tobytes() + b"|")
+        digest.update(repr(self.failures).encode())
+        return digest.hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """Plain facts for provenance."""
+        return {
+            **asdict(self.config),
+            "fingerprint": self.fingerprint,
+            "n_nodes": self.topology.n_nodes,
+            "n_arcs": self.topology.n_arcs,
+            "n_flows": len(self.demands),
+            "n_tunnels": len(self.tunnels),
+            "capacity_unit": self.topology.capacity_unit,
+        }
+
+    @cached_property
+    def demand_per_capacity(self) -> sparse.csr_array:
+        """Utilisation of each arc (row) when a tunnel (column) carries its flow's whole demand; (A, T)."""
+        volume = self.demands.volume[self.tunnels.flow]
+        spread = sparse.diags_array(1.0 / self.topology.capacity) @ self.tunnels.crossing
+        return sparse.csr_array(spread @ sparse.diags_array(volume))
+
+    @cached_property
+    def weight(self) -> Array:
+        """Share of each flow in the total demand; shape (F,)."""
+        share: Array = self.demands.volume / self.demands.volume.sum()
+        return share
+
+
+def build(config: InstanceConfig, data: Path | None = None) -> Instance:
+    """The instance of a configuration; the same configuration and files always give the same one.
+
+    Raises:
+        NetwrightError: one sentence about what cannot be: the topology, a demand, the tunnel rule, a failure.
+    """
+    topology = load_topology(config.topology, data)
+    if config.demands == "gravity":
+        demands = gravity(topology, generator(config.seed, 0))
+    else:
+        demands = read_csv(Path(config.demands), topology)
+    return assemble(config, topology, demands)
+
+
+def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> Instance:
+    """The instance of a topology and demands already at hand; the rest is as `config` says."""
+    if config.load != 0.0:
+        demands = scale_to_load(topology, demands, config.load)
+    if config.n_classes:
+        demands = demands.in_classes(config.n_classes, generator(config.seed, 1))
+    known = config.failures == "links"
+    down = failures.single_links(topology) if known else failures.read(Path(config.failures), topology)
+    return Instance(config, topology, demands, choose(topology, demands, config.tunnels), down)
+
+
+def load_topology(name: str, data: Path | None = None) -> Topology:
+    """A topology by its name in the catalogue, or from a file where the name looks like a path."""
+    if name not in catalogue.TOPOLOGIES and (Path(name).suffix or "/" in name):
+        return read(Path(name))
+    return catalogue.topology(name, data)
+
+
+def with_overrides(config: InstanceConfig, overrides: Mapping[str, Any]) -> InstanceConfig:
+    """The configuration with those fields replaced whose override is not None."""
+    return replace(config, **{key: value for key, value in overrides.items() if value is not None})

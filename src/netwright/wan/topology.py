@@ -1,0 +1,275 @@
+"""A wide-area network: nodes, directed arcs with capacity and one-way latency, and its own small JSON format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.core.errors import DataError
+from netwright.core.files import check_format_version, read_json, write_json
+
+FORMAT_VERSION = 1
+FIBRE_KM_PER_MS = 200.0  # light in glass
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """A strongly connected network of n nodes and A directed arcs; equal only to itself.
+
+    Attributes:
+        nodes: names, all different.
+        arcs: tail and head of every arc; shape (A, 2).
+        capacity: above 0, in `capacity_unit`; shape (A,).
+        latency_ms: one way, at least 0; shape (A,).
+        positions: latitude and longitude in degrees, NaN where unknown; shape (n, 2).
+        capacity_unit: "Mbit/s", or "relative" where only proportions are known.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    arcs: Ints
+    capacity: Array
+    latency_ms: Array
+    positions: Array
+    capacity_unit: str = "relative"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        n, where = len(self.nodes), f"topology {self.name}"
+        if n < 2 or len(set(self.nodes)) < n:
+            raise DataError(f"{where}: needs two or more nodes of different names; mend the node list.")
+        if self.arcs.ndim != 2 or self.arcs.shape[1:] != (2,) or not len(self.arcs):
+            raise DataError(f"{where}: has no links; list at least one.")
+        if self.arcs.min() < 0 or self.arcs.max() >= n:
+            raise DataError(f"{where}: a link ends at a node that does not exist; mend the link list.")
+        for (a, b), capacity, latency in zip(self.arcs, self.capacity, self.latency_ms, strict=True):
+            link = f"{where}: link {self.nodes[a]} -> {self.nodes[b]}"
+            if a == b:
+                raise DataError(f"{link} ends where it starts; drop it.")
+            if not 0.0 < capacity < np.inf:
+                raise DataError(f"{link} has capacity {capacity:g}; give one above 0 or drop the link.")
+            if not 0.0 <= latency < np.inf:
+                raise DataError(f"{link} has latency {latency:g} ms; give one of at least 0.")
+        if len({(int(a), int(b)) for a, b in self.arcs}) < len(self.arcs):
+            raise DataError(f"{where}: a link is listed twice; merge parallel links into one.")
+        self._check_connected()
+
+    def _check_connected(self) -> None:
+        for reversed_ in (False, True):
+            seen = reachable(len(self.nodes), self.arcs[:, ::-1] if reversed_ else self.arcs)
+            if not seen.all():
+                lost = self.nodes[int(np.flatnonzero(~seen)[0])]
+                raise DataError(
+                    f"topology {self.name}: is disconnected: no way {'from' if reversed_ else 'to'} {lost} "
+                    f"{'to' if reversed_ else 'from'} {self.nodes[0]}; add links or drop the separate part."
+                )
+
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes there are."""
+        return len(self.nodes)
+
+    @property
+    def n_arcs(self) -> int:
+        """How many directed arcs there are."""
+        return len(self.arcs)
+
+    @cached_property
+    def links(self) -> tuple[tuple[int, ...], ...]:
+        """Arcs that fail together: the two directions of one link, or an arc without its opposite."""
+        together: dict[tuple[int, int], list[int]] = {}
+        for index, (a, b) in enumerate(self.arcs):
+            together.setdefault((min(int(a), int(b)), max(int(a), int(b))), []).append(index)
+        return tuple(tuple(arcs) for _, arcs in sorted(together.items()))
+
+    def arc_name(self, arc: int) -> str:
+        """Such as "Chicago -> New York"."""
+        a, b = self.arcs[arc]
+        return f"{self.nodes[a]} -> {self.nodes[b]}"
+
+
+def reachable(n_nodes: int, arcs: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    """Which nodes can be reached from node 0 along arcs (A, 2); shape (n_nodes,)."""
+    after: list[list[int]] = [[] for _ in range(n_nodes)]
+    for a, b in arcs:
+        after[int(a)].append(int(b))
+    seen, waiting = np.zeros(n_nodes, dtype=bool), [0]
+    seen[0] = True
+    while waiting:
+        for b in after[waiting.pop()]:
+            if not seen[b]:
+                seen[b] = True
+                waiting.append(b)
+    return seen
+
+
+def two_core(n_nodes: int, links: Sequence[tuple[int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Collapse parallel links, drop loops, and remove nodes of degree <= 1 until none is left.
+
+    This preparation gives the node and link counts of Table 5 (Wang et al. 2023) from the Topology Zoo.
+
+    Returns:
+        The surviving nodes, and the surviving links (a < b) in the old numbering; both sorted.
+    """
+    pairs = {(min(a, b), max(a, b)) for a, b in links if a != b}
+    alive = set(range(n_nodes))
+    while True:
+        degree = dict.fromkeys(alive, 0)
+        for a, b in pairs:
+            degree[a] += 1
+            degree[b] += 1
+        leaves = {node for node, links_of in degree.items() if links_of <= 1}
+        if not leaves:
+            return sorted(alive), sorted(pairs)
+        alive -= leaves
+        pairs = {(a, b) for a, b in pairs if a in alive and b in alive}
+
+
+def from_links(
+    name: str,
+    nodes: Sequence[str],
+    links: Sequence[tuple[int, int]],
+    capacity: Sequence[float],
+    latency_ms: Sequence[float],
+    *,
+    positions: Sequence[tuple[float, float]] | None = None,
+    capacity_unit: str = "relative",
+    source: str = "",
+) -> Topology:
+    """A topology of undirected links: each becomes two arcs, side by side, of its full capacity."""
+    arcs = [arc for a, b in links for arc in ((a, b), (b, a))]
+    places = positions if positions is not None else [(np.nan, np.nan)] * len(nodes)
+    return Topology(
+        name,
+        tuple(nodes),
+        np.array(arcs, dtype=np.int64).reshape(-1, 2),
+        np.repeat(np.asarray(capacity, dtype=np.float64), 2),
+        np.repeat(np.asarray(latency_ms, dtype=np.float64), 2),
+        np.asarray(places, dtype=np.float64).reshape(-1, 2),
+        capacity_unit,
+        source,
+    )
+
+
+def read(path: Path) -> Topology:
+    """A topology from our JSON format (docs/wan.md) or from the data folder's.
+
+    Raises:
+        DataError: a field is missing or no network can have it; names the file and the link.
+    """
+    document = read_json(path)
+    try:
+        return _parse(document, path)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise DataError(
+            f"{path}: not a topology ({type(error).__name__}: {error}); it needs lists `nodes` and `links`, "
+            "see docs/wan.md."
+        ) from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _parse(document: Mapping[str, Any], path: Path) -> Topology:
+    if "format_version" not in document and "preparation" in document:
+        return from_data_folder(document)
+    check_format_version(document, FORMAT_VERSION, path)
+    names = [str(node["name"]) for node in document["nodes"]]
+    number = {name: i for i, name in enumerate(names)}
+    for link in document["links"]:
+        for end in (str(link["from"]), str(link["to"])):
+            if end not in number:
+                raise DataError(f"a link ends at {end!r}, which is no node; add the node or mend the link.")
+    positions = [(_number(n.get("latitude_deg")), _number(n.get("longitude_deg"))) for n in document["nodes"]]
+    return from_links(
+        str(document["name"]),
+        names,
+        [(number[str(link["from"])], number[str(link["to"])]) for link in document["links"]],
+        [float(link["capacity"]) for link in document["links"]],
+        [float(link["latency_ms"]) for link in document["links"]],
+        positions=positions,
+        capacity_unit=str(document.get("capacity_unit", "relative")),
+        source=str(document.get("source", "")),
+    )
+
+
+def from_data_folder(document: Mapping[str, Any]) -> Topology:
+    """A topology of `<data>/wan/topologies`: latency by length (a hop is 1 ms where lengths are unknown).
+
+    Links have the speed that the Zoo names where it names one for all of them, and capacity 1 otherwise.
+    """
+    speeds = [link["capacity_mbps_from_label"] for link in document["links"]]
+    known = all(speed is not None for speed in speeds)
+    lengths = [link["length_km"] for link in document["links"]]
+    labels = [str(node["label"]) or f"node{node['id']}" for node in document["nodes"]]
+    return from_links(
+        str(document["name"]),
+        distinct(labels),
+        [(int(link["a"]), int(link["b"])) for link in document["links"]],
+        [float(speed) for speed in speeds] if known else [1.0] * len(speeds),
+        [1.0 if km is None else float(km) / FIBRE_KM_PER_MS for km in lengths],
+        positions=[(_number(node["lat"]), _number(node["lon"])) for node in document["nodes"]],
+        capacity_unit="Mbit/s" if known else "relative",
+        source=str(document.get("source", "")),
+    )
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """The labels, with " 2", " 3", .. behind those that came before."""
+    out: list[str] = []
+    taken: set[str] = set()
+    for label in labels:
+        name, copy = label, 1
+        while name in taken:
+            copy += 1
+            name = f"{label} {copy}"
+        taken.add(name)
+        out.append(name)
+    return out
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def write(path: Path, topology: Topology) -> None:
+    """Write our JSON format; both directions of a link must agree in capacity and latency."""
+    write_json(path, to_json(topology))
+
+
+def to_json(topology: Topology) -> dict[str, Any]:
+    """The document that `read` understands.
+
+    Raises:
+        DataError: a link has one direction only, or directions that differ; the format has undirected links.
+    """
+    links = []
+    for arcs in topology.links:
+        facts = {(float(topology.capacity[e]), float(topology.latency_ms[e])) for e in arcs}
+        if len(arcs) != 2 or len(facts) != 1:
+            raise DataError(f"topology {topology.name}: {topology.arc_name(arcs[0])} has no equal way back.")
+        a, b = topology.arcs[arcs[0]]
+        ((capacity, latency_ms),) = facts
+        ends = {"from": topology.nodes[a], "to": topology.nodes[b]}
+        links.append(ends | {"capacity": capacity, "latency_ms": latency_ms})
+    nodes = [
+        {"name": name}
+        | ({} if np.isnan(place).any() else {"latitude_deg": place[0], "longitude_deg": place[1]})
+        for name, place in zip(topology.nodes, topology.positions.tolist(), strict=True)
+    ]
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": topology.name,
+        "source": topology.source,
+        "capacity_unit": topology.capacity_unit,
+        "nodes": nodes,
+        "links": links,
+    }
