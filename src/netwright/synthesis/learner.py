@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
@@ -13,6 +14,26 @@ import numpy as np
 from netwright.core.seeding import generator
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What has been learnt of the objective: its knobs as likely as any (k,), and their range (k,) each side."""
+
+    knobs: Array
+    low: Array
+    high: Array
+
+
+def learnt_from(knobs: Array, weights: Array) -> Learnt:
+    """The heaviest of the objectives (n, k), and the 10th and 90th percentile of each knob."""
+    ranges = []
+    for column in knobs.T:
+        order = np.argsort(column)
+        cumulative = np.cumsum(weights[order]) / weights.sum()
+        ranges.append(column[order][np.minimum(np.searchsorted(cumulative, [0.1, 0.9]), len(order) - 1)])
+    low, high = np.array(ranges).T
+    return Learnt(knobs[weights.argmax()], low, high)
 
 
 class Learner(Protocol):
@@ -40,6 +61,14 @@ class Learner(Protocol):
         """The best design by what is known now, at any moment; None before the first answer of some learners."""
         ...
 
+    def expected_quality(self) -> float | None:
+        """What the learner thinks the recommendation's quality is, 0..1; None if it has no opinion."""
+        ...
+
+    def learnt(self) -> Learnt | None:
+        """What is known of the objective; None if the learner does not model it, or nothing explains the answers."""
+        ...
+
     def fork(self) -> Self:
         """A copy that goes its own way from here."""
         ...
@@ -57,6 +86,14 @@ class Historian:
         exchange = Exchange(query, answer)
         self.history = (*self.history, exchange)
         return exchange
+
+    def expected_quality(self) -> float | None:
+        """No opinion, unless a learner has one."""
+        return None
+
+    def learnt(self) -> Learnt | None:
+        """Nothing, unless a learner models the objective."""
+        return None
 
     def rng(self) -> np.random.Generator:
         """Random numbers for this point of the dialogue."""
@@ -78,6 +115,7 @@ def running_best(history: Sequence[Exchange]) -> int | None:
     """The running best b after these answers: the latest proposal that was accepted."""
     best = None
     for exchange in history:
-        if exchange.query.kind is Kind.PROPOSE and 0 in exchange.answer.best:
+        query = exchange.query
+        if query.kind is Kind.PROPOSE and (len(query.designs) == 1 or exchange.answer.best == (0,)):
             best = exchange.query.designs[0]
     return best

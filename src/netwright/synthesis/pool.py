@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -137,6 +138,23 @@ class Pool:
             self.design_ids[used],
             self.provenance,
         )
+
+    def with_designs(self, scores: Array) -> Pool:
+        """The pool with further designs (n, m) that are new to it; they have multiplicity 0 and no id (-1)."""
+        rounded = np.unique(np.round(scores, 6) + 0.0, axis=0)
+        new = rounded[[not (self.scores == row).all(1).any() for row in rounded]]
+        return replace(
+            self,
+            scores=np.vstack([self.scores, new]),
+            design_ids=np.concatenate([self.design_ids, np.full(len(new), -1)]),
+        )
+
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits that tell pools apart by their objectives and designs."""
+        digest = hashlib.sha256(self.family.name.encode())
+        for array in (self.scores, self.knobs, self.optimum):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def split(self, rng: np.random.Generator, n_truths: int) -> tuple[Pool, Array]:
         """Hold out objectives at random: the pool of the others, and the knobs (n_truths, k) held out."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import generator
 from netwright.synthesis.generation import Generator
-from netwright.synthesis.learner import Historian, running_best
+from netwright.synthesis.learner import Historian, Learnt, learnt_from, running_best
 from netwright.synthesis.pcs import ParetoCandidateSet
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
@@ -74,6 +76,10 @@ class Voting(Historian):
     def recommend(self) -> int | None:
         """The running best."""
         return running_best(self.history)
+
+    def learnt(self) -> Learnt | None:
+        """One of the candidates, and the range of all."""
+        return learnt_from(self.pcs.knobs, np.ones(len(self.pcs))) if len(self.pcs) else None
 
     def _generate_more(self) -> None:
         """Fill the set up; where no objective explains all answers, let a backup of the ensemble take over."""

@@ -1,0 +1,115 @@
+"""How likely each answer is for an operator who sees values through noise: one model for every kind of question.
+
+Values are in units of (max - mean) of the operator's objective. `s` is the standard deviation of the noise on each
+design shown, `tie` the difference below which two designs look alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.synthesis.queries import STRENGTHS, Answer, Kind, Query
+
+Float32 = npt.NDArray[np.float32]
+
+LAPSE = 0.003  # share of answers that mean nothing
+_LIKE = 0.05  # asked for strength, a difference up to this is "about equal"
+_MUCH = (0.15, 0.3, 0.5)  # above this it is "much better"; people differ
+_SHARPNESS = 1.28  # of the softmax that stands for the noisiest of three: matches the probit for two
+_SUBSETS = tuple(s for n in (1, 2, 3) for s in itertools.combinations(range(3), n))
+
+
+def possible_answers(query: Query) -> tuple[Answer, ...]:
+    """The answers that `probabilities` tells apart, in its order."""
+    n = len(query.designs)
+    if query.kind is Kind.STRENGTH:
+        slightly, much = STRENGTHS
+        graded = [Answer((0,), much), Answer((0,), slightly), Answer((0, 1)), Answer((1,), slightly)]
+        return (*graded, Answer((1,), much))
+    if query.kind is Kind.TICK:
+        return tuple(Answer(s) for s in _SUBSETS)
+    single = tuple(Answer((i,)) for i in range(n))
+    return (*single, Answer((0, 1))) if query.kind is Kind.COMPARE and query.ties else single
+
+
+def probabilities(query: Query, z: Float32, s: Float32, tie: Float32) -> Float32:
+    """Probability of each possible answer.
+
+    Args:
+        query: only its kind and whether ties are offered matter.
+        z: values of the designs shown, first axis: shape (n shown, ..).
+        s, tie: of the model; shapes that broadcast with (..).
+
+    Returns:
+        Shape (n answers, ..); sums to 1 over the first axis.
+    """
+    if query.kind is Kind.STRENGTH:
+        p = _strength(z, s)
+    elif query.kind is Kind.TICK:
+        p = _tick(z, s, tie)
+    elif query.kind in (Kind.TRIPLE, Kind.MENU):
+        p = _best_of(z, s)
+    elif query.kind is Kind.PROPOSE:  # a proposal that looks alike is not better
+        better = normal_cdf((z[0] - z[1] - tie) / (np.float32(np.sqrt(2.0)) * s))
+        p = np.stack([better, 1.0 - better])
+    else:
+        p = _pair(z, s, tie if query.ties else np.zeros_like(tie), query.ties)
+    return np.float32(1.0 - LAPSE) * p + np.float32(LAPSE / len(p))
+
+
+def normal_cdf(x: Float32) -> Float32:
+    """The standard normal distribution function within 3e-4, fast in single precision (Page 1977)."""
+    found: Float32 = np.float32(0.5) + np.float32(0.5) * np.tanh(
+        np.float32(0.7978846) * x * (np.float32(1.0) + np.float32(0.044715) * x * x)
+    )
+    return found
+
+
+def _pair(z: Float32, s: Float32, tie: Float32, ties: bool) -> Float32:
+    scale = np.float32(np.sqrt(2.0)) * s
+    first = normal_cdf((z[0] - z[1] - tie) / scale)
+    if not ties:
+        return np.stack([first, 1.0 - first])
+    second = normal_cdf((z[1] - z[0] - tie) / scale)
+    return np.stack([first, second, np.maximum(1.0 - first - second, 0.0)])
+
+
+def _strength(z: Float32, s: Float32) -> Float32:
+    """Ordered probit; the threshold of "much" is averaged over what people may mean."""
+    scale = np.float32(np.sqrt(2.0)) * s
+    ahead = z[0] - z[1]
+
+    def above(threshold: float) -> Float32:
+        return normal_cdf((ahead - np.float32(threshold)) / scale)
+
+    much = sum(above(t) for t in _MUCH) / np.float32(len(_MUCH))
+    not_much_less = sum(above(-t) for t in _MUCH) / np.float32(len(_MUCH))
+    cuts = [np.zeros_like(ahead), much, above(_LIKE), above(-_LIKE), not_much_less, np.ones_like(ahead)]
+    shaped = np.stack(np.broadcast_arrays(*cuts))
+    return np.maximum(np.diff(shaped, axis=0), 0.0)
+
+
+def _best_of(z: Float32, s: Float32) -> Float32:
+    scaled = np.float32(_SHARPNESS) * (z - z.max(0)) / s
+    odds = np.exp(scaled)
+    found: Float32 = odds / odds.sum(0)
+    return found
+
+
+def _tick(z: Float32, s: Float32, tie: Float32) -> Float32:
+    """Each design is ticked if it seems no worse than the best other less `tie`; some design always is."""
+    scale = np.float32(np.sqrt(2.0)) * s
+    a, b, c = z
+    others = (np.maximum(b, c), np.maximum(a, c), np.maximum(a, b))
+    ticked = [normal_cdf((own - other + tie) / scale) for own, other in zip(z, others, strict=True)]
+    p = np.stack(
+        [
+            np.prod([ticked[i] if i in subset else 1.0 - ticked[i] for i in range(3)], axis=0)
+            for subset in _SUBSETS
+        ]
+    )
+    found: Float32 = p / np.maximum(p.sum(0), np.float32(1e-12))
+    return found

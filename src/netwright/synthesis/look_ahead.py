@@ -1,0 +1,105 @@
+"""One-step look-ahead: the question after which the best design by mean rank is expected to be best.
+
+This is the knowledge gradient of Frazier, Powell and Dayanik (2009) on the rank: the value of a question is
+sum over answers of max over designs of E[P(answer) rank(design)].
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.synthesis.answer_models import Float32, probabilities
+from netwright.synthesis.queries import Kind, Query
+
+Columns = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """A sample of what the truth and the operator may be, on a few candidate designs.
+
+    Attributes:
+        designs: the candidates; shape (C,).
+        standing: value of each candidate under each sampled objective; shape (P, C).
+        rank: rank of each candidate; shape (P, C).
+        noise, tie: of the operator in each sample; shape (P,).
+    """
+
+    designs: Columns
+    standing: Float32
+    rank: Float32
+    noise: Float32
+    tie: Float32
+
+    def present_value(self) -> float:
+        """Expected rank of the best candidate if nothing more is asked."""
+        return float(self.rank.mean(0).max())
+
+
+def question_values(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
+    """Expected rank of the recommendation after each question; `columns` (n, 2 or 3) index the candidates."""
+    z = np.ascontiguousarray(outlook.standing.T)[columns.T]  # (n shown, n, P)
+    query = Query(kind, (0,) * columns.shape[1], ties)
+    p = probabilities(query, z, outlook.noise, outlook.tie)  # (A, n, P)
+    n_answers, n, n_samples = p.shape
+    after = (p[:-1].reshape(-1, n_samples) @ outlook.rank).reshape(n_answers - 1, n, -1)
+    last = outlook.rank.sum(0) - after.sum(0)  # the probabilities sum to 1
+    found: Float32 = (after.max(-1).sum(0) + last.max(-1)) / np.float32(n_samples)
+    return found
+
+
+def best_pair(
+    outlook: Outlook, kind: Kind, ties: bool, n_questions: int, rng: np.random.Generator
+) -> tuple[tuple[int, ...], float]:
+    """The best of up to `n_questions` pairs: designs and value."""
+    pairs = np.array(list(itertools.combinations(range(len(outlook.designs)), 2)))
+    if len(pairs) > n_questions:
+        pairs = pairs[rng.choice(len(pairs), n_questions, replace=False)]
+    values = question_values(outlook, kind, pairs, ties)
+    return _designs(outlook, pairs[values.argmax()]), float(values.max())
+
+
+def best_triple(
+    outlook: Outlook, kind: Kind, n_questions: int, exchange_rounds: int, rng: np.random.Generator
+) -> tuple[tuple[int, ...], float]:
+    """The best of `n_questions` random triples, bettered by exchanging one design at a time."""
+    n = len(outlook.designs)
+    triples = np.sort(rng.random((n_questions, n)).argpartition(2, axis=1)[:, :3], axis=1)
+    values = question_values(outlook, kind, triples, True)
+    best, value = triples[values.argmax()], float(values.max())
+    for _ in range(exchange_rounds):
+        near = _exchanges(best, n)
+        values = question_values(outlook, kind, near, True)
+        if values.max() <= value:
+            break
+        best, value = near[values.argmax()], float(values.max())
+    return _designs(outlook, best), value
+
+
+def _exchanges(triple: Columns, n: int) -> Columns:
+    """All triples that differ from one in one design; shape (3 (n - 3), 3)."""
+    others = np.setdiff1d(np.arange(n), triple)
+    near = np.repeat(np.tile(triple, (len(others), 1))[None], 3, axis=0)
+    for position in range(3):
+        near[position, :, position] = others
+    return near.reshape(-1, 3)
+
+
+def menu(outlook: Outlook, first: int, size: int) -> tuple[int, ...]:
+    """Designs that differ: `first`, then whatever adds most to the expected rank of the best of them."""
+    chosen = [int(np.flatnonzero(outlook.designs == first)[0])]
+    reached = outlook.rank[:, chosen[0]]
+    while len(chosen) < min(size, len(outlook.designs)):
+        gains = np.maximum(outlook.rank, reached[:, None]).mean(0)
+        gains[chosen] = -1.0
+        chosen.append(int(gains.argmax()))
+        reached = np.maximum(reached, outlook.rank[:, chosen[-1]])
+    return _designs(outlook, np.array(chosen))
+
+
+def _designs(outlook: Outlook, columns: Columns) -> tuple[int, ...]:
+    return tuple(int(d) for d in outlook.designs[columns])

@@ -1,0 +1,88 @@
+"""Oracle runs: sharing work between truths changes no number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.seeding import generator
+from netwright.synthesis.bayes import BayesConfig
+from netwright.synthesis.learners import LEARNERS, learner_factory
+from netwright.synthesis.pool import quality
+from netwright.synthesis.simulate import _TEACHER_STREAM, simulate, truth_values
+from netwright.synthesis.teachers import Oracle
+from tests.synthesis.problems import weighted_pool
+
+SMALL = BayesConfig(n_particles=400, n_samples=80, n_pairs=40, n_triples=30, n_candidates=16)
+POOL, TRUTHS = weighted_pool(200).split(np.random.default_rng(0), 24)
+VALUES = truth_values("template", POOL, TRUTHS, np.random.default_rng(0))
+
+
+def _make(name):
+    return learner_factory(name, POOL, question="triple", config=SMALL)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("noise_percent", [0.0, 20.0])
+def test_a_shared_tree_gives_what_single_dialogues_give(name, noise_percent):
+    runs = simulate(_make(name), POOL, VALUES, n_queries=4, noise_percent=noise_percent, seed=3)
+    for run in (0, 5, 23):
+        learner = _make(name)(3)
+        teacher = Oracle(
+            VALUES[run], POOL.counts, noise_percent=noise_percent, rng=generator(3, _TEACHER_STREAM, run)
+        )
+        for depth in range(4):
+            query = learner.ask()
+            if query is not None:
+                learner.tell(query, teacher.answer(query))
+            expected = quality(VALUES[run], POOL.counts)[learner.recommend()]
+            assert runs.quality[run, depth] == expected
+    assert len(runs.question_seconds) <= 4 * 24
+
+
+def test_more_learners_are_dealt_the_runs_in_turn():
+    two = simulate(_make("no-prune"), POOL, VALUES, n_queries=3, n_learners=2)
+    even = simulate(_make("no-prune"), POOL, VALUES[::2], n_queries=3)
+    np.testing.assert_array_equal(two.quality[::2], even.quality)
+    assert two.config["n_learners"] == 2
+
+
+def test_noise_makes_it_harder_and_a_document_says_so():
+    clean = simulate(_make("bayes"), POOL, VALUES, n_queries=5)
+    noisy = simulate(_make("bayes"), POOL, VALUES, n_queries=5, noise_percent=60.0)
+    assert clean.quality.mean(0)[-1] > noisy.quality.mean(0)[-1]
+    document = noisy.to_json()
+    assert len(document["median"]) == len(document["p10"]) == len(document["p90"]) == 5
+    assert document["config"]["noise_percent"] == 60.0
+    assert document["runs"] == 24
+    assert all(a <= b <= c for a, b, c in zip(*(document[k] for k in ("p10", "median", "p90")), strict=True))
+
+
+def test_with_a_wide_just_noticeable_difference_all_look_alike():
+    runs = simulate(_make("bayes"), POOL, VALUES, n_queries=2, jnd_share=1.0)
+    assert runs.alike.all()
+
+
+@pytest.mark.parametrize("kind", ["minimum", "power"])
+def test_truths_outside_the_template_are_monotone(kind):
+    values = truth_values(kind, POOL, TRUTHS, np.random.default_rng(2))
+    assert values.shape == (24, POOL.n_designs)
+    above = (POOL.scaled[:, None] >= POOL.scaled[None]).all(-1)
+    for value in values:
+        assert (value[:, None] >= value[None] - 1e-12)[above].all()
+
+
+def test_progress_counts_every_run():
+    seen = []
+    simulate(_make("voting"), POOL, VALUES, n_queries=3, n_learners=24, progress=lambda *p: seen.append(p))
+    assert seen[-1] == (24, 24)
+
+
+def test_bad_names_are_named():
+    with pytest.raises(UnknownNameError, match="voting"):
+        learner_factory("votin", POOL)
+    with pytest.raises(UnknownNameError, match="minimum"):
+        truth_values("min", POOL, TRUTHS, np.random.default_rng(0))
+    with pytest.raises(ConfigError, match="at least one query"):
+        simulate(_make("voting"), POOL, VALUES, n_queries=0)
