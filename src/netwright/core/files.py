@@ -98,6 +98,11 @@ def check_format_version(document: Any, known: int, where: Path) -> None:
         )
 
 
+def cache_folder() -> Path:
+    """The folder that the variable NETWRIGHT_CACHE names, otherwise `~/.cache/netwright`."""
+    return Path(os.environ.get("NETWRIGHT_CACHE") or Path.home() / ".cache" / "netwright")
+
+
 def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as stream:

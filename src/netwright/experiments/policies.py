@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from netwright import __version__
 from netwright.core.errors import ConfigError
+from netwright.core.files import cache_folder
 from netwright.core.policy import Policy
 from netwright.core.task import PolicySpec, Task, load_attribute
 
@@ -78,11 +78,10 @@ def named(task: Task, name: str) -> tuple[PolicySpec, str]:
 def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: int) -> Path:
     """Where the trained copy is kept: by task, policy, recipe, seed, version and the content of the data.
 
-    Below the folder that the variable NETWRIGHT_CACHE names, otherwise `~/.cache/netwright`.
+    Below `core.files.cache_folder`.
     """
-    root = Path(os.environ.get("NETWRIGHT_CACHE") or Path.home() / ".cache" / "netwright")
     known = f"{task.name}-{spec.name}-{recipe}-seed{seed}-{__version__}-{fingerprint(data)[:16]}"
-    return root / "policies" / known
+    return cache_folder() / "policies" / known
 
 
 def fingerprint(value: Any) -> str:

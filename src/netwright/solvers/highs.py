@@ -1,0 +1,156 @@
+"""HiGHS: a simplex that goes on from its last basis, and an interior point method without crossover.
+
+Met in HiGHS 1.15 and seen to here: its time limit counts over all runs of one object; a warm start may end in an
+"optimal" answer that is slightly off (HiGHS issue 3194), so every answer is checked; presolve is skipped while
+there is a basis, so large programs whose costs all change are solved faster cold.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Literal
+
+import highspy
+import numpy as np
+
+from netwright.solvers.program import FEASIBILITY, Array, LinearProgram
+from netwright.solvers.status import Solution, SolveError, SolveReport, Status
+
+Method = Literal["simplex", "ipm"]
+
+_STATUS = {
+    highspy.HighsModelStatus.kOptimal: Status.OPTIMAL,
+    highspy.HighsModelStatus.kModelEmpty: Status.OPTIMAL,
+    highspy.HighsModelStatus.kInfeasible: Status.INFEASIBLE,
+    highspy.HighsModelStatus.kUnbounded: Status.UNBOUNDED,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible: Status.UNBOUNDED,
+    highspy.HighsModelStatus.kTimeLimit: Status.TIME_LIMIT,
+}
+
+
+class Solver:
+    """One linear program, solved again and again with other costs or bounds.
+
+    Args:
+        method: simplex for many small re-solves; ipm (an optimum inside the optimal face) for the largest.
+        warm: go on from the last basis; otherwise every solve starts anew, with presolve.
+        time_limit_s: for each solve on its own.
+    """
+
+    def __init__(
+        self,
+        program: LinearProgram,
+        method: Method = "simplex",
+        *,
+        warm: bool = True,
+        time_limit_s: float = np.inf,
+    ) -> None:
+        self.program = program
+        self.method = method
+        self.warm = warm and method == "simplex"
+        self.time_limit_s = time_limit_s
+        self._columns = np.arange(len(program.cost), dtype=np.int32)
+        self._rows = np.arange(len(program.row_lower), dtype=np.int32)
+        self._has_basis = False
+        self._highs = highspy.Highs()
+        for option, value in _OPTIONS[method].items():
+            self._highs.setOptionValue(option, value)
+        self._highs.passModel(_model(program))
+
+    def change_costs(self, cost: Array) -> None:
+        """Maximise other costs (n,) from now on."""
+        self.program = replace(self.program, cost=cost)
+        self._highs.changeColsCost(len(cost), self._columns, -cost)
+
+    def change_bounds(self, lower: Array, upper: Array) -> None:
+        """Other bounds of the columns (n,) from now on."""
+        self.program = replace(self.program, lower=lower, upper=upper)
+        self._highs.changeColsBounds(len(lower), self._columns, lower, upper)
+
+    def change_rows(self, lower: Array, upper: Array) -> None:
+        """Other bounds of the rows (rows,) from now on."""
+        self.program = replace(self.program, row_lower=lower, row_upper=upper)
+        self._highs.changeRowsBounds(len(lower), self._rows, lower, upper)
+
+    def solve(self) -> Solution:
+        """Solve the program as it stands; trouble is told by the status, and never raised."""
+        if not self.warm:
+            self.forget()
+        warm = self._has_basis
+        began, pivots = time.perf_counter(), self._iterations()
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.time_limit_s)
+        self._highs.run()
+        seconds = time.perf_counter() - began
+        status = _STATUS.get(self._highs.getModelStatus(), Status.FAILED)
+        x = np.array(self._highs.getSolution().col_value)
+        if status is not Status.OPTIMAL:
+            # A method that was cut short leaves no iterate worth having.
+            x = np.full(len(self.program.cost), np.nan)
+        violation = self.program.violation(x)
+        if status is Status.OPTIMAL and not violation <= FEASIBILITY:
+            status = Status.INACCURATE
+        self._has_basis = status is Status.OPTIMAL and self.method == "simplex"
+        spent = self._iterations() - (pivots if warm else 0)
+        report = SolveReport(self.method, warm, seconds, spent, violation)
+        return Solution(status, x, float(self.program.cost @ x), report)
+
+    def forget(self) -> None:
+        """Drop the basis: the next solve starts cold."""
+        self._highs.clearSolver()
+        self._has_basis = False
+
+    def _iterations(self) -> int:
+        info = self._highs.getInfo()
+        return int(max(0, info.simplex_iteration_count) + max(0, info.ipm_iteration_count))
+
+
+_COMMON = {"output_flag": False, "parallel": "off", "threads": 1}
+_OPTIONS = {
+    "simplex": {**_COMMON, "solver": "simplex"},
+    "ipm": {**_COMMON, "solver": "ipx", "run_crossover": "off"},
+}
+
+
+def _model(program: LinearProgram) -> highspy.HighsLp:
+    matrix = program.matrix
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = matrix.shape
+    model.col_cost_ = -program.cost
+    model.col_lower_, model.col_upper_ = program.lower, program.upper
+    model.row_lower_, model.row_upper_ = program.row_lower, program.row_upper
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.num_row_, model.a_matrix_.num_col_ = matrix.shape
+    model.a_matrix_.start_ = matrix.indptr
+    model.a_matrix_.index_ = matrix.indices
+    model.a_matrix_.value_ = matrix.data
+    return model
+
+
+def solve(program: LinearProgram, method: Method = "simplex", *, time_limit_s: float = np.inf) -> Solution:
+    """Solve a program once, cold."""
+    return Solver(program, method, warm=False, time_limit_s=time_limit_s).solve()
+
+
+def optimum(solver: Solver, what: str) -> Solution:
+    """The optimum; where a warm start fails it is solved again cold, and then by the other method.
+
+    Raises:
+        SolveError: no attempt ends in an optimum; `what` was asked for.
+    """
+    found = solver.solve()
+    if found.status is Status.OPTIMAL:
+        return found
+    if found.status is not Status.TIME_LIMIT:
+        solver.forget()
+        found = solver.solve()
+    if found.status in (Status.FAILED, Status.INACCURATE):
+        other: Method = "ipm" if solver.method == "simplex" else "simplex"
+        found = solve(solver.program, other, time_limit_s=solver.time_limit_s)
+    if found.status is not Status.OPTIMAL:
+        advice = {
+            Status.INFEASIBLE: "no design meets all constraints, lower the load",
+            Status.TIME_LIMIT: "allow more time",
+        }.get(found.status, "scale demands and capacities to similar sizes")
+        raise SolveError(f"{what}: the solver ended with status {found.status.value!r}; {advice}.")
+    return found

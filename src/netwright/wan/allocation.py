@@ -1,0 +1,133 @@
+"""What an allocation over tunnels does: loads, what is served, and what operators ask about it besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from netwright.core.errors import ConfigError
+from netwright.wan.instance import Instance
+from netwright.wan.topology import Array
+
+STARVED_BELOW = 0.01  # share of its demand below which a flow counts as starved
+SAME_WITHIN = 1e-4  # of a flow's demand: smaller changes of a tunnel are none
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """A design of an instance as what each tunnel carries.
+
+    Attributes:
+        share: of its flow's demand that each tunnel carries, at least 0; shape (T,).
+    """
+
+    instance: Instance
+    share: Array
+
+    def __post_init__(self) -> None:
+        if self.share.shape != (len(self.instance.tunnels),):
+            raise ConfigError(
+                f"an allocation needs a share for each of {len(self.instance.tunnels)} tunnels, "
+                f"got {self.share.shape}."
+            )
+
+    @cached_property
+    def served(self) -> Array:
+        """Share of each flow's demand that all its tunnels carry together; shape (F,)."""
+        found: Array = self.instance.tunnels.serving @ self.share
+        return found
+
+    @cached_property
+    def utilisation(self) -> Array:
+        """Load over capacity of each arc; shape (A,)."""
+        found: Array = self.instance.demand_per_capacity @ self.share
+        return found
+
+    @property
+    def throughput(self) -> float:
+        """Share of all demand that is carried."""
+        return float(self.instance.weight @ self.served)
+
+    @property
+    def latency_ms(self) -> float:
+        """Sum of what each tunnel carries times its latency, over all demand, in ms."""
+        tunnels = self.instance.tunnels
+        return float((self.instance.weight[tunnels.flow] * tunnels.latency_ms) @ self.share)
+
+    @property
+    def latency_per_carried_ms(self) -> float:
+        """Mean latency of what is carried in ms, for display; NaN where nothing is."""
+        return self.latency_ms / self.throughput if self.throughput > 0.0 else float("nan")
+
+    @property
+    def worst_link(self) -> tuple[str, float]:
+        """The arc of highest utilisation, and that utilisation."""
+        arc = int(np.argmax(self.utilisation))
+        return self.instance.topology.arc_name(arc), float(self.utilisation[arc])
+
+    @property
+    def starved_flows(self) -> int:
+        """How many flows get less than 1 % of their demand."""
+        return int((self.served < STARVED_BELOW).sum())
+
+    def changes_from(self, today: Allocation) -> int:
+        """On how many tunnels the allocation differs from today's."""
+        return int((np.abs(self.share - today.share) > SAME_WITHIN).sum())
+
+    def for_operators(self, today: Allocation | None = None) -> dict[str, Any]:
+        """Figures that operators ask for besides the scenario's metrics."""
+        link, utilisation = self.worst_link
+        figures = {
+            "worst link": link,
+            "worst link utilisation": utilisation,
+            "starved flows": self.starved_flows,
+            "latency per carried unit (ms)": self.latency_per_carried_ms,
+        }
+        if today is not None:
+            figures["tunnels changed from today"] = self.changes_from(today)
+        return figures
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Tables "tunnels" and "links" with a flat row for each tunnel and arc."""
+        topology, demands, tunnels = self.instance.topology, self.instance.demands, self.instance.tunnels
+        names = topology.nodes
+        rows = []
+        for i, (flow, path) in enumerate(zip(tunnels.flow.tolist(), tunnels.paths, strict=True)):
+            hops = [names[topology.arcs[path[0], 0]], *(names[topology.arcs[e, 1]] for e in path)]
+            rows.append(
+                {
+                    "source": names[demands.source[flow]],
+                    "target": names[demands.target[flow]],
+                    "class": int(demands.classes[flow]) + 1,
+                    "path": " - ".join(hops),
+                    "latency_ms": float(tunnels.latency_ms[i]),
+                    "demand": float(demands.volume[flow]),
+                    "carried": float(self.share[i] * demands.volume[flow]),
+                    "share_of_demand": float(self.share[i]),
+                }
+            )
+        links = [
+            {
+                "from": names[a],
+                "to": names[b],
+                "capacity": float(topology.capacity[e]),
+                "load": float(self.utilisation[e] * topology.capacity[e]),
+                "utilisation": float(self.utilisation[e]),
+            }
+            for e, (a, b) in enumerate(topology.arcs.tolist())
+        ]
+        return {"tunnels": rows, "links": links}
+
+
+def shortest_paths_today(instance: Instance) -> Allocation:
+    """Today's design where none is given: all traffic on its shortest tunnel, cut evenly where links are full."""
+    tunnels = instance.tunnels
+    share = np.zeros(len(tunnels))
+    order = np.lexsort((np.arange(len(tunnels)), tunnels.latency_ms, tunnels.flow))
+    share[order[tunnels.first[:-1]]] = 1.0
+    crowding = np.maximum(instance.demand_per_capacity @ share, 1.0)
+    worst = np.array([crowding[list(path)].max() for path in tunnels.paths])
+    return Allocation(instance, share / worst)

@@ -1,0 +1,256 @@
+"""Pools of (objective, optimal design) pairs: built in parallel, resumable, kept on disk as parquet.
+
+One file holds one pool: a row for each objective with its knobs, the metrics of its optimal design and that design's
+number; what it was made from lies in the file's metadata under the key `netwright`, as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.core.files import cache_folder, check_format_version, replacing
+from netwright.core.results import versions
+from netwright.core.seeding import generator
+from netwright.execution import Executor, SerialExecutor
+from netwright.synthesis.pool import Pool
+from netwright.synthesis.problem import Metric, MetricGroup
+from netwright.wan import registry
+from netwright.wan.chunks import Work
+from netwright.wan.instance import Instance, InstanceConfig, build, load_topology, with_overrides
+from netwright.wan.scenario import Optima, Reference, Scenario
+from netwright.wan.topology import Array
+
+FORMAT_VERSION = 1
+SIZES = (300, 1000, 5000)
+FEW_OPTIMA = 15.0  # effective number of optima below which learners cannot be told apart
+
+_KEY = b"netwright"
+_KNOB, _METRIC = "knob: ", "metric: "
+
+
+def _silent(message: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class PoolSpec:
+    """Which pool: a scenario, an instance, how many objectives, and the seed that draws them."""
+
+    scenario: str
+    instance: InstanceConfig
+    n: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ConfigError(f"a pool needs at least one objective, got {self.n}.")
+
+    @property
+    def name(self) -> str:
+        """Such as "mcf:abilene"."""
+        return f"{self.scenario}:{Path(self.instance.topology).stem}"
+
+
+@dataclass(frozen=True)
+class Builder:
+    """How pools are built.
+
+    Attributes:
+        data: folder with topologies and demands that are not packaged.
+        folder: where pools are kept; by default below the user's cache folder.
+    """
+
+    executor: Executor = field(default_factory=SerialExecutor)
+    data: Path | None = None
+    folder: Path | None = None
+    progress: Callable[[str], None] = _silent
+
+    def obtain(self, spec: PoolSpec, out: Path | None = None) -> Pool:
+        """The pool from disk if it is there, otherwise built now and kept; a stopped build goes on."""
+        instance = build(spec.instance, self.data)
+        path = out if out is not None else self.place(spec, instance)
+        if path.exists():
+            pool = read(path)
+            if not _is(pool, spec, instance):
+                raise ConfigError(
+                    f"{path}: holds another pool ({pool.name}); give another --out or remove it."
+                )
+            return pool
+        chunks = path.parent / f".{path.stem}.{_identity(spec, instance)}.chunks"
+        _solve_and_write(spec, instance, path, Work(self.executor, chunks, self.progress))
+        shutil.rmtree(chunks, ignore_errors=True)
+        return read(path)
+
+    def place(self, spec: PoolSpec, instance: Instance) -> Path:
+        """Where a pool of an instance is kept."""
+        folder = self.folder if self.folder is not None else cache_folder() / "pools"
+        return folder / f"{spec.name.replace(':', '-')}-{spec.n}-{_identity(spec, instance)}.parquet"
+
+
+def spec_of(
+    scenario: str, topology: str, *, n: int = 1000, seed: int = 0, data: Path | None = None, **overrides: Any
+) -> PoolSpec:
+    """The pool of a scenario on a topology, with what suits both unless overridden (fields of InstanceConfig)."""
+    found = registry.scenario(scenario)
+    config = found.config(topology, load_topology(topology, data))
+    return PoolSpec(scenario, with_overrides(config, overrides), n, seed)
+
+
+def _identity(spec: PoolSpec, instance: Instance) -> str:
+    facts = [FORMAT_VERSION, spec.scenario, spec.n, spec.seed, instance.fingerprint]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _is(pool: Pool, spec: PoolSpec, instance: Instance) -> bool:
+    made = pool.provenance
+    wanted = [spec.scenario, spec.n, spec.seed, instance.fingerprint]
+    return [made["scenario"], made["n"], made["seed"], made["instance"]["fingerprint"]] == wanted
+
+
+def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work) -> None:
+    began, scenario = time.perf_counter(), registry.scenario(spec.scenario)
+    group = scenario.metrics(instance)
+    reference = scenario.reference(instance, work)
+    family = scenario.family(group, reference)
+    knobs = family.sample(generator(spec.seed, 2), spec.n)
+    optima = scenario.optimise(instance, family, reference, knobs, work)
+    pool = Pool.gather(spec.name, group, family, knobs, optima.scores)
+    found: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "scenario": spec.scenario,
+        "n": spec.n,
+        "seed": spec.seed,
+        "instance": instance.describe(),
+        "reference": dict(reference),
+        "metrics": [asdict(metric) for metric in group.metrics],
+        "n_designs": pool.n_designs,
+        "effective_optima": pool.effective_optima(),
+        "at_best": dict(zip((m.name for m in group.metrics), _at_best(pool), strict=True)),
+        "report": dict(optima.report),
+        "seconds": time.perf_counter() - began,
+        "memory_peak_mib": _memory_peak_mib(),
+        "versions": versions(),
+    }
+    if pool.effective_optima() < FEW_OPTIMA:
+        work.progress(
+            f"{spec.name}: only {pool.effective_optima():.1f} effectively different optima; another load "
+            "would make objectives tell designs apart."
+        )
+    _write(path, group, scenario, knobs, optima, pool, found)
+
+
+def _at_best(pool: Pool) -> list[float]:
+    """Share of objectives whose optimum has the best value of each metric: near 1, the metric is idle."""
+    chosen = pool.scores[pool.optimum]
+    return [float(share) for share in (chosen >= chosen.max(0) - 1e-9).mean(0)]
+
+
+def _memory_peak_mib() -> float:
+    """Largest resident size so far of this process or of a worker that has ended."""
+    usage = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(usage) / 1024.0
+
+
+def _write(
+    path: Path,
+    group: MetricGroup,
+    scenario: Scenario,
+    knobs: Array,
+    optima: Optima,
+    pool: Pool,
+    facts: Mapping[str, Any],
+) -> None:
+    values = group.oriented(optima.scores)
+    columns: dict[str, Any] = {"design": pool.optimum}
+    columns |= {_KNOB + knob.name: knobs[:, i] for i, knob in enumerate(pool.family.knobs)}
+    columns |= {_METRIC + metric.name: values[:, i] for i, metric in enumerate(group.metrics)}
+    if optima.decisions is not None:
+        columns["decision"] = pa.array(list(optima.decisions), type=pa.list_(pa.float64()))
+    table = pa.table(columns)
+    table = table.replace_schema_metadata({_KEY: json.dumps(facts, allow_nan=False)})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read(path: Path) -> Pool:
+    """A pool from its file; `provenance` holds the metadata.
+
+    Raises:
+        DataError: there is no such file, or it is damaged.
+        FormatError: it is no pool, or of a version that this release does not know.
+    """
+    table, facts = _read_table(path)
+    try:
+        group = MetricGroup(tuple(Metric(**metric) for metric in facts["metrics"]))
+        family = registry.scenario(facts["scenario"]).family(group, facts["reference"])
+        values = _matrix(table, [_METRIC + metric.name for metric in group.metrics])
+        knobs = _matrix(table, [_KNOB + knob.name for knob in family.knobs])
+        name = f"{facts['scenario']}:{Path(facts['instance']['topology']).stem}"
+        return Pool.gather(name, group, family, knobs, group.oriented(values), facts)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path}: lacks {error} of a pool; build it again.") from None
+
+
+def read_reference(path: Path) -> Reference:
+    """What the scenario found out about the instance of a pool's file."""
+    _, facts = _read_table(path)
+    reference: Reference = facts["reference"]
+    return reference
+
+
+def read_decision(path: Path, row: int) -> Array | None:
+    """The decision of the design in a row (a `design_id` of the pool), None where designs are solved for again."""
+    table, _ = _read_table(path)
+    if "decision" not in table.column_names:
+        return None
+    found: Array = np.array(table["decision"][row].as_py(), dtype=np.float64)
+    return found
+
+
+def instance_of(pool: Pool, data: Path | None = None) -> Instance:
+    """The instance that a pool was built for, built again.
+
+    Raises:
+        DataError: the topology or the demands have changed since.
+    """
+    made = dict(pool.provenance["instance"])
+    config = InstanceConfig(**{key: made[key] for key in InstanceConfig.__dataclass_fields__})
+    instance = build(config, data)
+    if instance.fingerprint != made["fingerprint"]:
+        raise DataError(
+            f"pool {pool.name}: its topology or demands have changed since it was built; build it again."
+        )
+    return instance
+
+
+def _matrix(table: pa.Table, names: list[str]) -> Array:
+    return np.column_stack([table[name].to_numpy() for name in names])
+
+
+def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such pool; build it with `netwright design pool`.") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: damaged or not parquet ({reason}); build it again.") from None
+    raw = (table.schema.metadata or {}).get(_KEY)
+    if raw is None:
+        raise FormatError(f"{path}: is not a pool of netwright; build one with `netwright design pool`.")
+    facts: dict[str, Any] = json.loads(raw)
+    check_format_version(facts, FORMAT_VERSION, path)
+    return table, facts

@@ -1,0 +1,18 @@
+"""BW: bandwidth shared between traffic classes, by a weighted sum of log utilities (BwE)."""
+
+from netwright.wan.scenario import Scenario
+from netwright.wan.scenarios.bw import design, metrics, space
+
+SCENARIO = Scenario(
+    name="bw",
+    title="bandwidth between classes",
+    summary="which traffic classes give way when the network cannot carry all",
+    config=metrics.config,
+    metrics=metrics.metrics,
+    reference=space.find_reference,
+    family=space.family,
+    optimise=design.optimise,
+    decide=design.decide,
+    evaluate=metrics.evaluate,
+    export=design.export,
+)

@@ -1,0 +1,64 @@
+"""Optimal designs of BW: the log utility of each flow by increments, which fill in order as it is concave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from netwright.solvers.program import LinearProgram, stack
+from netwright.synthesis.problem import ObjectiveFamily
+from netwright.wan import weighted
+from netwright.wan.allocation import Allocation
+from netwright.wan.chunks import Work
+from netwright.wan.instance import Instance
+from netwright.wan.scenario import Optima, Reference
+from netwright.wan.scenarios.bw.metrics import BREAKPOINTS, LEAST_SHARE, SLOPES
+from netwright.wan.topology import Array
+from netwright.wan.weighted import LinearDesign
+
+
+def linear_design(instance: Instance) -> LinearDesign:
+    """Columns x (T,) shares by tunnel, then y (F * S,) how far each flow has filled each increment.
+
+    Rows: utilisation of each arc <= 1; for each flow, the sum of its x less that of its y is the least share.
+    """
+    n_flows, n_tunnels, n_steps = len(instance.demands), len(instance.tunnels), len(SLOPES)
+    increments = sparse.kron(sparse.eye_array(n_flows), np.ones((1, n_steps)), format="csr")
+    matrix = stack([[instance.demand_per_capacity, None], [instance.tunnels.serving, -increments]])
+    n_arcs, n = instance.topology.n_arcs, n_tunnels + n_flows * n_steps
+    program = LinearProgram(
+        cost=np.zeros(n),
+        lower=np.zeros(n),
+        upper=np.concatenate([np.full(n_tunnels, np.inf), np.tile(np.diff(BREAKPOINTS), n_flows)]),
+        matrix=matrix,
+        row_lower=np.concatenate([np.full(n_arcs, -np.inf), np.full(n_flows, LEAST_SHARE)]),
+        row_upper=np.concatenate([np.ones(n_arcs), np.full(n_flows, LEAST_SHARE)]),
+    )
+    classes = instance.demands.classes
+    mean = 1.0 / np.bincount(classes)[classes]
+    rows, columns = np.repeat(classes, n_steps), n_tunnels + np.arange(n_flows * n_steps)
+    slopes = (mean[:, None] * SLOPES).ravel()
+    shape = (instance.demands.n_classes, n)
+    metrics = sparse.csr_array(sparse.coo_array((slopes, (rows, columns)), shape=shape))
+    return LinearDesign(program, metrics, np.full(shape[0], np.log(LEAST_SHARE)), n_tunnels)
+
+
+def optimise(
+    instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
+) -> Optima:
+    """The best design of each objective (N, classes)."""
+    return weighted.optimise(linear_design, instance, knobs, work)
+
+
+def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
+    """What each tunnel carries in the best design of one objective, as a share of demand; shape (T,)."""
+    family.check(knobs)
+    return weighted.best(linear_design, instance, knobs)
+
+
+def export(instance: Instance, share: Array) -> Mapping[str, list[dict[str, Any]]]:
+    """Tables of tunnels and links."""
+    return Allocation(instance, share).tables()

@@ -1,0 +1,196 @@
+"""Optimal designs of MCF: the frontier of throughput and latency is found once, and every objective solved on it.
+
+Metrics are linear and designs form a convex set, so the frontier is a concave polyline. An objective is concave and
+piecewise linear, so along it the optimum is a vertex or the point where a threshold is crossed; a point between two
+vertices is a mixture of their designs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from netwright.solvers.highs import Solver, optimum
+from netwright.solvers.status import Solution
+from netwright.synthesis.problem import ObjectiveFamily
+from netwright.wan.allocation import Allocation
+from netwright.wan.chunks import Arrays, Work
+from netwright.wan.frontier import ORIGIN, Dichotomy, Point, upper_hull
+from netwright.wan.instance import Instance
+from netwright.wan.routing import carried_within_capacity
+from netwright.wan.scenario import Optima, Reference
+from netwright.wan.scenarios.mcf.space import ThroughputLatency
+from netwright.wan.topology import Array
+
+TOLERANCE = 1e-9  # of all demand; the frontier of small networks is exact to the solver's own precision
+TOLERANCE_LARGE = 1e-6  # below it more vertices would change no metric in its sixth decimal
+EXACT_UP_TO_TUNNELS = 2_000
+FLATTEST = 1e-6  # slope at the right end: of designs of (almost) the same throughput the quickest
+CUTS = (3.0, 1.5, 0.8, 0.3)  # slopes at which the frontier of a large network is cut into pieces to share out
+SCORE_DECIMALS = 6
+
+
+class Weighing:
+    """Designs that maximise throughput - slope * latency, each solve going on from the last.
+
+    Throughput is a share of all demand; latency is in units of `unit_ms`, the latency of all demand on shortest
+    paths, so that slopes are near 1.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        tunnels = instance.tunnels
+        self.throughput = instance.weight[tunnels.flow]
+        shortest = np.minimum.reduceat(tunnels.latency_ms, tunnels.first[:-1])
+        self.unit_ms = float(instance.weight @ shortest)
+        self.latency = self.throughput * tunnels.latency_ms / self.unit_ms
+        self.solver = Solver(carried_within_capacity(instance, self.throughput))
+        self.tolerance = TOLERANCE if len(tunnels) <= EXACT_UP_TO_TUNNELS else TOLERANCE_LARGE
+
+    def solve(self, slope: float) -> tuple[Solution, Point]:
+        """The best design, and its latency and throughput."""
+        self.solver.change_costs(self.throughput - slope * self.latency)
+        found = optimum(self.solver, "a design of the frontier of throughput and latency")
+        return found, Point(float(self.latency @ found.x), float(self.throughput @ found.x))
+
+
+def find_reference(instance: Instance, work: Work) -> Reference:
+    """Throughput (%) and latency (ms) of the quickest design of largest throughput, and the frontier.
+
+    The frontier is a list of vertices (latency in ms, throughput in %) in rising order.
+    """
+    large = len(instance.tunnels) > EXACT_UP_TO_TUNNELS
+    slopes = [np.inf, *(CUTS if large else ()), FLATTEST]
+    pieces = list(itertools.pairwise(slopes))
+    found = work.map("frontier", partial(_piece, instance), pieces)
+    frontier = upper_hull(np.concatenate([piece["points"] for piece in found]))
+    latency, throughput = (float(v) for v in frontier[-1])
+    report = {
+        "solves": int(sum(piece["solves"][0] for piece in found)),
+        "solver_seconds": float(sum(piece["seconds"][0] for piece in found)),
+        "iterations": int(sum(piece["iterations"][0] for piece in found)),
+        "violation_max": float(max(piece["violation"][0] for piece in found)),
+        "cold_gap_max": float(max(piece["cold_gap"][0] for piece in found)),
+    }
+    vertices = {"latency_ms": frontier[:, 0].tolist(), "throughput_percent": frontier[:, 1].tolist()}
+    return {"throughput": throughput, "latency": latency, "frontier": vertices, "report": report}
+
+
+def _piece(instance: Instance, slopes: tuple[float, float]) -> Arrays:
+    """The vertices (latency in ms, throughput in %) between two slopes; the last is solved again cold."""
+    weighing = Weighing(instance)
+    search = Dichotomy(weighing.solve, weighing.tolerance)
+    steep, flat = slopes
+    left = ORIGIN if np.isinf(steep) else search.at(steep)
+    right = search.at(flat)
+    points = np.array(search.between(left, right)) * [weighing.unit_ms, 100.0]
+    last = search.solutions[-1]
+    weighing.solver.forget()
+    gap = abs(optimum(weighing.solver, "the cold check").value - last.value)
+    reports = [solution.report for solution in search.solutions]
+    return {
+        "points": points,
+        "solves": np.array([len(reports)]),
+        "seconds": np.array([sum(r.seconds for r in reports)]),
+        "iterations": np.array([sum(r.iterations for r in reports)]),
+        "violation": np.array([max(r.violation for r in reports)]),
+        "cold_gap": np.array([gap]),
+    }
+
+
+def optimise(
+    instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
+) -> Optima:
+    """The best design of each objective (N, 5), on the frontier that the reference holds."""
+    assert isinstance(family, ThroughputLatency)
+    vertices = reference["frontier"]
+    frontier = np.column_stack([vertices["latency_ms"], vertices["throughput_percent"]])
+    frontier = np.vstack([np.zeros((1, 2)), frontier]) if frontier[0, 0] > 0.0 else frontier
+    scores = on_frontier(family, knobs, frontier)
+    return Optima(np.round(scores, SCORE_DECIMALS) + 0.0, report=reference["report"])
+
+
+def on_frontier(family: ThroughputLatency, knobs: Array, frontier: Array) -> Array:
+    """Scores (N, 2) of the best point of a frontier (V, 2) of latency (ms) and throughput (%).
+
+    Ties go to the smaller throughput.
+    """
+    lat, t = frontier[:, 0] / family.latency, frontier[:, 1] / family.throughput
+    at_throughput, at_latency = np.clip(knobs[:, [3]], t[0], t[-1]), np.clip(knobs[:, [4]], lat[0], lat[-1])
+    crossings_t = np.hstack([at_throughput, np.interp(at_latency, lat, t)])
+    crossings_lat = np.hstack([np.interp(at_throughput, t, lat), at_latency])
+    values = np.hstack(
+        [
+            family.of_fractions(knobs, crossings_t, crossings_lat),
+            family.of_fractions(knobs, t[None], lat[None]),
+        ]
+    )
+    # Crossings come first: where one coincides with a vertex up to rounding, either is the same design.
+    best = values.argmax(1)
+    rows = np.arange(len(knobs))
+    is_vertex, vertex, crossing = best >= 2, np.maximum(best - 2, 0), np.minimum(best, 1)
+    chosen_t = np.where(is_vertex, t[vertex], crossings_t[rows, crossing])
+    chosen_lat = np.where(is_vertex, lat[vertex], crossings_lat[rows, crossing])
+    found: Array = np.column_stack([chosen_t * family.throughput, -chosen_lat * family.latency])
+    return found
+
+
+def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
+    """What each tunnel carries in the best design of one objective, as a share of demand; shape (T,).
+
+    Bisects the frontier: a vertex whose two sides both lose is the optimum, and so is the best point of a chord.
+    """
+    assert isinstance(family, ThroughputLatency)
+    family.check(knobs)
+    weighing = Weighing(instance)
+    to_fractions = np.array([weighing.unit_ms / family.latency, 100.0 / family.throughput])
+    left, right = (ORIGIN, np.zeros(len(instance.tunnels))), _solved(weighing, FLATTEST)
+    while True:
+        (a, x_a), (b, x_b) = left, right
+        if b.gain - a.gain <= weighing.tolerance:
+            return x_b
+        slope = (b.gain - a.gain) / (b.cost - a.cost)
+        middle = _solved(weighing, slope)
+        height = (middle[0].gain - slope * middle[0].cost) - (a.gain - slope * a.cost)
+        if height <= weighing.tolerance:
+            return _best_between(family, knobs, np.array([a, b]) * to_fractions, x_a, x_b)
+        lat, t = np.array(middle[0]) * to_fractions
+        right_gain, left_gain = _sides(knobs, t, lat, slope * to_fractions[1] / to_fractions[0])
+        if right_gain <= 0.0 <= left_gain:
+            return middle[1]
+        left, right = (middle, right) if right_gain > 0.0 else (left, middle)
+
+
+def _solved(weighing: Weighing, slope: float) -> tuple[Point, Array]:
+    solution, point = weighing.solve(slope)
+    return point, solution.x
+
+
+def _sides(knobs: Array, t: float, lat: float, slope: float) -> tuple[float, float]:
+    """What an objective gains per unit of latency to the right of a point, and to its left, at that slope."""
+    a2, a3, a4, t0, lat0 = knobs
+    rightwards = slope * (1.0 - a3 * (t >= t0)) - (a2 + a4 * (lat >= lat0))
+    leftwards = slope * (1.0 - a3 * (t > t0)) - (a2 + a4 * (lat > lat0))
+    return float(rightwards), float(leftwards)
+
+
+def _best_between(family: ThroughputLatency, knobs: Array, ends: Array, x_a: Array, x_b: Array) -> Array:
+    """The best mixture of the designs at the ends (2, 2) of a chord, in fractions of latency and throughput."""
+    (lat_a, t_a), (lat_b, t_b) = ends
+    shares = [0.0, 1.0]
+    for value, a, b in ((knobs[3], t_a, t_b), (knobs[4], lat_a, lat_b)):
+        if a < value < b:
+            shares.append(float((value - a) / (b - a)))
+    share = np.sort(np.array(shares))
+    t, lat = t_a + share * (t_b - t_a), lat_a + share * (lat_b - lat_a)
+    best = share[family.of_fractions(knobs[None], t[None], lat[None])[0].argmax()]
+    found: Array = (1.0 - best) * x_a + best * x_b
+    return found
+
+
+def export(instance: Instance, share: Array) -> Mapping[str, list[dict[str, Any]]]:
+    """Tables of tunnels and links."""
+    return Allocation(instance, share).tables()

@@ -1,0 +1,36 @@
+"""Metrics of MCF: share of demand carried, and latency; both linear in the allocation (Example 4.14)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netwright.synthesis.problem import Metric, MetricGroup
+from netwright.wan.allocation import Allocation
+from netwright.wan.instance import Instance, InstanceConfig
+from netwright.wan.scenario import tunnel_rule
+from netwright.wan.topology import Array, Topology
+
+LOAD = 2.0
+
+
+def config(name: str, topology: Topology) -> InstanceConfig:
+    """One class, at twice what shortest paths could carry."""
+    return InstanceConfig(name, LOAD, tunnel_rule(topology))
+
+
+def metrics(instance: Instance) -> MetricGroup:
+    """Throughput and latency."""
+    return MetricGroup(
+        (
+            Metric("throughput", "%", True, "share of all demand that is carried"),
+            Metric(
+                "latency", "ms", False, "one-way latency of what is carried, summed and divided by all demand"
+            ),
+        )
+    )
+
+
+def evaluate(instance: Instance, share: Array) -> Array:
+    """Metric values of what each tunnel carries (T,): throughput in %, latency in ms."""
+    allocation = Allocation(instance, share)
+    return np.array([100.0 * allocation.throughput, allocation.latency_ms])

@@ -1,0 +1,71 @@
+"""Target functions of MCF: throughput minus latency, each worth less, or costing more, beyond a threshold.
+
+f = T - a2 L - a3 max(T - t, 0) - a4 max(L - l, 0), with T and L as fractions of their values where throughput is
+largest. Reconstructed after Eq. 2.1 (Wang et al. 2023) and SWAN (Hong et al., SIGCOMM 2013). Concave, as
+a3 and a4 are at least 0; more throughput never hurts, as a3 is at most 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netwright.synthesis.problem import Array, Knob, MetricGroup, check_within_ranges
+from netwright.wan.scenario import Reference
+
+KNOBS = (
+    Knob("latency weight", 0.0, 1.2, "what latency costs"),
+    Knob("throughput discount", 0.0, 1.0, "how much less throughput is worth above its threshold"),
+    Knob("latency surcharge", 0.0, 3.0, "how much more latency costs above its threshold"),
+    Knob("throughput threshold", 0.4, 1.0, "as a fraction of the largest throughput"),
+    Knob("latency threshold", 0.3, 1.0, "as a fraction of the latency at the largest throughput"),
+)
+
+
+@dataclass(frozen=True)
+class ThroughputLatency:
+    """The family; `throughput` (%) and `latency` (ms) are those of the design of largest throughput."""
+
+    throughput: float
+    latency: float
+    name: str = "mcf"
+    knobs: tuple[Knob, ...] = KNOBS
+
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
+        """Every knob uniform over its range; shape (n, 5)."""
+        return rng.uniform([k.low for k in KNOBS], [k.high for k in KNOBS], (n, len(KNOBS)))
+
+    def values(self, knobs: Array, scores: Array) -> Array:
+        """Shape (n, D)."""
+        t, lat = self.fractions(np.asarray(scores)).T
+        return self.of_fractions(np.asarray(knobs), t[None], lat[None])
+
+    def of_fractions(self, knobs: Array, t: Array, lat: Array) -> Array:
+        """The formula; `t` and `lat` (n or 1, D) are fractions of the reference, knobs (n, 5)."""
+        a2, a3, a4, t0, lat0 = (knobs[:, [i]] for i in range(len(KNOBS)))
+        found: Array = t - a2 * lat - a3 * np.maximum(t - t0, 0.0) - a4 * np.maximum(lat - lat0, 0.0)
+        return found
+
+    def fractions(self, scores: Array) -> Array:
+        """Scores (.., 2) as throughput and latency in fractions of the reference, both positive."""
+        found: Array = scores / np.array([self.throughput, -self.latency])
+        return found
+
+    def describe(self, knobs: Array) -> str:
+        """The formula with its figures in units."""
+        a2, a3, a4, t0, lat0 = knobs
+        return (
+            f"throughput - {a2:.2f} latency - {a3:.2f} (throughput above {t0 * self.throughput:.1f} %) "
+            f"- {a4:.2f} (latency above {lat0 * self.latency:.2f} ms), "
+            f"in units of {self.throughput:.1f} % and {self.latency:.2f} ms"
+        )
+
+    def check(self, knobs: Array) -> None:
+        """Every knob lies in its range."""
+        check_within_ranges(self, knobs)
+
+
+def family(group: MetricGroup, reference: Reference) -> ThroughputLatency:
+    """The family with the reference of an instance."""
+    return ThroughputLatency(float(reference["throughput"]), float(reference["latency"]))

@@ -1,0 +1,127 @@
+"""Optimal designs of weighted sums of linear metrics: one linear program, solved with other costs each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from netwright.solvers.highs import Method, Solver, optimum
+from netwright.solvers.program import LinearProgram
+from netwright.wan.chunks import Arrays, Work
+from netwright.wan.instance import Instance
+from netwright.wan.scenario import Optima
+from netwright.wan.topology import Array
+
+CHUNK = 100  # objectives; fixed, so that a pool does not depend on the number of workers
+SCORE_DECIMALS = 6
+WARM_UP_TO_NONZEROS = 30_000  # above it, presolve is worth more than the last basis when all costs change
+SIMPLEX_UP_TO_NONZEROS = 300_000  # above it, interior point is faster
+
+
+@dataclass(frozen=True, eq=False)
+class LinearDesign:
+    """All feasible designs as a linear program, and metrics that are linear in its columns.
+
+    Attributes:
+        program: its costs are replaced by each objective's.
+        metrics: score of column x is `metrics @ x + offset`, larger is better; shape (m, n).
+        n_tunnels: the first columns are what each tunnel carries, as a share of its flow's demand.
+    """
+
+    program: LinearProgram
+    metrics: sparse.csr_array
+    offset: Array
+    n_tunnels: int
+
+    def solver(self, time_limit_s: float = np.inf) -> Solver:
+        """A solver with the method that is fastest at this size."""
+        size = self.program.matrix.nnz
+        method: Method = "simplex" if size <= SIMPLEX_UP_TO_NONZEROS else "ipm"
+        return Solver(self.program, method, warm=size <= WARM_UP_TO_NONZEROS, time_limit_s=time_limit_s)
+
+    def scores(self, x: Array) -> Array:
+        """Oriented metrics of the columns (n,); shape (m,)."""
+        found: Array = self.metrics @ x + self.offset
+        return found
+
+
+Make = Callable[[Instance], LinearDesign]
+
+
+def optimise(make: Make, instance: Instance, weights: Array, work: Work) -> Optima:
+    """The best design of each weighted sum (N, m), solved in an order in which neighbours are alike."""
+    order = walk(weights)
+    chunks = [order[i : i + CHUNK] for i in range(0, len(order), CHUNK)]
+    function = partial(_solve_chunk, make, instance)
+    found = work.map("objectives", function, [weights[chunk] for chunk in chunks])
+    scores = np.empty((len(weights), found[0]["scores"].shape[1]))
+    for chunk, arrays in zip(chunks, found, strict=True):
+        scores[chunk] = arrays["scores"]
+    return Optima(scores, report=_report(found))
+
+
+def best(make: Make, instance: Instance, weights: Array) -> Array:
+    """What each tunnel carries in the best design of one weighted sum (m,), as a share of demand; (T,)."""
+    design = make(instance)
+    solver = design.solver()
+    solver.change_costs(design.metrics.T @ weights)
+    return optimum(solver, "the best design").x[: design.n_tunnels]
+
+
+def _solve_chunk(make: Make, instance: Instance, weights: Array) -> Arrays:
+    """Scores of the best designs of some objectives; the last is solved again cold and compared."""
+    design = make(instance)
+    solver = design.solver()
+    scores, seconds, iterations, violation = [], [], [], []
+    for row in weights:
+        solver.change_costs(design.metrics.T @ row)
+        found = optimum(solver, "the best design of an objective")
+        scores.append(design.scores(found.x))
+        seconds.append(found.report.seconds)
+        iterations.append(found.report.iterations)
+        violation.append(found.report.violation)
+    gap = 0.0
+    if solver.warm:
+        solver.forget()
+        gap = abs(optimum(solver, "the cold check").value - found.value)
+    return {
+        "scores": np.round(np.array(scores), SCORE_DECIMALS),
+        "seconds": np.array(seconds),
+        "iterations": np.array(iterations),
+        "violation": np.array(violation),
+        "cold_gap": np.array([gap]),
+    }
+
+
+def _report(chunks: list[Arrays]) -> dict[str, Any]:
+    def all_of(key: str) -> npt.NDArray[Any]:
+        return np.concatenate([chunk[key] for chunk in chunks])
+
+    return {
+        "solves": len(all_of("seconds")),
+        "solver_seconds": float(all_of("seconds").sum()),
+        "solver_seconds_max": float(all_of("seconds").max()),
+        "iterations": int(all_of("iterations").sum()),
+        "violation_max": float(all_of("violation").max()),
+        "cold_gap_max": float(all_of("cold_gap").max()),
+    }
+
+
+def walk(points: Array) -> npt.NDArray[np.int64]:
+    """An order of the points (N, m) in which each next one is the nearest of those left; starts at the first."""
+    left = np.ones(len(points), dtype=bool)
+    order = np.empty(len(points), dtype=np.int64)
+    at = 0
+    for i in range(len(points)):
+        order[i] = at
+        left[at] = False
+        distance = ((points - points[at]) ** 2).sum(1)
+        distance[~left] = np.inf
+        at = int(np.argmin(distance))
+    return order
