@@ -1,0 +1,133 @@
+"""Testing a policy on every trace of a setting (`Test` of Fig. 9, Wu et al. 2024)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from netwright.core.results import Evaluation
+from netwright.core.task import Setting
+from netwright.tasks.abr.batch import Outcomes, Sessions
+from netwright.tasks.abr.data import AbrData, log_of
+from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.observation import BitratePolicy
+from netwright.tasks.abr.overlap import connected
+from netwright.tasks.abr.settings import AbrConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """B sessions that a policy played, T decisions each; QoE is its three factors, weighted."""
+
+    levels: Ints  # (B, T)
+    bitrate_mbps: Floats  # (B, T)
+    rebuffer_s: Floats  # (B, T)
+    change_mbps: Floats  # (B, T)
+    qoe: Floats  # (B, T)
+
+
+def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator) -> Rollout:
+    """Play sessions to their end.
+
+    A policy whose attribute `in_order` is true carries something over from one session to the next: it plays
+    them one by one in their order, and sees the end of each.
+
+    Args:
+        policy: who decides; it is reset once, before the first decision.
+        sessions: fresh ones; they are played to their end unless the policy is `in_order`.
+        rng: for the policy.
+    """
+    policy.reset(rng)
+    if not getattr(policy, "in_order", False):
+        return _play(policy, sessions)
+    played = []
+    for index in range(sessions.n):
+        one = sessions.only(index)
+        played.append(_play(policy, one))
+        policy.act(one.observe())
+    return Rollout(**{f.name: np.concatenate([getattr(p, f.name) for p in played]) for f in fields(Rollout)})
+
+
+def _play(policy: BitratePolicy, sessions: Sessions) -> Rollout:
+    levels, outcomes = [], []
+    while not sessions.done:
+        levels.append(np.asarray(policy.act(sessions.observe())))
+        outcomes.append(sessions.step(levels[-1]))
+    return Rollout(
+        levels=np.stack(levels, axis=1).astype(np.int64),
+        **{
+            name: np.stack([getattr(o, name) for o in outcomes], axis=1)
+            for name in ("bitrate_mbps", "rebuffer_s", "change_mbps", "qoe")
+        },
+    )
+
+
+def sessions_of(config: AbrConfig, data: AbrData) -> Sessions:
+    """The sessions of a setting, one for each of its traces."""
+    traces = data.clean(config.traces) if config.clean else data.traces(config.traces)
+    starts = data.start_rows.get(config.traces, {}) if config.start == "published" else {}
+    return Sessions(
+        traces,
+        [data.video(config.video)],
+        trace_of=np.arange(len(traces)),
+        video_of=np.zeros(len(traces), dtype=np.int64),
+        start_rows=[starts.get(trace.name, 1) for trace in traces],
+        rules=config.rules,
+        qoe=config.qoe,
+        rng=np.random.default_rng(config.noise_seed),
+    )
+
+
+def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: str) -> Evaluation:
+    """QoE of a policy in a setting; an episode is a trace.
+
+    Args:
+        policy: who decides.
+        setting: its config (an `AbrConfig`) says what is played over what.
+        data: traces and videos.
+        name: the policy's name in the result.
+
+    Returns:
+        Mean QoE per chunk of each trace (Appendix A.6; the first chunk is left out unless the setting counts
+        it), and in `detail`: the means of its factors `bitrate_mbps`, `rebuffer_s`, `change_mbps`, these by
+        trace in `by_episode`, and `groups` (the log that each trace is cut from).
+    """
+    config: AbrConfig = setting.config
+    sessions = sessions_of(config, data)
+    began = time.perf_counter()
+    played = rollout(policy, sessions.copy(), np.random.default_rng(0))
+    seconds = time.perf_counter() - began
+    factors = {
+        factor: _per_session(getattr(played, factor), sessions.first, factor, config.count_first)
+        for factor in ("qoe", "bitrate_mbps", "rebuffer_s", "change_mbps")
+    }
+    traces = sessions.traces.traces
+    qoe = factors.pop("qoe")
+    n_chunks = sessions.n_decisions + config.count_first
+    return Evaluation(
+        task="abr",
+        setting=setting.name,
+        policy=name,
+        metric="qoe",
+        unit="per chunk",
+        per_episode=tuple(qoe.tolist()),
+        weights=(float(n_chunks),) * len(traces),
+        episodes=tuple(trace.name for trace in traces),
+        seconds=seconds,
+        config=asdict(config) | {"data": data.source, "synthetic": data.synthetic},
+        detail={
+            **{factor: float(values.mean()) for factor, values in factors.items()},
+            "by_episode": {factor: values.round(6).tolist() for factor, values in factors.items()},
+            "groups": [f"log {label}" for label in connected(traces, [log_of(t.name) for t in traces])],
+        },
+    )
+
+
+def _per_session(values: Floats, first: Outcomes | None, name: str, count_first: bool) -> Floats:
+    """(B,) mean over the chunks of each session."""
+    if count_first and first is not None:
+        values = np.concatenate([getattr(first, name)[:, None], values], axis=1)
+    means: Floats = values.mean(axis=1)
+    return means

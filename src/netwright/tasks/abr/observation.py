@@ -1,0 +1,64 @@
+"""What a player knows when it chooses the next chunk's rung, for B sessions at once (a single player is B = 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from netwright.tasks.abr.media import Floats, Ints
+
+HISTORY = 8
+LOOK_AHEAD = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What B players know; everything here, and nothing more, is known to a player on a real connection.
+
+    Shapes: B sessions, L rungs. Histories are newest last, and 0 where there was no chunk yet.
+
+    Attributes:
+        throughputs_mbps: of the last chunks, as players measure it: bytes over delay, round trip included.
+        chunk_index, n_left: of the next chunk; how many are still to come, that one included.
+        next_sizes_mb: sizes of the next chunks in 10^6 bytes, 0 behind the last line of the size table. A table
+            may hold a line or more than the video plays: `n_left` tells which chunks will come.
+        rebuffer_weight, change_weight: what the viewer minds, see `QoE`.
+    """
+
+    throughputs_mbps: Floats  # (B, 8)
+    delays_s: Floats  # (B, 8)
+    buffer_s: Floats  # (B,)
+    last_level: Ints  # (B,)
+    chunk_index: Ints  # (B,)
+    n_left: Ints  # (B,)
+    next_sizes_mb: Floats  # (B, 6, L)
+    bitrates_mbps: Floats  # (B, L)
+    chunk_s: Floats  # (B,)
+    buffer_cap_s: Floats  # (B,)
+    rebuffer_weight: Floats  # (B,)
+    change_weight: Floats  # (B,)
+
+    @property
+    def n(self) -> int:
+        """Number of sessions B."""
+        return len(self.buffer_s)
+
+    @property
+    def n_levels(self) -> int:
+        """Number of rungs L."""
+        return int(self.bitrates_mbps.shape[1])
+
+
+@runtime_checkable
+class BitratePolicy(Protocol):
+    """A `Policy` that chooses for a batch of sessions in lock step."""
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Forget all sessions; draw all later randomness from `rng`."""
+        ...
+
+    def act(self, obs: Observation) -> Ints:
+        """(B,) the rung of each session's next chunk, 0..L-1."""
+        ...
