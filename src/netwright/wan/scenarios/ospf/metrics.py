@@ -1,0 +1,22 @@
+"""What a weight setting is judged by: the fullest link against the latency of the traffic."""
+
+from __future__ import annotations
+
+from netwright.synthesis.problem import Metric, MetricGroup
+
+GROUP = MetricGroup(
+    (
+        Metric(
+            "max utilisation",
+            "%",
+            larger_is_better=False,
+            summary="load of the fullest link, in percent of its capacity; above 100 % traffic is lost",
+        ),
+        Metric(
+            "latency",
+            "ms",
+            larger_is_better=False,
+            summary="one-way latency of the paths taken, averaged over all traffic",
+        ),
+    )
+)

@@ -1,0 +1,271 @@
+"""Local search over link weights: an archive of settings of which none is better in both metrics.
+
+After Fortz and Thorup (INFOCOM 2000), with their cost replaced by a random weighing of the two metrics, so that many
+walks together trace the trade-off between maximum utilisation and latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numba import njit
+
+from netwright.core.seeding import generator
+from netwright.execution import Executor, SerialExecutor
+from netwright.wan.scenarios.ospf.routing import (
+    MAX_WEIGHT,
+    Floats,
+    Ints,
+    Network,
+    metrics,
+    route_all,
+    route_to,
+    scratch,
+)
+
+TOLERANCE = 1e-9  # metrics that differ by less are the same: loads are sums in different orders
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How long and how widely to search.
+
+    Attributes:
+        n_walks: walks, each with its own start and weighing.
+        n_steps: settings evaluated in each walk.
+        random_weights_to: random starts draw weights from 1 to this.
+        hot_share: probability that a step changes the most loaded arc.
+    """
+
+    n_walks: int = 64
+    n_steps: int = 4_000
+    random_weights_to: int = 20
+    hot_share: float = 0.3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Settings of which none is as good as another in both metrics; utilisation rises, latency falls.
+
+    Attributes:
+        utilisation: of the fullest arc, shape (D,).
+        latency_ms: weighted by traffic, shape (D,).
+        weights: shape (D, E).
+    """
+
+    utilisation: Floats  # (D,)
+    latency_ms: Floats  # (D,)
+    weights: Ints  # (D, E)
+
+    def __len__(self) -> int:
+        return len(self.utilisation)
+
+    def dominates(self, utilisation: float, latency_ms: float) -> bool:
+        """Whether some setting here is at least as good in both metrics."""
+        return bool(
+            np.any(
+                (self.utilisation <= utilisation + TOLERANCE) & (self.latency_ms <= latency_ms + TOLERANCE)
+            )
+        )
+
+
+def latency_weights(net: Network) -> Ints:
+    """Weights in proportion to latency, as fine as 16 bits allow: (nearly) the least latency, shape (E,)."""
+    scale = 10_000 / net.latency_ms.max()
+    return np.clip(np.rint(net.latency_ms * scale), 1, MAX_WEIGHT).astype(np.int64)
+
+
+def starts(net: Network, config: SearchConfig) -> Ints:
+    """Where the walks begin, shape (n_walks, E): latency weights, unit weights, the others in turns random."""
+    rng = generator(config.seed, 0)
+    found = rng.integers(1, config.random_weights_to + 1, (config.n_walks, net.n_arcs))
+    found[0::4] = latency_weights(net)
+    found[1::4] = 1
+    return found
+
+
+def search(
+    net: Network,
+    config: SearchConfig | None = None,
+    *,
+    executor: Executor | None = None,
+    progress: Progress = lambda line: None,
+) -> Archive:
+    """The archive of many independent walks, the same whatever the executor.
+
+    Args:
+        net: links and traffic.
+        config: defaults if None.
+        executor: where the walks run; this process if None.
+        progress: called with one line now and then.
+    """
+    config = config or SearchConfig()
+    begin = starts(net, config)
+    unit = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
+    work = partial(_walk_from, net=net, begin=begin, scale=unit, config=config)
+    every = max(1, config.n_walks // 8)
+    found: list[Archive] = []
+    for number, walked in enumerate((executor or SerialExecutor()).map(work, range(config.n_walks)), start=1):
+        found.append(walked)
+        if number % every == 0 or number == config.n_walks:
+            found = [merged(found)]
+            progress(f"local search: {number}/{config.n_walks} walks, {len(found[0])} settings kept")
+    return found[0]
+
+
+def merged(archives: Iterable[Archive]) -> Archive:
+    """What of several archives no other setting dominates; the first one of equals is kept."""
+    parts = list(archives)
+    utilisation = np.concatenate([a.utilisation for a in parts])
+    latency = np.concatenate([a.latency_ms for a in parts])
+    weights = np.concatenate([a.weights for a in parts])
+    kept, least = [], np.inf
+    for i in np.lexsort((latency, utilisation)):
+        if latency[i] < least - TOLERANCE:
+            kept.append(i)
+            least = latency[i]
+    return Archive(utilisation[kept], latency[kept], weights[kept])
+
+
+def random_settings(net: Network, n: int, *, up_to: int, seed: int) -> Iterator[tuple[float, float]]:
+    """Metrics of `n` settings whose weights are drawn evenly from 1 to `up_to`."""
+    rng = generator(seed, 1)
+    for _ in range(n):
+        yield metrics(net, rng.integers(1, up_to + 1, net.n_arcs))
+
+
+def _walk_from(number: int, *, net: Network, begin: Ints, scale: Floats, config: SearchConfig) -> Archive:
+    rng = generator(config.seed, 1, number)
+    share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilisation: every kind of start meets all
+    largest = min(MAX_WEIGHT, max(config.random_weights_to, 2 * int(begin[number].max())))
+    values, weights = _walk(
+        net,
+        begin[number].copy(),
+        np.array([share, 1.0 - share]) / scale,
+        rng.random((config.n_steps, 3)),
+        config.hot_share,
+        largest,
+    )
+    return Archive(values[:, 0].copy(), values[:, 1].copy(), weights)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[no-untyped-def]
+    """Change one weight at a time and keep what is no worse; gives the archive of all that was evaluated.
+
+    Only destinations whose shortest paths an arc's new weight can change are routed again.
+    """
+    n, n_arcs, n_steps = len(net.demand), len(net.tail), len(draws)
+    head, tail, capacity = net.head, net.tail, net.capacity
+    distance, load = route_all(net, weights)
+    total = _summed(load)
+    new_distance, new_load = np.empty((n, n), np.int64), np.empty((n, n_arcs))
+    affected, new_total = np.empty(n, np.int64), np.empty(n_arcs)
+    room = scratch(net)
+    per_traffic = net.latency_ms / net.demand.sum()
+    values, settings = np.empty((64, 2)), np.empty((64, n_arcs), np.int64)
+    values[0, 0], values[0, 1] = (total / capacity).max(), (total * per_traffic).sum()
+    settings[0] = weights
+    kept = 1
+    current = values[0] @ importance
+    point = np.empty(2)
+    for step in range(n_steps):
+        if draws[step, 0] < hot_share:
+            arc = np.argmax(total / capacity)
+        else:
+            arc = min(int(draws[step, 1] * n_arcs), n_arcs - 1)
+        old, new = weights[arc], 1 + int(draws[step, 2] * largest)
+        if new == old:
+            continue
+        n_affected = 0
+        for t in range(n):
+            from_head, from_tail = distance[t, head[arc]], distance[t, tail[arc]]
+            if new + from_head <= from_tail if new < old else old + from_head == from_tail:
+                affected[n_affected] = t
+                n_affected += 1
+        if n_affected == 0:  # the same routing
+            weights[arc] = new
+            continue
+        weights[arc] = new
+        new_total[:] = total
+        for k in range(n_affected):
+            t = affected[k]
+            route_to(net, t, weights, new_distance[k], new_load[k], room)
+            for e in range(n_arcs):
+                new_total[e] += new_load[k, e] - load[t, e]
+        point[0], point[1] = 0.0, 0.0
+        for e in range(n_arcs):
+            point[0] = max(point[0], new_total[e] / capacity[e])
+            point[1] += new_total[e] * per_traffic[e]
+        place = _place(values, kept, point)
+        if place >= 0:
+            if kept == len(values):
+                values, settings = _doubled(values), _doubled(settings)
+            kept = _insert(values, settings, kept, place, point, weights)
+        cost = point @ importance
+        if cost <= current:
+            current = cost
+            for k in range(n_affected):
+                distance[affected[k]] = new_distance[k]
+                load[affected[k]] = new_load[k]
+            total = _summed(load)
+        else:
+            weights[arc] = old
+    return values[:kept], settings[:kept].copy()
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _summed(load):  # type: ignore[no-untyped-def]
+    total = np.zeros(load.shape[1])
+    for t in range(load.shape[0]):
+        total += load[t]
+    return total
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _doubled(rows):  # type: ignore[no-untyped-def]
+    more = np.empty((2 * rows.shape[0], rows.shape[1]), rows.dtype)
+    more[: len(rows)] = rows
+    return more
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _place(values, kept, point):  # type: ignore[no-untyped-def]
+    """Where a point belongs in the archive (utilisation rises, latency falls); -1 if one there is as good."""
+    low, high = 0, kept
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle, 0] <= point[0] + TOLERANCE:
+            low = middle + 1
+        else:
+            high = middle
+    if low > 0 and values[low - 1, 1] <= point[1] + TOLERANCE:
+        return -1
+    return low
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _insert(values, settings, kept, place, point, weights):  # type: ignore[no-untyped-def]
+    """Put a point at its place and take out those that it dominates; gives the new number of points."""
+    first = place
+    while first > 0 and values[first - 1, 0] >= point[0] - TOLERANCE:  # as full, and slower
+        first -= 1
+    last = place
+    while last < kept and values[last, 1] >= point[1] - TOLERANCE:
+        last += 1
+    shift = first + 1 - last
+    if shift > 0:
+        for i in range(kept - 1, last - 1, -1):
+            values[i + shift], settings[i + shift] = values[i], settings[i]
+    elif shift < 0:
+        for i in range(last, kept):
+            values[i + shift], settings[i + shift] = values[i], settings[i]
+    values[first] = point
+    settings[first] = weights
+    return kept + shift

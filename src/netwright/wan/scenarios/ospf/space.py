@@ -1,0 +1,91 @@
+"""Objectives of OSPF: latency counts alone below one utilisation, hardly above another.
+
+The template of Section 5 of Wang et al. (POPL 2023) in words; the formula is rebuilt from them:
+f = -L / L0 - beta max(U - lo, 0) - gamma max(U - hi, 0), with U the maximum utilisation, L the latency and gamma far
+above beta.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.problem import Array, Knob, check_within_ranges
+
+LO_RANGE = (30.0, 70.0)
+HI_MOST = 110.0
+BETA_RANGE = (0.3, 10.0)
+STEEPER = (10.0, 100.0)  # gamma / beta
+
+
+@dataclass(frozen=True)
+class UtilisationThresholds:
+    """The family of objectives with knobs lo, hi (%), beta and gamma (both per 100 % of utilisation).
+
+    Attributes:
+        latency_scale_ms: L0, the latency that counts as 1.
+    """
+
+    latency_scale_ms: float
+
+    @property
+    def name(self) -> str:
+        """The family's name in reports."""
+        return "utilisation thresholds"
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """lo, hi, beta, gamma."""
+        return (
+            Knob("lo", *LO_RANGE, "utilisation in % from which fuller links count"),
+            Knob("hi", LO_RANGE[0], HI_MOST, "utilisation in % from which fuller links count above all"),
+            Knob("beta", *BETA_RANGE, "cost of 100 % more utilisation between lo and hi"),
+            Knob(
+                "gamma",
+                BETA_RANGE[0] * STEEPER[0],
+                BETA_RANGE[1] * STEEPER[1],
+                "further cost of 100 % more utilisation above hi",
+            ),
+        )
+
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
+        """Draws from the prior, shape (n, 4): lo and hi even, beta and gamma / beta even in their logarithms."""
+        lo = rng.uniform(*LO_RANGE, n)
+        hi = rng.uniform(lo, HI_MOST)
+        beta = np.exp(rng.uniform(*np.log(BETA_RANGE), n))
+        return np.stack([lo, hi, beta, beta * np.exp(rng.uniform(*np.log(STEEPER), n))], axis=1)
+
+    def values(self, knobs: Array, scores: Array) -> Array:
+        """What objectives (n, 4) make of designs with scores (D, 2); shape (n, D)."""
+        lo, hi, beta, gamma = (column[:, None] for column in np.asarray(knobs).T)
+        utilisation, latency_ms = -scores[:, 0], -scores[:, 1]
+        over_lo = np.maximum(utilisation - lo, 0.0) / 100.0
+        over_hi = np.maximum(utilisation - hi, 0.0) / 100.0
+        found: Array = -latency_ms / self.latency_scale_ms - beta * over_lo - gamma * over_hi
+        return found
+
+    def describe(self, knobs: Array) -> str:
+        """The objective in a line."""
+        lo, hi, beta, gamma = map(float, knobs)
+        worth = beta * self.latency_scale_ms / 100.0
+        return (
+            f"least latency; above {lo:.0f} % maximum utilisation, 1 % costs as much as {worth:.2g} ms; "
+            f"above {hi:.0f} % as much as {worth + gamma * self.latency_scale_ms / 100.0:.2g} ms"
+        )
+
+    def check(self, knobs: Array) -> None:
+        """Refuse knobs (4,) out of range, and thresholds that are the wrong way round.
+
+        Raises:
+            ConfigError: says which knob and what it may be.
+        """
+        check_within_ranges(self, knobs)
+        lo, hi, beta, gamma = map(float, knobs)
+        if hi < lo:
+            raise ConfigError(f"{self.name} knob hi must be at least lo = {lo:g}, got {hi:g}; raise hi.")
+        if gamma < beta:
+            raise ConfigError(
+                f"{self.name} knob gamma must be at least beta = {beta:g}, got {gamma:g}; raise gamma."
+            )
