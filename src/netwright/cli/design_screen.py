@@ -1,0 +1,67 @@
+"""What a person sees of a question: designs side by side in their units, the largest differences first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netwright.synthesis.problem import Array, Design, MetricGroup
+
+LETTERS = "ABC"
+BEST = "*"  # beside the best value of a row; colour says nothing that this does not
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of the designs shown.
+
+    Attributes:
+        cells: a text for each design, the best marked.
+        share: largest difference as a share of the metric's range over all designs known, 0..1.
+    """
+
+    title: str
+    cells: tuple[str, ...]
+    difference: str
+    share: float
+
+    @property
+    def texts(self) -> list[str]:
+        """The cells of a printed row."""
+        return [self.title, *self.cells, self.difference]
+
+
+def metric_rows(group: MetricGroup, designs: Sequence[Design], ranges: Array) -> list[Row]:
+    """A row for each metric, those that differ most (in shares of `ranges`, shape (m,)) first."""
+    rows = []
+    for j, metric in enumerate(group.metrics):
+        values = np.array([design.metrics[j] for design in designs])
+        gap = float(values.max() - values.min())
+        share = gap / float(ranges[j]) if ranges[j] > 0.0 else 0.0
+        best = values.max() if metric.larger_is_better else values.min()
+        places = decimals(values, gap)
+        tied = f"{gap:.{places}f}" == f"{0:.{places}f}"
+        cells = tuple(f"{v:.{places}f}" + (BEST if v == best and not tied else " ") for v in values)
+        wish = "more is better" if metric.larger_is_better else "less is better"
+        title = f"{metric.name} ({metric.unit}), {wish}"
+        difference = "" if len(designs) < 2 else "same" if tied else f"{gap:.{places}f} ({share:.0%} of range)"
+        rows.append(Row(title, cells, difference, share))
+    return sorted(rows, key=lambda row: -row.share)
+
+
+def decimals(values: Array, gap: float) -> int:
+    """Decimals that show three figures of the largest value, and two of the difference: 0 to 4."""
+    largest = float(np.abs(values).max())
+    needed = [2 - math.floor(math.log10(largest))] if largest > 0.0 else [0]
+    if gap > 1e-6 * largest:
+        needed.append(1 - math.floor(math.log10(gap)))
+    return min(4, max(0, *needed))
+
+
+def headings(designs: Sequence[Design], best: int | None = None) -> list[str]:
+    """The columns' titles; `best` is the position of the best design so far, if it is shown."""
+    names = [f"{LETTERS[i]}{' (best so far)' if i == best else ''}" for i in range(len(designs))]
+    return ["", *names, "difference" if len(designs) > 1 else ""]
