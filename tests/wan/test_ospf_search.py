@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.execution import executor
+from netwright.wan.chunks import Work
 from netwright.wan.scenarios.ospf.routing import metrics
 from netwright.wan.scenarios.ospf.search import (
     Archive,
@@ -55,7 +56,7 @@ def test_a_random_setting_can_beat_the_start_points_alone():
 
 def test_two_processes_find_the_same():
     net = made_up(1)
-    one, two = (search(net, SMALL, executor=executor(name, 2)) for name in ("serial", "processes"))
+    one, two = (search(net, SMALL, Work(executor(name, 2))) for name in ("serial", "processes"))
     assert one.weights.tolist() == two.weights.tolist()
     assert one.utilisation.tolist() == two.utilisation.tolist()
 
@@ -84,7 +85,14 @@ def test_latency_weights_give_the_least_latency():
     assert all(least <= latency + 1e-3 for _, latency in random_settings(net, 200, up_to=20, seed=0))
 
 
-def test_progress_is_told():
-    lines: list[str] = []
-    search(made_up(0), SMALL, progress=lines.append)
-    assert lines[-1].startswith("local search: 8/8 walks")
+def test_a_stopped_search_goes_on_where_it_was(tmp_path):
+    net, lines = made_up(0), []
+    whole = search(net, SMALL, Work(folder=tmp_path, progress=lines.append))
+    assert lines[-1].endswith("8 of 8")
+    kept = sorted(tmp_path.iterdir())
+    assert len(kept) == 8
+    kept[3].unlink()
+    ages = {path: path.stat().st_mtime_ns for path in kept if path.exists()}
+    again = search(net, SMALL, Work(folder=tmp_path))
+    assert again.weights.tolist() == whole.weights.tolist()
+    assert {path: path.stat().st_mtime_ns for path in ages} == ages

@@ -6,7 +6,7 @@ walks together trace the trade-off between maximum utilisation and latency.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from netwright.core.seeding import generator
-from netwright.execution import Executor, SerialExecutor
+from netwright.wan.chunks import Arrays, Work
 from netwright.wan.scenarios.ospf.routing import (
     MAX_WEIGHT,
     Floats,
@@ -27,9 +27,6 @@ from netwright.wan.scenarios.ospf.routing import (
 )
 
 TOLERANCE = 1e-9  # metrics that differ by less are the same: loads are sums in different orders
-
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -90,33 +87,18 @@ def starts(net: Network, config: SearchConfig) -> Ints:
     return found
 
 
-def search(
-    net: Network,
-    config: SearchConfig | None = None,
-    *,
-    executor: Executor | None = None,
-    progress: Progress = lambda line: None,
-) -> Archive:
-    """The archive of many independent walks, the same whatever the executor.
+def search(net: Network, config: SearchConfig | None = None, work: Work | None = None) -> Archive:
+    """The archive of many independent walks, the same whatever `work` says.
 
     Args:
         net: links and traffic.
         config: defaults if None.
-        executor: where the walks run; this process if None.
-        progress: called with one line now and then.
+        work: where the walks run and are kept; this process if None.
     """
-    config = config or SearchConfig()
-    begin = starts(net, config)
-    unit = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
-    work = partial(_walk_from, net=net, begin=begin, scale=unit, config=config)
-    every = max(1, config.n_walks // 8)
-    found: list[Archive] = []
-    for number, walked in enumerate((executor or SerialExecutor()).map(work, range(config.n_walks)), start=1):
-        found.append(walked)
-        if number % every == 0 or number == config.n_walks:
-            found = [merged(found)]
-            progress(f"local search: {number}/{config.n_walks} walks, {len(found[0])} settings kept")
-    return found[0]
+    config, work = config or SearchConfig(), work or Work()
+    one = partial(_walk_from, net=net, begin=starts(net, config), config=config)
+    found = work.map("local search, walk", one, range(config.n_walks))
+    return merged(Archive(a["utilisation"], a["latency_ms"], a["weights"]) for a in found)
 
 
 def merged(archives: Iterable[Archive]) -> Archive:
@@ -140,19 +122,19 @@ def random_settings(net: Network, n: int, *, up_to: int, seed: int) -> Iterator[
         yield metrics(net, rng.integers(1, up_to + 1, net.n_arcs))
 
 
-def _walk_from(number: int, *, net: Network, begin: Ints, scale: Floats, config: SearchConfig) -> Archive:
+def _walk_from(number: int, *, net: Network, begin: Ints, config: SearchConfig) -> Arrays:
     rng = generator(config.seed, 1, number)
     share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilisation: every kind of start meets all
-    largest = min(MAX_WEIGHT, max(config.random_weights_to, 2 * int(begin[number].max())))
+    scale = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
     values, weights = _walk(
         net,
         begin[number].copy(),
         np.array([share, 1.0 - share]) / scale,
         rng.random((config.n_steps, 3)),
         config.hot_share,
-        largest,
+        min(MAX_WEIGHT, max(config.random_weights_to, 2 * int(begin[number].max()))),
     )
-    return Archive(values[:, 0].copy(), values[:, 1].copy(), weights)
+    return {"utilisation": values[:, 0].copy(), "latency_ms": values[:, 1].copy(), "weights": weights}
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

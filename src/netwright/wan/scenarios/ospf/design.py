@@ -1,0 +1,163 @@
+"""The best weight setting for an objective: the best of an archive that is searched once for an instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.problem import Array, MetricGroup, ObjectiveFamily
+from netwright.wan.chunks import Work
+from netwright.wan.instance import Instance, InstanceConfig
+from netwright.wan.scenario import Optima, Reference
+from netwright.wan.scenarios.ospf.metrics import GROUP
+from netwright.wan.scenarios.ospf.routing import (
+    MAX_WEIGHT,
+    Floats,
+    Network,
+    loads,
+    metrics,
+    metrics_of_loads,
+    network,
+)
+from netwright.wan.scenarios.ospf.search import Archive, SearchConfig, latency_weights, search
+from netwright.wan.scenarios.ospf.space import UtilisationThresholds
+from netwright.wan.topology import Topology
+
+LOAD = 0.6  # at full load nearly all objectives want the same setting: the least utilisation
+TUNNELS = "k1"  # routing finds its own paths
+
+Rows = list[dict[str, Any]]
+
+
+def config(name: str, topology: Topology) -> InstanceConfig:
+    """The instance that suits a topology: the fullest link 60 % full under unit weights."""
+    return InstanceConfig(name, LOAD, TUNNELS)
+
+
+def group(instance: Instance) -> MetricGroup:
+    """Maximum utilisation and latency.
+
+    Raises:
+        ConfigError: all links have one latency, so there is hardly anything to choose.
+    """
+    latency_ms = instance.topology.latency_ms
+    if np.ptp(latency_ms) <= 1e-9 * latency_ms.max():
+        raise ConfigError(
+            f"scenario ospf weighs utilisation against latency, but all links of {instance.topology.name} have "
+            f"the same latency ({latency_ms[0]:g} ms); give latencies in a topology file of your own."
+        )
+    return GROUP
+
+
+def routing_network(instance: Instance) -> Network:
+    """The instance as arrays.
+
+    Traffic is scaled so that under unit weights the fullest link is as full as the configuration's load says; a load
+    of 0 leaves it as given.
+    """
+    topology, demands = instance.topology, instance.demands
+    volume = np.zeros((topology.n_nodes, topology.n_nodes))
+    np.add.at(volume, (demands.source, demands.target), demands.volume)
+    tail, head = topology.arcs.T
+    net = network(tail, head, topology.capacity, topology.latency_ms, volume)
+    if instance.config.load == 0.0:
+        return net
+    fullest, _ = metrics(net, np.ones(net.n_arcs, dtype=np.int64))
+    return net._replace(demand=net.demand * (instance.config.load / fullest))
+
+
+def search_config(net: Network) -> SearchConfig:
+    """A search that suits the network's size: seconds on small ones, minutes on those of a hundred nodes."""
+    n_steps = 20_000 if net.n_nodes <= 40 else 6_000
+    return SearchConfig(n_steps=n_steps)
+
+
+def reference(instance: Instance, work: Work) -> Reference:
+    """The latency that counts as 1: that of latency weights."""
+    group(instance)
+    net = routing_network(instance)
+    return {"latency_scale_ms": metrics(net, latency_weights(net))[1]}
+
+
+def family(metric_group: MetricGroup, facts: Reference) -> UtilisationThresholds:
+    """The objectives of an instance."""
+    return UtilisationThresholds(float(facts["latency_scale_ms"]))
+
+
+@lru_cache(maxsize=4)
+def _archive(instance: Instance) -> Archive:
+    return archive(instance, Work())
+
+
+def archive(instance: Instance, work: Work) -> Archive:
+    """All settings worth having of an instance."""
+    net = routing_network(instance)
+    return search(net, search_config(net), work)
+
+
+def optimise(instance: Instance, objectives: ObjectiveFamily, knobs: Array, work: Work) -> Optima:
+    """The archive's best setting for each objective (N, k)."""
+    found = archive(instance, work)
+    best = objectives.values(knobs, scores_of(found)).argmax(axis=1)
+    report = {
+        "settings_kept": len(found),
+        "utilisation_percent": [100.0 * float(found.utilisation[i]) for i in (0, -1)],
+        "latency_ms": [float(found.latency_ms[i]) for i in (0, -1)],
+    }
+    return Optima(scores_of(found)[best], found.weights[best].astype(np.float64), report)
+
+
+def decide(instance: Instance, objectives: ObjectiveFamily, knobs: Array) -> Array:
+    """The best link weights for one objective (k,); shape (A,)."""
+    found = _archive(instance)
+    best = int(objectives.values(np.atleast_2d(knobs), scores_of(found))[0].argmax())
+    return found.weights[best].astype(np.float64)
+
+
+def scores_of(found: Archive) -> Array:
+    """Oriented metrics of the settings kept; shape (D, 2)."""
+    return GROUP.oriented(np.stack([100.0 * found.utilisation, found.latency_ms], axis=1))
+
+
+def evaluate(instance: Instance, decision: Array) -> Array:
+    """Oriented metrics (2,) of link weights (A,)."""
+    utilisation, latency_ms = metrics(routing_network(instance), checked(instance, decision))
+    return GROUP.oriented([100.0 * utilisation, latency_ms])
+
+
+def checked(instance: Instance, decision: Array) -> Any:
+    """Link weights as whole numbers.
+
+    Raises:
+        ConfigError: one is not a whole number from 1 to 65535, or their number is wrong.
+    """
+    weights = np.rint(decision).astype(np.int64)
+    if weights.shape != (instance.topology.n_arcs,) or not np.array_equal(weights, decision):
+        raise ConfigError(f"link weights must be {instance.topology.n_arcs} whole numbers, one for each arc.")
+    if weights.min() < 1 or weights.max() > MAX_WEIGHT:
+        raise ConfigError(f"link weights must lie in 1 to {MAX_WEIGHT}, got {weights.min()} to {weights.max()}.")
+    return weights
+
+
+def export(instance: Instance, decision: Array) -> Mapping[str, Rows]:
+    """Table "links": weight, traffic and utilisation of every arc."""
+    topology, net = instance.topology, routing_network(instance)
+    weights = checked(instance, decision)
+    load: Floats = loads(net, weights)
+    rows = [
+        {
+            "from": topology.nodes[a],
+            "to": topology.nodes[b],
+            "weight": int(weights[e]),
+            "load": float(load[e]),
+            "capacity": float(topology.capacity[e]),
+            "utilisation": float(load[e] / topology.capacity[e]),
+        }
+        for e, (a, b) in enumerate(topology.arcs.tolist())
+    ]
+    assert np.isclose(max(row["utilisation"] for row in rows), metrics_of_loads(net, load)[0])
+    return {"links": rows}
