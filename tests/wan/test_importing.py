@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import DataError
-from netwright.wan.importing import SUFFIXES, ImportedGraph, Link, Node, read_graph
+from netwright.wan.catalogue import topology
+from netwright.wan.importing import SUFFIXES, ImportedGraph, Link, Node, as_topology, read_graph
+from netwright.wan.topology import to_json
 
 TRIANGLE = {
     "nodes": [{"id": "x", "label": "X-town", "lat": 50.0, "lon": 8.0}, {"id": "y"}, {"id": "z"}],
@@ -218,3 +220,54 @@ def test_the_zoos_graphs_prepared_are_those_of_the_paper(name, n_nodes, n_links)
     assert [n.name for n in graph.nodes] == [n["zoo_id"] for n in copy["nodes"]]
     found = {tuple(sorted((graph.index[li.a], graph.index[li.b]))) for li in graph.links}
     assert found == {(li["a"], li["b"]) for li in copy["links"]}
+
+
+def test_a_graph_becomes_a_topology(tmp_path):
+    found = as_topology(read_graph(written(tmp_path, "mine.json", TRIANGLE)))
+    assert found.nodes == ("x", "y", "z")  # not every node has a label
+    assert found.arcs.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1], [2, 0], [0, 2]]
+    assert found.capacity.tolist() == [10.0, 10.0, 10.0, 10.0, 40.0, 40.0]
+    # Given, 300 km in fibre, and the median of the two for the link of which nothing is known.
+    assert found.latency_ms.tolist() == [1.5] * 4 + [1.5] * 2
+
+
+def test_our_own_format_comes_back(tmp_path):
+    path = written(tmp_path, "abilene.json", to_json(topology("abilene")))
+    again = as_topology(read_graph(path))
+    assert to_json(again)["links"] == to_json(topology("abilene"))["links"]
+    assert to_json(again)["nodes"] == to_json(topology("abilene"))["nodes"]
+
+
+def test_places_give_latency(tmp_path):
+    """Berlin to Paris, 878 km along the earth's surface, in fibre at 200 km to the ms."""
+    nodes = [{"id": "b", "lat": 52.52, "lon": 13.405}, {"id": "p", "lat": 48.8566, "lon": 2.3522}]
+    path = written(tmp_path, "two.json", {"nodes": nodes, "links": [{"a": "b", "b": "p"}]})
+    found = as_topology(read_graph(path))
+    assert found.latency_ms == pytest.approx(878 / 200, abs=0.01)
+    assert found.capacity.tolist() == [1.0, 1.0]
+
+
+def test_hops_stand_in_where_no_latency_is_known(tmp_path):
+    found = as_topology(read_graph(written(tmp_path, "ring.txt", "a b\nb c\nc a\n")))
+    assert set(found.latency_ms.tolist()) == {1.0}
+
+
+def test_one_way_links_stay_so(tmp_path):
+    links = [{"a": "x", "b": "y"}, {"a": "y", "b": "z"}, {"a": "z", "b": "x"}]
+    found = as_topology(read_graph(written(tmp_path, "round.json", {"directed": True, "links": links})))
+    assert found.arcs.tolist() == [[0, 1], [1, 2], [2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a b 1\nb c\nc a 1\n", ["line 2 (b to c) has no capacity although others have"]),
+        ("a b\nc d\n", ["is disconnected", "add links or drop"]),
+    ],
+)
+def test_graphs_that_are_no_topology_are_refused(tmp_path, text, words):
+    path = written(tmp_path, "a.txt", text)
+    with pytest.raises(DataError) as caught:
+        as_topology(read_graph(path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert all(word in str(caught.value) for word in words)

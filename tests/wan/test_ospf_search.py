@@ -17,7 +17,7 @@ from netwright.wan.scenarios.ospf.search import (
 )
 from tests.wan.test_ospf_routing import made_up
 
-SMALL = SearchConfig(n_walks=8, n_steps=300)
+SMALL = SearchConfig(n_walks=20, n_steps=150)
 
 
 @given(seed=st.integers(0, 10_000))
@@ -88,10 +88,10 @@ def test_latency_weights_give_the_least_latency():
 def test_a_stopped_search_goes_on_where_it_was(tmp_path):
     net, lines = made_up(0), []
     whole = search(net, SMALL, Work(folder=tmp_path, progress=lines.append))
-    assert lines[-1].endswith("8 of 8")
+    assert lines[-1].endswith("3 of 3")
     kept = sorted(tmp_path.iterdir())
-    assert len(kept) == 8
-    kept[3].unlink()
+    assert len(kept) == 3
+    kept[1].unlink()
     ages = {path: path.stat().st_mtime_ns for path in kept if path.exists()}
     again = search(net, SMALL, Work(folder=tmp_path))
     assert again.weights.tolist() == whole.weights.tolist()

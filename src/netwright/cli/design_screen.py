@@ -47,7 +47,9 @@ def metric_rows(group: MetricGroup, designs: Sequence[Design], ranges: Array) ->
         cells = tuple(f"{v:.{places}f}" + (BEST if v == best and not tied else " ") for v in values)
         wish = "more is better" if metric.larger_is_better else "less is better"
         title = f"{metric.name} ({metric.unit}), {wish}"
-        difference = "" if len(designs) < 2 else "same" if tied else f"{gap:.{places}f} ({share:.0%} of range)"
+        difference = (
+            "" if len(designs) < 2 else "same" if tied else f"{gap:.{places}f} ({share:.0%} of range)"
+        )
         rows.append(Row(title, cells, difference, share))
     return sorted(rows, key=lambda row: -row.share)
 

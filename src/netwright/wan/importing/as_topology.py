@@ -35,7 +35,9 @@ def as_topology(graph: ImportedGraph) -> Topology:
             np.array(ways, dtype=np.int64).reshape(-1, 2),
             np.repeat(_capacities(graph), times),
             np.repeat(_latencies_ms(graph), times),
-            np.array([(_or_nan(n.lat), _or_nan(n.lon)) for n in graph.nodes], dtype=np.float64).reshape(-1, 2),
+            np.array([(_or_nan(n.lat), _or_nan(n.lon)) for n in graph.nodes], dtype=np.float64).reshape(
+                -1, 2
+            ),
             "as in the file" if graph.links[0].capacity is not None else "relative",
             graph.source,
         )

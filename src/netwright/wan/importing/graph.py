@@ -192,7 +192,9 @@ def node(name: str, facts: Mapping[str, Any], source: str) -> Node:
     """A node from the facts that a file gives by name: label, lat, lon or a synonym of these."""
     where = f"{source}: node {name!r}"
     lat = number(_first(facts, "lat", "Latitude", "latitude", "latitude_deg"), "latitude", where, least=-90.0)
-    lon = number(_first(facts, "lon", "Longitude", "longitude", "longitude_deg"), "longitude", where, least=-360.0)
+    lon = number(
+        _first(facts, "lon", "Longitude", "longitude", "longitude_deg"), "longitude", where, least=-360.0
+    )
     if lat is not None and lat > 90.0:
         raise DataError(f"{where}: latitude must be at most 90, got {lat:g}; mend it.")
     if lon is not None and lon > 360.0:

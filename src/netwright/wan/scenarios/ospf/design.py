@@ -29,13 +29,14 @@ from netwright.wan.topology import Topology
 
 LOAD = 0.6  # at full load nearly all objectives want the same setting: the least utilisation
 TUNNELS = "k1"  # routing finds its own paths
+SEEDS = {"abilene": 13}  # traffic whose trade-off has many settings; that of seed 0 has a dozen
 
 Rows = list[dict[str, Any]]
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
     """The instance that suits a topology: the fullest link 60 % full under unit weights."""
-    return InstanceConfig(name, LOAD, TUNNELS)
+    return InstanceConfig(name, LOAD, TUNNELS, seed=SEEDS.get(name, 0))
 
 
 def group(instance: Instance) -> MetricGroup:
@@ -72,8 +73,8 @@ def routing_network(instance: Instance) -> Network:
 
 def search_config(net: Network) -> SearchConfig:
     """A search that suits the network's size: seconds on small ones, minutes on those of a hundred nodes."""
-    n_steps = 20_000 if net.n_nodes <= 40 else 6_000
-    return SearchConfig(n_steps=n_steps)
+    n_walks = 256 if net.n_nodes <= 25 else 128 if net.n_nodes <= 60 else 64
+    return SearchConfig(n_walks=n_walks)
 
 
 def reference(instance: Instance, work: Work) -> Reference:
@@ -139,7 +140,9 @@ def checked(instance: Instance, decision: Array) -> Any:
     if weights.shape != (instance.topology.n_arcs,) or not np.array_equal(weights, decision):
         raise ConfigError(f"link weights must be {instance.topology.n_arcs} whole numbers, one for each arc.")
     if weights.min() < 1 or weights.max() > MAX_WEIGHT:
-        raise ConfigError(f"link weights must lie in 1 to {MAX_WEIGHT}, got {weights.min()} to {weights.max()}.")
+        raise ConfigError(
+            f"link weights must lie in 1 to {MAX_WEIGHT}, got {weights.min()} to {weights.max()}."
+        )
     return weights
 
 

@@ -26,7 +26,9 @@ from netwright.wan.scenarios.ospf.routing import (
     scratch,
 )
 
+CHUNK = 8  # walks that are worked on, and kept, together
 TOLERANCE = 1e-9  # metrics that differ by less are the same: loads are sums in different orders
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -39,7 +41,7 @@ class SearchConfig:
         hot_share: probability that a step changes the most loaded arc.
     """
 
-    n_walks: int = 64
+    n_walks: int = 256
     n_steps: int = 4_000
     random_weights_to: int = 20
     hot_share: float = 0.3
@@ -96,8 +98,9 @@ def search(net: Network, config: SearchConfig | None = None, work: Work | None =
         work: where the walks run and are kept; this process if None.
     """
     config, work = config or SearchConfig(), work or Work()
-    one = partial(_walk_from, net=net, begin=starts(net, config), config=config)
-    found = work.map("local search, walk", one, range(config.n_walks))
+    several = partial(_walks, net=net, begin=starts(net, config), config=config)
+    chunks = [range(i, min(i + CHUNK, config.n_walks)) for i in range(0, config.n_walks, CHUNK)]
+    found = work.map("local-search", several, chunks)
     return merged(Archive(a["utilisation"], a["latency_ms"], a["weights"]) for a in found)
 
 
@@ -122,19 +125,24 @@ def random_settings(net: Network, n: int, *, up_to: int, seed: int) -> Iterator[
         yield metrics(net, rng.integers(1, up_to + 1, net.n_arcs))
 
 
-def _walk_from(number: int, *, net: Network, begin: Ints, config: SearchConfig) -> Arrays:
+def _walks(numbers: range, *, net: Network, begin: Ints, config: SearchConfig) -> Arrays:
+    found = merged(_walk_from(number, net, begin[number], config) for number in numbers)
+    return {"utilisation": found.utilisation, "latency_ms": found.latency_ms, "weights": found.weights}
+
+
+def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> Archive:
     rng = generator(config.seed, 1, number)
     share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilisation: every kind of start meets all
     scale = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
     values, weights = _walk(
         net,
-        begin[number].copy(),
+        start.copy(),
         np.array([share, 1.0 - share]) / scale,
         rng.random((config.n_steps, 3)),
         config.hot_share,
-        min(MAX_WEIGHT, max(config.random_weights_to, 2 * int(begin[number].max()))),
+        min(MAX_WEIGHT, max(config.random_weights_to, 2 * int(start.max()))),
     )
-    return {"utilisation": values[:, 0].copy(), "latency_ms": values[:, 1].copy(), "weights": weights}
+    return Archive(values[:, 0].copy(), values[:, 1].copy(), weights)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
