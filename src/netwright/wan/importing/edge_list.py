@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.graph import ImportedGraph, link, nodes_of_links
+from netwright.wan.importing.graph import ImportedGraph, Link, link, nodes_of_links
 
 _TITLES = {("source", "target"), ("src", "dst"), ("from", "to"), ("a", "b", "capacity")}
 
@@ -20,7 +20,7 @@ def parse_edge_list(content: bytes, name: str, source: str) -> ImportedGraph:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise DataError(f"{source}: not text in UTF-8; save it as such.") from None
-    links = []
+    links: list[Link] = []
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip()
         if not text:

@@ -24,7 +24,7 @@ def parse_graphml(content: bytes, name: str, source: str) -> ImportedGraph:
         DataError: not such a document, or one that declares entities.
     """
     root = _root(content, source)
-    keys = {key.get("id", ""): key.get("attr.name") or key.get("id", "") for key in _children(root, "key")}
+    keys = {key.get("id", ""): key.get("attr.name") or key.get("id") or "" for key in _children(root, "key")}
     graphs = _children(root, "graph")
     if _local(root) != "graphml" or len(graphs) != 1:
         raise DataError(

@@ -116,7 +116,8 @@ def decide(instance: Instance, objectives: ObjectiveFamily, knobs: Array) -> Arr
     """The best link weights for one objective (k,); shape (A,)."""
     found = _archive(instance)
     best = int(objectives.values(np.atleast_2d(knobs), scores_of(found))[0].argmax())
-    return found.weights[best].astype(np.float64)
+    weights: Array = found.weights[best].astype(np.float64)
+    return weights
 
 
 def scores_of(found: Archive) -> Array:

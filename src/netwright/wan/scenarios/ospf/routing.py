@@ -107,14 +107,14 @@ def _integers(weights: Ints) -> Ints:
     return np.ascontiguousarray(weights, dtype=np.int64)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def scratch(net):  # type: ignore[no-untyped-def]
     """Room that `route_to` works in: heap (E + 1,), order (n,) and flow (n,)."""
     n, n_arcs = len(net.demand), len(net.tail)
     return np.empty(n_arcs + 1, np.int64), np.empty(n, np.int64), np.empty(n)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def route_all(net, weights):  # type: ignore[no-untyped-def]
     """Distances by (destination, node), shape (n, n), and loads by (destination, arc), shape (n, E)."""
     n = len(net.demand)
@@ -125,7 +125,7 @@ def route_all(net, weights):  # type: ignore[no-untyped-def]
     return distance, load
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def route_to(net, destination, weights, distance, load, room):  # type: ignore[no-untyped-def]
     """Shortest paths to one destination (Dijkstra's algorithm), and the loads of its traffic.
 
@@ -172,7 +172,7 @@ def route_to(net, destination, weights, distance, load, room):  # type: ignore[n
                 flow[net.head[arc]] += share
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _sift_up(heap, i, key):  # type: ignore[no-untyped-def]
     while i > 0 and heap[(i - 1) >> 1] > key:
         heap[i] = heap[(i - 1) >> 1]
@@ -180,7 +180,7 @@ def _sift_up(heap, i, key):  # type: ignore[no-untyped-def]
     heap[i] = key
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _sift_down(heap, size, key):  # type: ignore[no-untyped-def]
     i = 0
     while True:

@@ -77,7 +77,8 @@ class Archive:
 def latency_weights(net: Network) -> Ints:
     """Weights in proportion to latency, as fine as 16 bits allow: (nearly) the least latency, shape (E,)."""
     scale = 10_000 / net.latency_ms.max()
-    return np.clip(np.rint(net.latency_ms * scale), 1, MAX_WEIGHT).astype(np.int64)
+    weights: Ints = np.clip(np.rint(net.latency_ms * scale), 1, MAX_WEIGHT).astype(np.int64)
+    return weights
 
 
 def starts(net: Network, config: SearchConfig) -> Ints:
@@ -133,19 +134,21 @@ def _walks(numbers: range, *, net: Network, begin: Ints, config: SearchConfig) -
 def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> Archive:
     rng = generator(config.seed, 1, number)
     share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilisation: every kind of start meets all
-    scale = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
+    unit = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
+    twice = 2 * int(start.max())
+    largest = min(MAX_WEIGHT, max(config.random_weights_to, twice))
     values, weights = _walk(
         net,
         start.copy(),
-        np.array([share, 1.0 - share]) / scale,
+        np.array([share, 1.0 - share]) / unit,
         rng.random((config.n_steps, 3)),
         config.hot_share,
-        min(MAX_WEIGHT, max(config.random_weights_to, 2 * int(start.max()))),
+        largest,
     )
     return Archive(values[:, 0].copy(), values[:, 1].copy(), weights)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[no-untyped-def]
     """Change one weight at a time and keep what is no worse; gives the archive of all that was evaluated.
 
@@ -167,7 +170,7 @@ def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[
     point = np.empty(2)
     for step in range(n_steps):
         if draws[step, 0] < hot_share:
-            arc = np.argmax(total / capacity)
+            arc = int(np.argmax(total / capacity))
         else:
             arc = min(int(draws[step, 1] * n_arcs), n_arcs - 1)
         old, new = weights[arc], 1 + int(draws[step, 2] * largest)
@@ -210,7 +213,7 @@ def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[
     return values[:kept], settings[:kept].copy()
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _summed(load):  # type: ignore[no-untyped-def]
     total = np.zeros(load.shape[1])
     for t in range(load.shape[0]):
@@ -218,14 +221,14 @@ def _summed(load):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _doubled(rows):  # type: ignore[no-untyped-def]
     more = np.empty((2 * rows.shape[0], rows.shape[1]), rows.dtype)
     more[: len(rows)] = rows
     return more
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _place(values, kept, point):  # type: ignore[no-untyped-def]
     """Where a point belongs in the archive (utilisation rises, latency falls); -1 if one there is as good."""
     low, high = 0, kept
@@ -240,7 +243,7 @@ def _place(values, kept, point):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _insert(values, settings, kept, place, point, weights):  # type: ignore[no-untyped-def]
     """Put a point at its place and take out those that it dominates; gives the new number of points."""
     first = place

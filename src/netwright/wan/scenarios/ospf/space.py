@@ -7,6 +7,7 @@ above beta.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +55,9 @@ class UtilisationThresholds:
         """Draws from the prior, shape (n, 4): lo and hi even, beta and gamma / beta even in their logarithms."""
         lo = rng.uniform(*LO_RANGE, n)
         hi = rng.uniform(lo, HI_MOST)
-        beta = np.exp(rng.uniform(*np.log(BETA_RANGE), n))
-        return np.stack([lo, hi, beta, beta * np.exp(rng.uniform(*np.log(STEEPER), n))], axis=1)
+        beta = np.exp(rng.uniform(math.log(BETA_RANGE[0]), math.log(BETA_RANGE[1]), n))
+        steeper = np.exp(rng.uniform(math.log(STEEPER[0]), math.log(STEEPER[1]), n))
+        return np.stack([lo, hi, beta, beta * steeper], axis=1)
 
     def values(self, knobs: Array, scores: Array) -> Array:
         """What objectives (n, 4) make of designs with scores (D, 2); shape (n, D)."""
