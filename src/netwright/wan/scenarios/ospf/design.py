@@ -100,7 +100,9 @@ def archive(instance: Instance, work: Work) -> Archive:
     return search(net, search_config(net), work)
 
 
-def optimise(instance: Instance, objectives: ObjectiveFamily, knobs: Array, work: Work) -> Optima:
+def optimise(
+    instance: Instance, objectives: ObjectiveFamily, facts: Reference, knobs: Array, work: Work
+) -> Optima:
     """The archive's best setting for each objective (N, k)."""
     found = archive(instance, work)
     best = objectives.values(knobs, scores_of(found)).argmax(axis=1)
@@ -126,9 +128,9 @@ def scores_of(found: Archive) -> Array:
 
 
 def evaluate(instance: Instance, decision: Array) -> Array:
-    """Oriented metrics (2,) of link weights (A,)."""
+    """Maximum utilisation (%) and latency (ms) of link weights (A,)."""
     utilisation, latency_ms = metrics(routing_network(instance), checked(instance, decision))
-    return GROUP.oriented([100.0 * utilisation, latency_ms])
+    return np.array([100.0 * utilisation, latency_ms])
 
 
 def checked(instance: Instance, decision: Array) -> Any:
