@@ -19,7 +19,6 @@ from netwright.wan.scenario import Optima
 from netwright.wan.topology import Array
 
 CHUNK = 100  # objectives; fixed, so that a pool does not depend on the number of workers
-SCORE_DECIMALS = 6
 WARM_UP_TO_NONZEROS = 30_000  # above it, presolve is worth more than the last basis when all costs change
 SIMPLEX_UP_TO_NONZEROS = 300_000  # above it, interior point is faster
 
@@ -32,12 +31,14 @@ class LinearDesign:
         program: its costs are replaced by each objective's.
         metrics: score of column x is `metrics @ x + offset`, larger is better; shape (m, n).
         n_tunnels: the first columns are what each tunnel carries, as a share of its flow's demand.
+        decimals: of scores that count; the solver's own noise beyond would tell equal designs apart.
     """
 
     program: LinearProgram
     metrics: sparse.csr_array
     offset: Array
     n_tunnels: int
+    decimals: int = 6
 
     def solver(self, time_limit_s: float = np.inf) -> Solver:
         """A solver with the method that is fastest at this size."""
@@ -91,7 +92,7 @@ def _solve_chunk(make: Make, instance: Instance, weights: Array) -> Arrays:
         solver.forget()
         gap = abs(optimum(solver, "the cold check").value - found.value)
     return {
-        "scores": np.round(np.array(scores), SCORE_DECIMALS),
+        "scores": np.round(np.array(scores), design.decimals),
         "seconds": np.array(seconds),
         "iterations": np.array(iterations),
         "violation": np.array(violation),

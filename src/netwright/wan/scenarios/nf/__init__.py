@@ -1,0 +1,18 @@
+"""NF: how much to carry in normal times, and how much of it to guarantee whatever link fails (FFC)."""
+
+from netwright.wan.scenario import Scenario
+from netwright.wan.scenarios.nf import design, metrics, space
+
+SCENARIO = Scenario(
+    name="nf",
+    title="normal traffic against traffic that survives failures",
+    summary="how much capacity to hold back for failures, and for which group of flows",
+    config=metrics.config,
+    metrics=metrics.metrics,
+    reference=space.find_reference,
+    family=space.family,
+    optimise=design.optimise,
+    decide=design.decide,
+    evaluate=metrics.evaluate,
+    export=metrics.export,
+)

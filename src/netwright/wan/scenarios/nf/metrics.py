@@ -1,0 +1,142 @@
+"""Metrics of NF: for each group of flows, the demand met in normal times and in the worst failure of each flow.
+
+A design reserves capacity on tunnels; when links fail, the tunnels over them are lost and the others keep what they
+have reserved (FFC: Liu et al., SIGCOMM 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from netwright.synthesis.problem import Metric, MetricGroup
+from netwright.wan.allocation import Allocation
+from netwright.wan.instance import Instance, InstanceConfig
+from netwright.wan.scenario import tunnel_rule
+from netwright.wan.topology import Array, Ints, Topology
+
+N_GROUPS = 2
+LOAD = 4.0
+
+
+def config(name: str, topology: Topology) -> InstanceConfig:
+    """Two groups, at a load where a guarantee for one flow takes capacity from others."""
+    return InstanceConfig(name, LOAD, tunnel_rule(topology), n_classes=N_GROUPS)
+
+
+def metrics(instance: Instance) -> MetricGroup:
+    """For each group: normal, then worst failure."""
+    return MetricGroup(
+        tuple(
+            metric
+            for g in range(1, instance.demands.n_classes + 1)
+            for metric in (
+                Metric(f"group {g} normal", "%", True, "share of the group's demand met when all links work"),
+                Metric(
+                    f"group {g} worst failure",
+                    "%",
+                    True,
+                    "share of the group's demand met when each flow meets the failure that hurts it most",
+                ),
+            )
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Kills:
+    """Sets of tunnels of one flow that a failure takes down; only those that no other set contains.
+
+    Attributes:
+        flow: which flow each set belongs to; shape (K,).
+        surviving: 1 where a tunnel (column) of that flow survives the failure (row); shape (K, T).
+    """
+
+    flow: Ints
+    surviving: sparse.csr_array
+
+
+def kills(instance: Instance) -> Kills:
+    """The maximal kill sets of every flow; a guarantee against these is one against all failures."""
+    tunnels = instance.tunnels
+    down = sparse.lil_array((len(instance.failures), instance.topology.n_arcs))
+    for row, arcs in enumerate(instance.failures):
+        down[row, list(arcs)] = 1.0
+    lost = sparse.csr_array((down.tocsr() @ tunnels.crossing) > 0).astype(np.int64)  # (failures, T)
+    bits = np.int64(1) << (np.arange(len(tunnels)) - tunnels.first[tunnels.flow])
+    masks = sparse.csc_array(
+        lost @ sparse.diags_array(bits, dtype=np.int64) @ tunnels.serving.T.astype(np.int64)
+    )
+    flows: list[int] = []
+    rows: list[int] = []
+    columns: list[int] = []
+    for flow in range(tunnels.n_flows):
+        found = {int(mask) for mask in masks.data[masks.indptr[flow] : masks.indptr[flow + 1]]}
+        for mask in _maximal(found):
+            alive = [
+                t for t in range(*tunnels.first[flow : flow + 2]) if not mask >> (t - tunnels.first[flow]) & 1
+            ]
+            rows += [len(flows)] * len(alive)
+            columns += alive
+            flows.append(flow)
+    shape = (len(flows), len(tunnels))
+    surviving = sparse.csr_array(sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=shape))
+    return Kills(np.array(flows, dtype=np.int64), surviving)
+
+
+def _maximal(masks: set[int]) -> Iterator[int]:
+    for mask in sorted(masks):
+        if not any(mask != other and mask & other == mask for other in masks):
+            yield mask
+
+
+def outcome(instance: Instance, reserved: Array) -> tuple[Array, Array]:
+    """Share of each flow's demand that is met normally, and in its worst failure; both (F,).
+
+    Args:
+        reserved: capacity on each tunnel as a share of its flow's demand; shape (T,).
+    """
+    normal = np.minimum(instance.tunnels.serving @ reserved, 1.0)
+    worst, sets = normal.copy(), kills(instance)
+    np.minimum.at(worst, sets.flow, sets.surviving @ reserved)
+    return normal, worst
+
+
+def evaluate(instance: Instance, reserved: Array) -> Array:
+    """Metric values in % of what is reserved on each tunnel (T,); shape (2 * groups,)."""
+    demands = instance.demands
+    total = np.bincount(demands.classes, weights=demands.volume)
+    met = [
+        np.bincount(demands.classes, weights=demands.volume * share) for share in outcome(instance, reserved)
+    ]
+    found: Array = 100.0 * (np.column_stack(met) / total[:, None]).ravel()
+    return found
+
+
+def export(instance: Instance, reserved: Array) -> Mapping[str, list[dict[str, Any]]]:
+    """Tables of tunnels (with what is reserved), links, and flows in normal times and their worst failure."""
+    demands, names = instance.demands, instance.topology.nodes
+    normal, worst = outcome(instance, reserved)
+    held = instance.tunnels.serving @ reserved
+    used = np.divide(normal, held, out=np.zeros_like(held), where=held > 0.0)
+    tables = Allocation(instance, reserved * used[instance.tunnels.flow]).tables()
+    for row, share, flow in zip(tables["tunnels"], reserved, instance.tunnels.flow, strict=True):
+        row["reserved"] = float(share * demands.volume[flow])
+    for row, utilisation in zip(tables["links"], instance.demand_per_capacity @ reserved, strict=True):
+        row["reserved_utilisation"] = float(utilisation)
+    flows = [
+        {
+            "source": names[demands.source[i]],
+            "target": names[demands.target[i]],
+            "group": int(demands.classes[i]) + 1,
+            "demand": float(demands.volume[i]),
+            "share_normal": float(normal[i]),
+            "share_worst_failure": float(worst[i]),
+        }
+        for i in range(len(demands))
+    ]
+    return {**tables, "flows": flows}
