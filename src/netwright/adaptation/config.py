@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from netwright.core.errors import ConfigError, UnknownNameError
 
@@ -36,6 +36,8 @@ class TrainingConfig:
         tolerance: the latest weights whose validation metric is within this share of the best are kept. The end of
             the cosine is taken over an earlier, noisier minimum, unless the run has really got worse.
         patience: stop after so many looks, once the backbone has joined, without an improvement on the best; 0: never.
+        average: validate and keep a moving average of the weights in place of the last ones: the share of the old
+            average that an update leaves; 0 for none.
         checkpoint_seconds: at most so much work is lost to a kill.
     """
 
@@ -59,6 +61,7 @@ class TrainingConfig:
     evaluate_every: int = 100
     tolerance: float = 0.005
     patience: int = 0
+    average: float = 0.0
     checkpoint_seconds: float = 20.0
 
     def __post_init__(self) -> None:
@@ -68,7 +71,7 @@ class TrainingConfig:
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
-        for name in ("warmup", "warm_start", "lora_dropout", "encoder_dropout", "tolerance"):
+        for name in ("warmup", "warm_start", "lora_dropout", "encoder_dropout", "tolerance", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must lie in [0, 1), got {getattr(self, name)}.")
         for name in ("weight_decay", "patience", "checkpoint_seconds"):
@@ -85,14 +88,14 @@ class TrainingConfig:
         """The first update with the backbone."""
         return round(self.warm_start * self.iterations)
 
-    @staticmethod
-    def from_options(*layers: Mapping[str, Any]) -> TrainingConfig:
+    @classmethod
+    def from_options(cls, *layers: Mapping[str, Any]) -> Self:
         """The defaults with each layer of options over the last; an unknown option raises `UnknownNameError`."""
-        known = {f.name for f in fields(TrainingConfig)}
+        known = {f.name for f in fields(cls)}
         merged: dict[str, Any] = {}
         for layer in layers:
             for name, value in layer.items():
                 if name not in known:
                     raise UnknownNameError("training option", name, known)
                 merged[name] = value
-        return TrainingConfig(**merged)
+        return cls(**merged)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from netwright.adaptation.decisions import Decider
+from netwright.adaptation.environment import Environment
 from netwright.adaptation.model import HeadSpec
 from netwright.core.policy import Policy
 from netwright.llm.encoders import ModalitySpec
@@ -53,3 +55,57 @@ class PredictionAdapter(Protocol):
     def provenance(self) -> dict[str, Any]:
         """Where the training data came from, as plain JSON types."""
         ...
+
+
+@runtime_checkable
+class DecisionAdapter(Protocol):
+    """The decision half (Eq. 2-4): whole episodes with what is wanted at each step. Made by `Task.adapter`.
+
+    Attributes:
+        modalities: what the encoder reads of one step, in token order; the condition and the last action among them.
+        head: scores the candidates of a step.
+        window: how many steps a decision sees.
+    """
+
+    modalities: Sequence[ModalitySpec]
+    head: HeadSpec
+    window: int
+
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, NDArray[np.float32]]:
+        """`size` whole episodes: inputs (size, T, ..) and how much each choice is wanted (size, T, N)."""
+        ...
+
+    def loss(self, answer: Tensor, target: Tensor) -> Tensor:
+        """The scalar that training makes small; `decisions.choice_loss`."""
+        ...
+
+    def validate(self, answer: Decider) -> float:
+        """The task's metric on validation episodes, in its own sense; never sees a test trace."""
+        ...
+
+    def policy(self, answer: Decider) -> Policy[Any, Any]:
+        """The model behind `answer` as a policy of the task."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What is needed to decide without the training data (conditions, ranges), as plain JSON types."""
+        ...
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the experience came from, as plain JSON types."""
+        ...
+
+    def environment(self, rng: np.random.Generator, n: int) -> Environment:
+        """`n` fresh training episodes for the online phase."""
+        ...
+
+    def inputs(self, observation: Any) -> dict[str, NDArray[Any]]:
+        """(B, ..) what the model reads of an observation, without a condition: for the online phase."""
+        ...
+
+    def critic_inputs(self, inputs: Inputs) -> NDArray[np.float32]:
+        """(B, F) what a critic sees of those inputs, beside what the environment tells in private."""
+        ...
+
+
+Adapter = PredictionAdapter | DecisionAdapter

@@ -67,8 +67,13 @@ class AdaptedModel(nn.Module):
             return tokens
         lower = self.autocast if self.training else None
         with torch.autocast(tokens.device.type, dtype=lower, enabled=lower is not None):
-            states: Tensor = self.backbone(tokens)
+            states = self.states(tokens)
         return tokens + self.gate * states.float()
+
+    def states(self, tokens: Tensor) -> Tensor:
+        """(B, T, width) what the backbone makes of the tokens."""
+        states: Tensor = self.backbone(tokens)
+        return states
 
     def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
         """The answer whose loss is taken; here the same as at test time."""

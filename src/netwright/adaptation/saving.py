@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import PredictionAdapter
+from netwright.adaptation.contract import Adapter, DecisionAdapter
+from netwright.adaptation.decisions import DecisionModel
 from netwright.adaptation.model import AdaptedModel, AutoregressiveModel
 from netwright.core.errors import DataError, FormatError
 from netwright.core.files import check_format_version, read_json, write_json
@@ -30,9 +31,7 @@ NEEDED = {
 }
 
 
-def assemble(
-    backbone: Backbone, adapter: PredictionAdapter, config: TrainingConfig, seed: int
-) -> AdaptedModel:
+def assemble(backbone: Backbone, adapter: Adapter, config: TrainingConfig, seed: int) -> AdaptedModel:
     """A fresh model around a backbone: low-rank matrices (or all weights set free), encoder and head from the seed."""
     torch.manual_seed(seed)
     if config.method == "lora":
@@ -43,9 +42,17 @@ def assemble(
     else:
         backbone.requires_grad_(True)
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
-    if adapter.n_steps:
+    if isinstance(adapter, DecisionAdapter):
+        model: AdaptedModel = DecisionModel(
+            backbone,
+            adapter.modalities,
+            adapter.head,
+            window=adapter.window,
+            encoder_dropout=config.encoder_dropout,
+        )
+    elif adapter.n_steps:
         n_values = adapter.head.network(1)(torch.zeros(1, 1)).shape[-1]
-        model: AdaptedModel = AutoregressiveModel(
+        model = AutoregressiveModel(
             backbone,
             adapter.modalities,
             adapter.head,
@@ -97,9 +104,16 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def read_model(
-    folder: Path, description: Mapping[str, Any], adapter: PredictionAdapter, *, device: str = "auto"
+    folder: Path,
+    description: Mapping[str, Any],
+    adapter: Adapter,
+    *,
+    device: str = "auto",
+    merged: bool = True,
 ) -> AdaptedModel:
-    """The saved model, its low-rank matrices merged into the weights, ready to answer.
+    """The saved model, ready to answer: its low-rank matrices are merged into the weights and nothing trains.
+
+    With `merged` False the matrices stay apart, and what trained before can train on.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -120,18 +134,32 @@ def read_model(
             f"({about['sha256'][:12]}.. expected); use the same netwright release, model folder or hub revision."
         )
     model = assemble(backbone, adapter, config, seed=0)
-    _fill(model, _encoder_head(model), _tensors(folder / ENCODER_HEAD), folder / ENCODER_HEAD)
+    fill_model(folder, model, config)
+    if not merged:
+        return model
     tower: Any = backbone.model
+    if tower is not None and config.method == "lora":
+        backbone.model = tower.merge_and_unload()
+    return model.requires_grad_(False).eval()
+
+
+def fill_model(folder: Path, model: AdaptedModel, config: TrainingConfig) -> None:
+    """Put the trained weights in a folder into an assembled model of the same settings.
+
+    Raises:
+        DataError: a file is missing or damaged.
+        FormatError: names or shapes do not fit.
+    """
+    _fill(model, _encoder_head(model), _tensors(folder / ENCODER_HEAD), folder / ENCODER_HEAD)
+    tower: Any = model.backbone.model
     if tower is not None and config.method == "lora":
         from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
         saved = _tensors(folder / ADAPTER)
         _compare(get_peft_model_state_dict(tower, save_embedding_layers=False), saved, folder / ADAPTER)
         set_peft_model_state_dict(tower, saved)
-        backbone.model = tower.merge_and_unload()
     elif tower is not None:
         _fill(tower, tower.state_dict(), _tensors(folder / FULL_BACKBONE), folder / FULL_BACKBONE)
-    return model.requires_grad_(False).eval()
 
 
 def _encoder_head(model: AdaptedModel) -> dict[str, Tensor]:

@@ -25,7 +25,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import Answer, Inputs, PredictionAdapter
+from netwright.adaptation.contract import Adapter, Answer, Inputs
+from netwright.adaptation.decisions import Decider, DecisionModel
 from netwright.adaptation.model import AdaptedModel
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, replacing, write_text
@@ -41,10 +42,11 @@ NEVER = 1e300  # stands for infinity, which JSON does not know
 
 @dataclass
 class RunState:
-    """Where a run stands, besides its tensors: plain JSON."""
+    """Where a run stands, besides its tensors: plain JSON. Scores are such that lower is better."""
 
     step: int = 0
     seconds: float = 0.0
+    seconds_interacting: float = 0.0
     best_score: float = math.inf
     kept_score: float = math.inf
     kept_step: int = 0
@@ -102,6 +104,11 @@ def answerer(model: AdaptedModel) -> Answer:
     return answer
 
 
+def deployed(model: AdaptedModel) -> Any:
+    """The model as its task's policy uses it: a `Decider`, or a function of arrays (`Answer`)."""
+    return Decider(model) if isinstance(model, DecisionModel) else answerer(model)
+
+
 def to_tensors(inputs: Inputs, device: torch.device) -> dict[str, Tensor]:
     """Arrays to tensors on a device, without a copy on the CPU."""
     return {k: torch.from_numpy(np.ascontiguousarray(v)).to(device) for k, v in inputs.items()}
@@ -119,32 +126,40 @@ class Trainer:
         progress: called with one line now and then.
         origin: what else makes the run what it is (task, recipe, backbone, data), as plain JSON types; a checkpoint
             of another origin is refused.
+        lower_is_better: in which sense the adapter's validation figure is read.
     """
 
     def __init__(
         self,
         model: AdaptedModel,
-        adapter: PredictionAdapter,
+        adapter: Adapter,
         config: TrainingConfig,
         *,
         seed: int,
         folder: Path,
         progress: Progress,
         origin: Mapping[str, Any] | None = None,
+        lower_is_better: bool = True,
     ) -> None:
+        self.sign = 1.0 if lower_is_better else -1.0
         self.origin = dict(origin or {})
         self.model, self.adapter, self.config = model, adapter, config
         self.seed, self.folder, self.progress = seed, folder, progress
         # Only behind a gate that starts at zero is a model without its backbone the same model.
         self.joins_at = config.joins_at if model.gate_start == 0.0 else 0
-        self.parameters = model.trainable()
+        self.parameters = self.learned()
         self.device = model.device
         self.dtype = autocast_dtype(config, self.device)
         model.autocast = self.dtype
         self.optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
         self.state = RunState()
         self.kept: dict[str, Tensor] = {}
+        self.averages = {n: p.detach().clone() for n, p in self.parameters.items()} if config.average else {}
         self._pace_from = (0, 0.0)  # step and seconds since when the time of a step is averaged
+
+    def learned(self) -> dict[str, torch.nn.Parameter]:
+        """What this run changes, by name."""
+        return self.model.trainable()
 
     def run(self) -> RunState:
         """Train to the end (or go on from the checkpoint in `folder`) and leave the kept weights in the model.
@@ -170,6 +185,7 @@ class Trainer:
                     self._pace_from = (self.state.step, self.state.seconds)
                 losses.append(self.update(self.state.step))
                 self.state.step += 1
+                self._average()
                 now = time.monotonic()
                 self.state.seconds = before + now - started
                 if (
@@ -230,6 +246,8 @@ class Trainer:
                         "exp_avg_sq": tensors[f"square/{name}"].to(self.device),
                     }
         self.kept = {k.removeprefix("kept/"): v for k, v in tensors.items() if k.startswith("kept/")}
+        for name, average in self.averages.items():
+            average.copy_(tensors[f"average/{name}"])
 
     def update(self, step: int) -> float:
         """One parameter update on the batches of that step; the loss before it."""
@@ -274,23 +292,46 @@ class Trainer:
     def _look(self, loss: float) -> dict[str, float]:
         """Validate, and keep the weights if they are the latest that are about the best."""
         state = self.state
-        score = self.adapter.validate(answerer(self.model))
-        better = score < state.best_score or state.step <= self.config.joins_at
-        state.looks_since_best = 0 if better else state.looks_since_best + 1
-        state.best_score = min(score, state.best_score)
-        if score <= state.best_score * (1.0 + self.config.tolerance):
-            state.kept_score, state.kept_step = score, state.step
-            self.kept = {n: p.detach().clone() for n, p in self.parameters.items()}
+        with self._averaged():
+            figure = float(self.adapter.validate(deployed(self.model)))
+            score = self.sign * figure
+            better = score < state.best_score or state.step <= self.config.joins_at
+            state.looks_since_best = 0 if better else state.looks_since_best + 1
+            state.best_score = min(score, state.best_score)
+            if score <= state.best_score * (1.0 + math.copysign(self.config.tolerance, state.best_score)):
+                state.kept_score, state.kept_step = score, state.step
+                self.kept = {n: p.detach().clone() for n, p in self.parameters.items()}
         line = {
             "step": state.step,
             "loss": loss,
-            "validation": score,
+            "validation": figure,
             "learning_rate": learning_rate_at(state.step - 1, self.config),
             "seconds": round(state.seconds, 3),
             "peak_rss_mib": round(peak_rss_mib(), 1),
         }
         state.history.append(line)
         return line
+
+    def _average(self) -> None:
+        """Move the averages towards the weights; early ones move faster, or they would remember the start."""
+        if self.averages:
+            share = min(self.config.average, (1 + self.state.step) / (10 + self.state.step))
+            for name, average in self.averages.items():
+                average.lerp_(self.parameters[name].detach(), 1.0 - share)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Inside, the model has the averaged weights, if there are any."""
+        own = {n: p.detach().clone() for n, p in self.parameters.items()} if self.averages else {}
+        with torch.no_grad():
+            for name, average in self.averages.items():
+                self.parameters[name].copy_(average)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, value in own.items():
+                    self.parameters[name].copy_(value)
 
     def _out_of_patience(self) -> bool:
         return 0 < self.config.patience <= self.state.looks_since_best
@@ -308,7 +349,7 @@ class Trainer:
         )
         left = round(per_step * (end - state.step))
         seen = (
-            f", validation {state.history[-1]['validation']:.3f} (best {state.best_score:.3f})"
+            f", validation {state.history[-1]['validation']:.3f} (best {self.sign * state.best_score:.3f})"
             if state.history
             else ""
         )
@@ -327,6 +368,7 @@ class Trainer:
                 tensors[f"mean/{name}"] = moments["exp_avg"]
                 tensors[f"square/{name}"] = moments["exp_avg_sq"]
         tensors |= {f"kept/{name}": value for name, value in self.kept.items()}
+        tensors |= {f"average/{name}": value for name, value in self.averages.items()}
         state = {k: NEVER if v == math.inf else v for k, v in asdict(self.state).items()}
         document = {
             "config": asdict(self.config),

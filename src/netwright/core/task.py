@@ -75,8 +75,11 @@ class Task:
     References ("module:attribute"):
         load_data: a `Loader`.
         evaluate: an `Evaluator`.
-        adapter: called as `adapter(recipe_config, data, seed)` or, without data, to test a saved model; gives
-            what `netwright.adaptation` trains and answers with (`netwright.adaptation.contract.PredictionAdapter`).
+        adapter: called as `adapter(recipe_config, data, seed=..)` or, without data, with `state=..` of a saved model;
+            gives what `netwright.adaptation` trains and answers with (`netwright.adaptation.contract`). A task of
+            decisions is also handed `experience=..` to learn from.
+        collector: called with the data; gives the environments in which a task of decisions collects experience
+            (`netwright.adaptation.environment.Collector`). None for a task of predictions.
         report: called with the evaluations of one comparison; gives the task's own figures for the report.
     """
 
@@ -93,8 +96,10 @@ class Task:
     evaluate: str
     adapter: str
     report: str | None = None
+    collector: str | None = None
     reference_policy: str = ""
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
+    online_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def setting(self, name: str) -> Setting:
         """The setting of that name; an unknown one raises `UnknownNameError`."""

@@ -1,0 +1,238 @@
+"""Past the teachers: proximal policy optimisation of an adapted model on fresh episodes of its own.
+
+The paper avoids interaction because its simulators are slow; ours are not, and `seconds_interacting` beside `seconds`
+says what share of the time it takes (Fig. 3, Wu et al. 2024). What learns is what always learns: low-rank matrices, encoder and
+head. Beside them a critic learns that also sees what the environment tells in private; the model never does.
+
+Source: Schulman et al. 2017 (PPO), 2016 (generalised advantages).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from netwright.adaptation.advantages import Critic, gae, squashed
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.contract import DecisionAdapter
+from netwright.adaptation.decisions import DecisionModel
+from netwright.adaptation.training import Progress, Trainer, learning_rate_at
+from netwright.core.errors import ConfigError, DataError
+from netwright.core.seeding import derived_seed, generator
+from netwright.llm.seeding import seeded
+
+CRITIC = "critic."
+
+
+@dataclass(frozen=True)
+class OnlineConfig(TrainingConfig):
+    """Settings of an online phase: those of any adaptation, with other defaults, and these.
+
+    An iteration plays `batch_size` fresh episodes and learns from them in `epochs` passes. While the backbone is left out
+    (`warm_start`) an iteration is cheap.
+
+    Attributes:
+        joined_batch_size: episodes of an iteration with the backbone.
+        epochs, minibatch: passes over the episodes of an iteration, and how many episodes make one update.
+        gamma, lam: of the advantages.
+        ratio_clip: how far the probability of a choice may move in an iteration.
+        advantage_limit: normalised advantages are cut to plus and minus so much.
+        entropy_start, entropy_end: weight of the entropy, falling exponentially.
+        critic_warmup: iterations at the start in which only the critic learns.
+    """
+
+    iterations: int = 600
+    batch_size: int = 512
+    learning_rate: float = 3e-4
+    warm_start: float = 0.97
+    weight_decay: float = 0.0
+    warmup: float = 0.01
+    clip: float = 0.5
+    lora_dropout: float = 0.0
+    encoder_dropout: float = 0.0
+    precision: Any = "float32"
+    evaluate_every: int = 50
+    average: float = 0.95
+    joined_batch_size: int = 128
+    epochs: int = 3
+    minibatch: int = 88
+    gamma: float = 0.99
+    lam: float = 0.95
+    ratio_clip: float = 0.2
+    advantage_limit: float = 5.0
+    entropy_start: float = 0.03
+    entropy_end: float = 0.003
+    critic_warmup: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("joined_batch_size", "epochs", "minibatch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be a whole number from 1, got {getattr(self, name)}.")
+        for name in ("gamma", "lam"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}.")
+        for name in ("ratio_clip", "advantage_limit", "entropy_start", "entropy_end"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
+        if self.encoder_dropout or self.lora_dropout:
+            raise ConfigError(
+                "the online phase needs encoder_dropout and lora_dropout 0: who plays is who learns."
+            )
+
+    def entropy_at(self, iteration: int) -> float:
+        """Weight of the entropy in that iteration."""
+        share = iteration / max(1, self.iterations - 1)
+        return float(self.entropy_start * (self.entropy_end / self.entropy_start) ** share)
+
+
+@dataclass(frozen=True)
+class Played:
+    """Episodes that were just played, (B, T, ..) each."""
+
+    inputs: Mapping[str, Tensor]
+    critic_inputs: Tensor
+    actions: Tensor
+    log_probabilities: Tensor
+    rewards: NDArray[np.float64]  # squashed
+
+
+class OnlineTrainer(Trainer):
+    """A `Trainer` whose update is one iteration of playing and learning."""
+
+    adapter: DecisionAdapter
+    config: OnlineConfig
+    model: DecisionModel
+
+    def __init__(
+        self,
+        model: DecisionModel,
+        adapter: DecisionAdapter,
+        config: OnlineConfig,
+        *,
+        seed: int,
+        folder: Path,
+        progress: Progress,
+        origin: Mapping[str, Any] | None = None,
+        lower_is_better: bool = False,
+    ) -> None:
+        probe = adapter.environment(generator(seed), 1)
+        n_inputs = (
+            adapter.critic_inputs(adapter.inputs(probe.observe())).shape[1] + probe.privileged().shape[1]
+        )
+        with seeded(seed):
+            self.critic = Critic(n_inputs).to(model.device)
+        super().__init__(
+            model,
+            adapter,
+            config,
+            seed=seed,
+            folder=folder,
+            progress=progress,
+            origin=origin,
+            lower_is_better=lower_is_better,
+        )
+
+    def learned(self) -> dict[str, nn.Parameter]:
+        """What the model learns, and the critic's weights."""
+        return super().learned() | {CRITIC + name: p for name, p in self.critic.named_parameters()}
+
+    def update(self, step: int) -> float:
+        """One iteration; the mean loss of its updates."""
+        config = self.config
+        self.model.joined = step >= self.joins_at
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate_at(step, config, start=group["start"])
+        torch.manual_seed(derived_seed(self.seed, step))
+        rng = generator(self.seed, step)
+        began = time.monotonic()
+        played = self._play(rng, config.joined_batch_size if self._with_backbone else config.batch_size)
+        self.state.seconds_interacting += time.monotonic() - began
+        advantages, returns = self._judged(played)
+        self.model.train()
+        losses = []
+        for _ in range(config.epochs):
+            for rows in torch.from_numpy(rng.permutation(len(played.actions))).split(config.minibatch):
+                losses.append(self._learn(step, played, rows.to(self.device), advantages, returns))
+        return float(np.mean(losses))
+
+    @property
+    def _with_backbone(self) -> bool:
+        return self.model.joined and self.model.gate is not None
+
+    def _play(self, rng: np.random.Generator, n: int) -> Played:
+        model, adapter = self.model.eval(), self.adapter
+        environment = adapter.environment(rng, n)
+        memory = model.memory(n)
+        steps: list[tuple[dict[str, Tensor], Tensor, Tensor, Tensor]] = []
+        rewards = []
+        with torch.inference_mode():
+            while not environment.done:
+                arrays = adapter.inputs(environment.observe())
+                inputs = {k: torch.from_numpy(v).to(self.device) for k, v in arrays.items()}
+                log_probabilities = torch.log_softmax(model.next(inputs, memory), dim=-1)
+                noise = torch.from_numpy(rng.gumbel(size=log_probabilities.shape)).to(log_probabilities)
+                actions = (log_probabilities + noise).argmax(dim=-1)
+                seen = np.concatenate([adapter.critic_inputs(arrays), environment.privileged()], axis=1)
+                steps.append(
+                    (
+                        inputs,
+                        torch.from_numpy(seen.astype(np.float32)).to(self.device),
+                        actions,
+                        log_probabilities.gather(-1, actions[:, None])[:, 0],
+                    )
+                )
+                rewards.append(environment.step(actions.cpu().numpy())[0])
+            inputs, *rest = zip(*steps, strict=True)
+        stacked = [torch.stack(parts, dim=1) for parts in rest]
+        joined = {name: torch.stack([i[name] for i in inputs], dim=1) for name in inputs[0]}
+        # Out of inference mode, so that gradients may be taken through what is made of them.
+        joined, stacked = {k: v.clone() for k, v in joined.items()}, [v.clone() for v in stacked]
+        return Played(joined, *stacked, rewards=squashed(np.stack(rewards, axis=1)))
+
+    def _judged(self, played: Played) -> tuple[Tensor, Tensor]:
+        """Normalised advantages and the critic's targets, (B, T) each."""
+        config = self.config
+        with torch.inference_mode():
+            values = self.critic(played.critic_inputs).cpu().numpy().astype(np.float64)
+        advantages = gae(played.rewards, values, config.gamma, config.lam)
+        returns = torch.from_numpy((advantages + values).astype(np.float32)).to(self.device)
+        normal = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        limited = np.clip(normal, -config.advantage_limit, config.advantage_limit)
+        return torch.from_numpy(limited.astype(np.float32)).to(self.device), returns
+
+    def _learn(self, step: int, played: Played, rows: Tensor, advantages: Tensor, returns: Tensor) -> float:
+        config = self.config
+        value_loss = nn.functional.mse_loss(self.critic(played.critic_inputs[rows]), returns[rows])
+        loss = 0.5 * value_loss
+        if step >= config.critic_warmup:
+            scores = self.model({name: value[rows] for name, value in played.inputs.items()})
+            log_probabilities = torch.log_softmax(scores, dim=-1)
+            chosen = log_probabilities.gather(-1, played.actions[rows][..., None])[..., 0]
+            ratio = torch.exp(chosen - played.log_probabilities[rows])
+            clipped = ratio.clamp(1.0 - config.ratio_clip, 1.0 + config.ratio_clip)
+            gain = torch.minimum(ratio * advantages[rows], clipped * advantages[rows]).mean()
+            probabilities = log_probabilities.exp()
+            entropy = (
+                -torch.where(probabilities > 0, probabilities * log_probabilities, 0.0).sum(dim=-1).mean()
+            )
+            loss = loss - gain - config.entropy_at(step) * entropy
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = float(loss.detach())
+        if not math.isfinite(total):
+            raise DataError(f"the loss at iteration {step} is not finite; lower the learning rate.")
+        own = [p for name, p in self.parameters.items() if not name.startswith(CRITIC)]
+        torch.nn.utils.clip_grad_norm_(own, config.clip)
+        torch.nn.utils.clip_grad_norm_(self.critic.parameters(), config.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        return total

@@ -1,0 +1,245 @@
+"""From observations to modalities, and from scores to bitrates: what adaptation needs to know of this task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from netwright.adaptation.conditions import Asked, Conditioning
+from netwright.adaptation.contract import Inputs
+from netwright.adaptation.decisions import CANDIDATES, Decider, choice_loss
+from netwright.adaptation.experience import OBSERVATION, Experience
+from netwright.adaptation.guard import Ranges
+from netwright.adaptation.lessons import lessons
+from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
+from netwright.llm.heads import Candidates
+from netwright.tasks.abr import pieces
+from netwright.tasks.abr.collecting import AbrCollector, AbrEnvironment
+from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.evaluation import rollout
+from netwright.tasks.abr.observation import HISTORY, Observation
+from netwright.tasks.abr.pieces import N_RUNG, N_SUMMARY, PIECES
+from netwright.tasks.abr.recipes import AbrRecipe
+
+Floats = NDArray[np.float32]
+
+STATE, CONDITION = "state", "return"
+N_FEATURES = 256
+
+# The published eight tokens of a step, in their order: the return (one for each component where there are several),
+# six pieces of the state, and the last action. What is derived from a piece goes with it.
+_TOKENS: Mapping[str, tuple[str, ...]] = {
+    "throughput": ("throughputs",),
+    "delay": ("delays", "rates"),
+    "sizes": ("ladder", "sizes"),
+    "buffer": ("buffer", "after"),
+    "left": ("left",),
+    "viewer": ("viewer",),
+    "action": ("last",),
+}
+_SERIES = "throughput"
+
+
+def adapter(
+    recipe: AbrRecipe,
+    data: AbrData | None,
+    *,
+    seed: int = 0,
+    state: Mapping[str, Any] | None = None,
+    experience: Experience | None = None,
+) -> AbrAdapter:
+    """The task's side of an adaptation: from experience to train, from `state` to decide with a saved model."""
+    return AbrAdapter(recipe, data, seed=seed, state=state, experience=experience)
+
+
+class AbrAdapter:
+    """Bitrate decisions; implements `netwright.adaptation.contract.DecisionAdapter`."""
+
+    def __init__(
+        self,
+        recipe: AbrRecipe,
+        data: AbrData | None,
+        *,
+        seed: int,
+        state: Mapping[str, Any] | None,
+        experience: Experience | None,
+    ) -> None:
+        self.recipe, self.window = recipe, recipe.window
+        self.collector = None if data is None else AbrCollector(data)
+        self._experience = experience
+        if experience is not None:
+            shown = pieces.shown(_kept(experience.columns))
+            self._lessons = lessons(
+                recipe.method,
+                experience,
+                critic_inputs=shown.summary,
+                n_choices=shown.rungs.shape[1],
+                temperature=recipe.temperature,
+                seed=seed,
+            )
+            self.conditioning = self._lessons.conditioning
+            self.ranges = Ranges.of(shown.summary)
+        else:
+            assert state is not None
+            self.conditioning = Conditioning(**state["conditioning"])
+            self.ranges = Ranges.from_json(state["ranges"])
+            self._state = state
+        self.head = Candidates(N_RUNG)
+        self.modalities: Sequence[ModalitySpec] = _modalities(recipe, self.conditioning.size)
+
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, Floats]:
+        """Random whole sessions of the experience."""
+        rows, real = self._lessons.draw(rng, size)
+        flat = rows.reshape(-1)
+        kept = {name: column[flat] for name, column in _kept(self._lessons.experience.columns).items()}
+        inputs = self._inputs(kept, self._lessons.condition[flat])
+        shaped = {name: array.reshape(*rows.shape, *array.shape[1:]) for name, array in inputs.items()}
+        return shaped, self._lessons.target(rows, real)
+
+    def loss(self, answer: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy of the rungs, weighted as the recipe says."""
+        return choice_loss(answer, target)
+
+    def validate(self, answer: Decider) -> float:
+        """Mean QoE per chunk over the validation sessions of the recipe's place."""
+        assert self.collector is not None, "an adapter without data cannot validate"
+        policy = self.policy(answer)
+        rng = np.random.default_rng(0)
+        played = [rollout(policy, s, rng).qoe for s in self.collector.validation(self.recipe.place)]
+        return float(np.concatenate(played).mean())
+
+    def policy(self, answer: Decider) -> AdaptedBitratePolicy:
+        """The model as a bitrate policy."""
+        return AdaptedBitratePolicy(self, answer)
+
+    def state(self) -> dict[str, Any]:
+        """The condition's scales, and the ranges of what was seen in training."""
+        if self._experience is None:
+            return dict(self._state)
+        conditioning = self.conditioning
+        return {
+            "conditioning": {
+                "kind": conditioning.kind,
+                "size": conditioning.size,
+                "fitted": dict(conditioning.fitted),
+            },
+            "ranges": self.ranges.to_json(),
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        """The experience's policies, places and data."""
+        assert self._experience is not None, "an adapter made from a saved state has no experience"
+        found = self._experience.provenance()
+        data = found.get("data", {})
+        return {"source": data.get("source"), "synthetic": data.get("synthetic"), "experience": found}
+
+    def environment(self, rng: np.random.Generator, n: int) -> AbrEnvironment:
+        """`n` fresh training sessions of the recipe's place."""
+        assert self.collector is not None, "an adapter without data has no environment"
+        return self.collector.environment(self.recipe.place, rng, n)
+
+    def inputs(self, observation: Observation) -> dict[str, NDArray[Any]]:
+        """(B, ..) what the model reads, without a condition."""
+        return self._inputs(pieces.columns(observation), np.zeros((observation.n, 0), dtype=np.float32))
+
+    def conditioned(self, observation: Observation, condition: Floats) -> dict[str, NDArray[Any]]:
+        """(B, ..) what the model reads under a condition (B, size)."""
+        return self._inputs(pieces.columns(observation), condition)
+
+    def critic_inputs(self, inputs: Inputs) -> Floats:
+        """(B, 90) the summary of the state."""
+        return np.asarray(inputs[STATE])[:, :N_SUMMARY]
+
+    def far(self, inputs: Inputs) -> NDArray[np.bool_]:
+        """(B,) which states lie outside of what was seen in training."""
+        return self.ranges.outside(self.critic_inputs(inputs))
+
+    def _inputs(self, kept: Mapping[str, NDArray[Any]], condition: Floats) -> dict[str, NDArray[Any]]:
+        shown = pieces.shown(kept)
+        # The summary is always there for critic and guard; an encoder reads what its modalities name.
+        inputs: dict[str, NDArray[Any]] = {CANDIDATES: shown.rungs}
+        if self.recipe.layout == "fused":
+            return inputs | {STATE: np.concatenate([shown.summary, condition], axis=1)}
+        inputs[STATE] = shown.summary
+        for name, parts in _TOKENS.items():
+            inputs[name] = np.concatenate([shown.summary[:, PIECES[p]] for p in parts], axis=1)
+        inputs[_SERIES] = inputs[_SERIES][..., None]
+        return inputs | {f"{CONDITION}{i}": condition[:, i : i + 1] for i in range(condition.shape[1])}
+
+
+class AdaptedBitratePolicy:
+    """Chooses rungs through an adapted model, for any number of sessions in lock step and any ladder.
+
+    Attributes:
+        greedy: take the best-scored rung; else draw one by its probability.
+        target: what a return-conditioned model is asked for, see `AbrRecipe`.
+    """
+
+    def __init__(self, adapter: AbrAdapter, decider: Decider) -> None:
+        self.adapter, self.decider = adapter, decider
+        self.greedy = True
+        self.target = adapter.recipe.target
+        self.reset(np.random.default_rng(0))
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Forget all sessions."""
+        self.rng = rng
+        self.decider.reset()
+        self._asked: Asked | None = None
+        self._before: Observation | None = None
+
+    def act(self, obs: Observation) -> NDArray[np.int64]:
+        """(B,) the rung of each session's next chunk."""
+        log_probabilities = self.log_probabilities(obs)
+        if not self.greedy:
+            log_probabilities = log_probabilities + self.rng.gumbel(size=log_probabilities.shape)
+        return log_probabilities.argmax(axis=1)
+
+    def log_probabilities(self, obs: Observation) -> Floats:
+        """(B, L) of each rung; counts as the decision of that step, so ask once a step."""
+        self.inputs = self.adapter.conditioned(obs, self._condition(obs))
+        scores = self.decider.scores(self.inputs).astype(np.float64)
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        return (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))).astype(np.float32)
+
+    def far(self) -> NDArray[np.bool_]:
+        """(B,) which of the states that were just decided lie outside of what was seen in training."""
+        return self.adapter.far(self.inputs)
+
+    def _condition(self, obs: Observation) -> Floats:
+        """What is asked for now, lowered by what the last chunk gave."""
+        if self._asked is None or self._asked.n != obs.n:
+            self._asked = self.adapter.conditioning.start(obs.n, self.target)
+        elif self._before is not None:
+            self._asked.got(last_qoe(self._before, obs))
+        self._before = obs
+        weights = np.stack([np.ones(obs.n), -obs.rebuffer_weight, -obs.change_weight], axis=1)
+        return self._asked.now(obs.n_left, weights)
+
+
+def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
+    """(B,) QoE of the chunk that arrived between two observations, as the player itself can tell."""
+    rows = np.arange(now.n)
+    bitrate = now.bitrates_mbps[rows, now.last_level]
+    change = np.abs(bitrate - now.bitrates_mbps[rows, before.last_level])
+    rebuffer_s = np.maximum(now.delays_s[:, HISTORY - 1] - before.buffer_s, 0.0)
+    return bitrate - now.rebuffer_weight * rebuffer_s - now.change_weight * change
+
+
+def _kept(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: columns[OBSERVATION + name] for name in pieces.COLUMNS}
+
+
+def _modalities(recipe: AbrRecipe, n_condition: int) -> list[ModalitySpec]:
+    if recipe.layout == "fused":
+        return [Scalars(STATE, N_SUMMARY + n_condition, n_features=N_FEATURES)]
+    sizes = {name: sum(PIECES[p].stop - PIECES[p].start for p in parts) for name, parts in _TOKENS.items()}
+    tokens: list[ModalitySpec] = [
+        TimeSeries(name, 1, HISTORY, patch=HISTORY) if name == _SERIES else Scalars(name, size)
+        for name, size in sizes.items()
+    ]
+    return [*(Scalars(f"{CONDITION}{i}", 1) for i in range(n_condition)), *tokens]

@@ -1,0 +1,75 @@
+"""Ways to adapt a model to adaptive bitrate streaming, by what it is taught and what it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netwright.core.errors import ConfigError
+from netwright.core.task import Recipe
+
+Method = Literal["advantage", "clone", "distill", "returns", "returns-published", "regret", "vector-returns"]
+
+
+@dataclass(frozen=True)
+class AbrRecipe:
+    """How a model learns to choose bitrates.
+
+    Attributes:
+        method: what is taught, see `netwright.adaptation.lessons`.
+        layout: tokens of a step; "fused": one for all; "paper": the return, each piece of the state and the last action
+            are tokens of their own.
+        window: how many decisions one sees (w of Eq. 3).
+        place: where validation and online episodes come from, see `AbrCollector`.
+        target: what is asked for at test time: a quantile of the returns in the experience (`returns`), a share of the
+            highest (`returns-published`), standard deviations above the other policies (`regret`), or a share of what
+            the best policy reached (`vector-returns`).
+        temperature: of advantage weighting.
+    """
+
+    method: Method = "advantage"
+    layout: Literal["fused", "paper"] = "fused"
+    window: int = 10
+    place: str = "training"
+    target: float = 0.75
+    temperature: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise ConfigError(f"window must be at least 1 decision, got {self.window}.")
+        if self.temperature <= 0.0:
+            raise ConfigError(f"temperature must be above 0, got {self.temperature}.")
+
+
+RECIPES = {
+    r.name: r
+    for r in (
+        Recipe(
+            "advantage",
+            "imitate every policy, good decisions more than bad ones: weight exp(advantage / 0.5)",
+            AbrRecipe(),
+        ),
+        Recipe("clone", "imitate the best policy of the experience only: the control", AbrRecipe("clone")),
+        Recipe("distill", "follow the mean probabilities of the labelling policies", AbrRecipe("distill")),
+        Recipe(
+            "returns",
+            "conditioned on the return to go per chunk, robust scaling, target the 75 % quantile",
+            AbrRecipe("returns"),
+        ),
+        Recipe(
+            "returns-published",
+            "conditioned on the return to go, scaled as in the published code, target the highest",
+            AbrRecipe("returns-published", target=1.0),
+        ),
+        Recipe(
+            "regret",
+            "conditioned on the return against the same session's other policies",
+            AbrRecipe("regret", target=0.8),
+        ),
+        Recipe(
+            "vector-returns",
+            "conditioned on bitrate, rebuffering and change apart: one model for any QoE weights",
+            AbrRecipe("vector-returns", target=1.0),
+        ),
+    )
+}

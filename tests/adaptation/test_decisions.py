@@ -1,0 +1,308 @@
+"""Decisions end to end on a toy task: collect, adapt by every method, decide with a cache, go on online, guard."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from netwright.adaptation import api
+from netwright.adaptation import experience as storage
+from netwright.adaptation.api import Adapted, adapt, improve, load
+from netwright.adaptation.collecting import Plan, rl_collect
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.decisions import CANDIDATES, Decider, DecisionModel, choice_loss
+from netwright.adaptation.guard import Guarded
+from netwright.adaptation.saving import assemble
+from netwright.core.errors import ConfigError
+from netwright.llm.backbones import build_backbone
+from tests.adaptation import toy_decisions as toy
+from tests.adaptation.toy import small_backbone
+
+TOLERANCE = 1e-5  # of float32 sums in another order
+PLAN = Plan(("good", "bad", "noisy:0.3:good", "sampled:good"), "house", 300, seed=4, labels=("good",))
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return small_backbone(tmp_path_factory.mktemp("backbone") / "model")
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("experience") / "out"
+    rl_collect(toy.TASK, None, PLAN, out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def adapted(backbone: str, collected: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapted:
+    return run(tmp_path_factory.mktemp("adapted") / "out", backbone, collected)
+
+
+def run(
+    out: Path, backbone: str, collected: Path, recipe: str = "advantage", resume: bool = False, **options: Any
+) -> Adapted:
+    return adapt(
+        toy.TASK,
+        "toy",
+        out=out,
+        backbone=backbone,
+        recipe=recipe,
+        experience=[collected],
+        seed=3,
+        options=options,
+        resume=resume,
+    )
+
+
+def model_of(backbone: str, window: int = 3) -> DecisionModel:
+    state = {"conditioning": {"kind": "none", "size": 0, "fitted": {}}, "ranges": {"low": [], "high": []}}
+    adapter = toy.DoorsAdapter({"window": window, "target": 0.0}, None, state, None, 0)
+    model = assemble(build_backbone(backbone), adapter, TrainingConfig(rank=4), seed=0).eval()
+    assert isinstance(model, DecisionModel)
+    assert model.gate is not None
+    torch.nn.init.ones_(model.gate)  # as it starts, the backbone would have no say
+    torch.nn.init.normal_(model.head.score.weight)
+    return model
+
+
+def episodes(n: int, steps: int, doors: int = toy.DOORS) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(n)
+    numbers = rng.normal(size=(n, steps, doors)).astype(np.float32)
+    sign = rng.choice([-1.0, 1.0], size=(n, steps, 1)).astype(np.float32)
+    return {"sign": sign, "numbers": numbers[..., : toy.DOORS], CANDIDATES: numbers[..., None]}
+
+
+@pytest.mark.parametrize("window", [1, 3, 20])
+def test_decisions_from_the_cache_are_those_of_a_full_recompute(backbone: str, window: int) -> None:
+    model = model_of(backbone, window)
+    whole = episodes(5, 12)
+    with torch.inference_mode():
+        scores = model({k: torch.from_numpy(v) for k, v in whole.items()}).numpy()
+    decider = Decider(model)
+    for _ in range(2):  # a second batch of episodes starts from nothing
+        decider.reset()
+        steps = [decider.scores({k: v[:, t] for k, v in whole.items()}) for t in range(12)]
+        np.testing.assert_allclose(np.stack(steps, axis=1), scores, atol=TOLERANCE)
+    assert scores.std() > 0.1
+
+
+def test_the_past_matters_within_the_window_only(backbone: str) -> None:
+    """With w = 1 a decision is a function of its own step, with w = 3 of the steps before too."""
+    whole = episodes(5, 4)
+    changed = {k: v.copy() for k, v in whole.items()}
+    changed["sign"][:, 0] *= -1.0
+    for window, differs in ((1, False), (3, True)):
+        model = model_of(backbone, window)
+        with torch.inference_mode():
+            one, other = (
+                model({k: torch.from_numpy(v) for k, v in x.items()})[:, 1:] for x in (whole, changed)
+            )
+        assert bool((one - other).abs().max() > 1e-4) == differs
+
+
+def test_more_choices_than_in_training(backbone: str) -> None:
+    model = model_of(backbone)
+    many = episodes(4, 5, doors=9)
+    few = {k: v[..., :2, :] if k == CANDIDATES else v for k, v in many.items()}
+    with torch.inference_mode():
+        scores = model({k: torch.from_numpy(v) for k, v in many.items()})
+        assert scores.shape == (4, 5, 9)
+        assert torch.equal(scores[..., :2], model({k: torch.from_numpy(v) for k, v in few.items()}))
+
+
+def test_a_choice_that_may_not_be_taken_never_is(backbone: str) -> None:
+    whole = episodes(50, 1)
+    inputs = {k: v[:, 0] for k, v in whole.items()} | {"valid": np.tile([True, False, True], (50, 1))}
+    scores = Decider(model_of(backbone)).scores(inputs)
+    assert (scores.argmax(axis=1) != 1).all()
+
+
+def test_the_loss_is_the_cross_entropy_and_leaves_padding_out() -> None:
+    scores = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    chosen = torch.arange(20).reshape(4, 5) % 3
+    target = torch.nn.functional.one_hot(chosen, 3).float()
+    expected = torch.nn.functional.cross_entropy(scores.flatten(0, 1), chosen.flatten())
+    assert choice_loss(scores, target).item() == pytest.approx(expected.item())
+    target[2:] = 0.0
+    expected = torch.nn.functional.cross_entropy(scores[:2].flatten(0, 1), chosen[:2].flatten())
+    assert choice_loss(scores, target).item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("recipe", toy.METHODS)
+def test_every_method_learns_to_prefer_the_good_door(
+    tmp_path: Path, backbone: str, collected: Path, recipe: str
+) -> None:
+    model = run(tmp_path / "out", backbone, collected, recipe=recipe)
+    best, worst = toy.play(toy.good(), 2), toy.play(toy.bad(), 2)
+    assert api.test(toy.TASK, model, "default", "toy").mean > worst + 0.8 * (best - worst)
+    again = load(model.folder, toy.TASK)
+    assert toy.play(again.policy, 5) == toy.play(model.policy, 5)
+
+
+def test_asking_for_less_gives_less(tmp_path: Path, backbone: str, collected: Path) -> None:
+    model = run(tmp_path / "out", backbone, collected, recipe="regret", iterations=120)
+    reached = []
+    for target in (-2.0, 0.8):
+        model.policy.adapter.recipe = {"target": target}
+        reached.append(toy.play(model.policy, 2))
+    assert reached[0] < reached[1] - 0.5
+
+
+def test_validation_is_a_reward_and_the_best_is_kept(adapted: Adapted) -> None:
+    validation = adapted.info["validation"]
+    assert validation["metric"] == "reward"
+    assert 0 < validation["kept"] <= validation["best"]
+    assert adapted.info["data"]["experience"]["policies"]["bad"]["mean_reward"] < 0
+
+
+def test_an_average_of_weights_survives_an_interruption(
+    tmp_path: Path, backbone: str, collected: Path
+) -> None:
+    options = {"average": 0.9, "iterations": 20, "evaluate_every": 5}
+    whole = run(tmp_path / "whole", backbone, collected, **options)
+    plain = run(tmp_path / "plain", backbone, collected, **(options | {"average": 0.0}))
+
+    def interrupt(line: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(
+            toy.TASK,
+            "toy",
+            out=tmp_path / "cut",
+            backbone=backbone,
+            experience=[collected],
+            seed=3,
+            options=options,
+            progress=interrupt,
+        )
+    resumed = run(tmp_path / "cut", backbone, collected, resume=True, **options)
+    weights = [load_file(m.folder / "encoder_head.safetensors") for m in (whole, resumed, plain)]
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+    assert any(not torch.equal(weights[0][k], weights[2][k]) for k in weights[0])
+
+
+def test_without_experience_nothing_is_learned(tmp_path: Path, backbone: str) -> None:
+    with pytest.raises(ConfigError, match="netwright collect doors"):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone)
+
+
+def test_distilling_needs_labels(tmp_path: Path, backbone: str) -> None:
+    out = tmp_path / "experience"
+    rl_collect(toy.TASK, None, replace(PLAN, labels=(), sessions=5), out=out)
+    with pytest.raises(ConfigError, match="--label"):
+        run(tmp_path / "out", backbone, out, recipe="distill")
+
+
+class TestOnline:
+    def test_it_goes_on_from_the_adapted_model_and_says_what_it_cost(
+        self, tmp_path: Path, adapted: Adapted
+    ) -> None:
+        before = {p.name: p.read_bytes() for p in adapted.folder.iterdir()}
+        options = {"iterations": 40, "learning_rate": 5e-3, "evaluate_every": 10}
+        model = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=options)
+        assert model.name == adapted.name + ":online"
+        cost = model.info["cost"]
+        assert cost["seconds_interacting"] > 0
+        assert cost["seconds_learning"] > 0
+        assert cost["offline"] == adapted.info["cost"]
+        assert toy.play(model.policy, 2) > toy.play(adapted.policy, 2) - 0.02
+        assert {p.name: p.read_bytes() for p in adapted.folder.iterdir()} == before
+        assert not any("critic" in k for k in load_file(model.folder / "encoder_head.safetensors"))
+
+    @pytest.mark.parametrize("warm_start", [0.0, 0.5])
+    def test_it_learns_from_a_model_that_knows_little(
+        self, tmp_path: Path, backbone: str, collected: Path, warm_start: float
+    ) -> None:
+        start = run(tmp_path / "start", backbone, collected, iterations=1, evaluate_every=1)
+        options = {"warm_start": warm_start, "learning_rate": 1e-2, "iterations": 30, "evaluate_every": 30}
+        model = improve(toy.TASK, "toy", start.folder, out=tmp_path / "out", options=options)
+        assert toy.play(model.policy, 2) > toy.play(start.policy, 2) + 0.3
+        gate = load_file(model.folder / "encoder_head.safetensors")["gate"]
+        assert gate.any()
+
+    def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(
+        self, tmp_path: Path, adapted: Adapted
+    ) -> None:
+        whole = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "whole")
+
+        def interrupt(line: str) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", progress=interrupt)
+        resumed = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", resume=True)
+        one, other = (load_file(m.folder / "encoder_head.safetensors") for m in (whole, resumed))
+        assert all(torch.equal(one[k], other[k]) for k in one)
+
+    def test_the_model_has_no_weights_for_what_only_the_critic_sees(self, adapted: Adapted) -> None:
+        """The encoder reads four numbers of a step; the environment's private one is not among them."""
+        model = adapted.policy.decider.model
+        assert (
+            sum(
+                m.layers[0].in_features if hasattr(m, "layers") else m[0].in_features
+                for m in model.encoder.features.values()
+            )
+            == 1 + toy.DOORS
+        )
+
+    def test_options_that_cannot_be(self, tmp_path: Path, adapted: Adapted) -> None:
+        for wrong in ({"epochs": 0}, {"gamma": 2.0}, {"ratio_clip": 0.0}, {"encoder_dropout": 0.1}):
+            with pytest.raises(ConfigError):
+                improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=wrong)
+
+
+class TestGuard:
+    def guarded(self, adapted: Adapted, **options: Any) -> Guarded:
+        guarded = Guarded(adapted.policy, toy.bad(), **options)
+        guarded.reset(np.random.default_rng(0))
+        return guarded
+
+    def observation(self, scale: float = 1.0) -> dict[str, np.ndarray]:
+        observation = toy.Doors(np.random.default_rng(1), 40).observe()
+        return observation | {"numbers": observation["numbers"] * scale}
+
+    def test_a_usual_state_is_left_to_the_model(self, adapted: Adapted) -> None:
+        guarded = self.guarded(adapted)
+        usual = self.observation(0.5)
+        chosen = guarded.act(usual)
+        adapted.policy.reset(np.random.default_rng(0))
+        assert np.array_equal(chosen, adapted.policy.act(usual))
+        assert guarded.counts() == {"guard_decisions": 40, "guard_late": 0, "guard_far": 0}
+
+    def test_far_states_are_the_rules(self, adapted: Adapted) -> None:
+        guarded = self.guarded(adapted)
+        far = self.observation(100.0)
+        assert np.array_equal(guarded.act(far), toy.bad().act(far))
+        assert guarded.counts()["guard_far"] == 40
+
+    def test_late_answers_are_the_rules(self, adapted: Adapted) -> None:
+        times = iter([0.0, 0.5])
+        guarded = self.guarded(adapted, deadline_s=0.1, clock=lambda: next(times))
+        usual = self.observation(0.5)
+        assert np.array_equal(guarded.act(usual), toy.bad().act(usual))
+        assert guarded.counts()["guard_late"] == 40
+
+    def test_its_counts_are_in_the_evaluation(self, adapted: Adapted) -> None:
+        evaluation = api.test(toy.TASK, Guarded(adapted.policy, toy.good()), "default", "toy")
+        assert evaluation.detail["guard_decisions"] == 200 * toy.STEPS
+
+    def test_a_rule_cannot_be_guarded(self) -> None:
+        with pytest.raises(ConfigError, match="drop --guard"):
+            Guarded(toy.good(), toy.bad())
+
+
+def test_experience_survives_the_disk(collected: Path) -> None:
+    read = storage.read(collected)
+    assert read.n_episodes == 4 * 300
+    assert read.n_steps == 4 * 300 * toy.STEPS
+    assert read.policies == PLAN.policies

@@ -1,0 +1,298 @@
+"""Collecting experience: the same whoever does the work and however often it stops; whole on disk, or refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netwright.adaptation import collecting, conditions
+from netwright.adaptation import experience as storage
+from netwright.adaptation.advantages import advantages_of, gae, squashed
+from netwright.adaptation.collecting import Plan, rl_collect
+from netwright.adaptation.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
+from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
+from netwright.execution import executor
+from tests.adaptation import toy_decisions as toy
+
+PLAN = Plan(("good", "bad", "noisy:0.3:good"), "house", 300, seed=4)
+
+
+def made_up(lengths: list[int], seed: int = 0, n_policies: int = 2) -> Experience:
+    """Episodes of random rewards; each session is met by every policy."""
+    rng = np.random.default_rng(seed)
+    n, episodes = sum(lengths), np.arange(len(lengths))
+    components = rng.normal(size=(n, 2)).astype(np.float32)
+    return Experience(
+        columns={
+            ACTION: rng.integers(0, 3, n).astype(np.int16),
+            REWARD: components.sum(axis=1),
+            COMPONENTS: components,
+        },
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        policy=(episodes % n_policies).astype(np.int32),
+        where=np.zeros(len(lengths), dtype=np.int32),
+        seed=np.zeros(len(lengths), dtype=np.int64),
+        session=episodes // n_policies,
+        policies=tuple(f"p{i}" for i in range(n_policies)),
+        places=("here",),
+        info={"task": "toy", "components": ["one", "other"]},
+    )
+
+
+def same(one: Experience, other: Experience) -> bool:
+    columns = one.columns.keys() == other.columns.keys() and all(
+        np.array_equal(one.columns[k], other.columns[k]) for k in one.columns
+    )
+    rest = all(np.array_equal(getattr(one, k), getattr(other, k)) for k in ("offsets", *storage.EPISODES))
+    return columns and rest and (one.policies, one.places) == (other.policies, other.places)
+
+
+def test_every_policy_meets_the_same_sessions(tmp_path: Path) -> None:
+    experience = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "out")
+    assert same(experience, storage.read(tmp_path / "out"))
+    sessions = experience.same_session()
+    assert np.array_equal(np.bincount(sessions), np.full(300, 3))
+    numbers = experience.columns["observation.numbers"].reshape(3, 300, toy.STEPS, toy.DOORS)
+    assert np.array_equal(numbers[0], numbers[1])
+    assert np.array_equal(numbers[0], numbers[2])
+    assert not np.array_equal(numbers[0, :44], numbers[0, 256:300])
+    means = {k: v["mean_reward"] for k, v in experience.provenance()["policies"].items()}
+    assert means["bad"] < 0 < means["noisy:0.3:good"] < means["good"]
+
+
+def test_noise_is_as_frequent_as_asked(tmp_path: Path) -> None:
+    experience = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "out")
+    actions = experience.columns[ACTION].reshape(3, -1)
+    assert (actions[0] != actions[2]).mean() == pytest.approx(0.3 * 2 / 3, abs=0.03)
+
+
+def test_the_worker_does_not_matter(tmp_path: Path) -> None:
+    alone = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "alone")
+    shared = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "shared", executor=executor("processes", 2))
+    assert same(alone, shared)
+
+
+def test_an_interrupted_collection_keeps_what_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "whole")
+    done: list[str] = []
+
+    def interrupt(line: str) -> None:
+        done.append(line)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rl_collect(toy.TASK, None, PLAN, out=tmp_path / "cut", progress=interrupt)
+    with pytest.raises(ConfigError, match="--resume"):
+        rl_collect(toy.TASK, None, PLAN, out=tmp_path / "cut")
+    with pytest.raises(ConfigError, match="other options"):
+        rl_collect(toy.TASK, None, replace(PLAN, seed=5), out=tmp_path / "cut", resume=True)
+    later: list[str] = []
+    resumed = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "cut", resume=True, progress=later.append)
+    assert same(whole, resumed)
+    assert len(later) == len(PLAN.units) - 3
+    assert not (tmp_path / "cut.partial").exists()
+
+
+def test_labels_are_the_mean_of_the_teachers(tmp_path: Path) -> None:
+    plan = replace(PLAN, policies=("bad",), labels=("good", "bad"))
+    experience = rl_collect(toy.TASK, None, plan, out=tmp_path / "out")
+    observed = {k: experience.columns[f"observation.{k}"] for k in ("sign", "numbers")}
+    expected = np.mean([np.exp(rule.log_probabilities(observed)) for rule in (toy.good(), toy.bad())], axis=0)
+    np.testing.assert_allclose(experience.columns[LABELS], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"policies": ()}, ConfigError),
+        ({"policies": ("good", "good")}, ConfigError),
+        ({"policies": ("nobody",)}, UnknownNameError),
+        ({"policies": ("noisy:2:good",)}, ConfigError),
+        ({"policies": ("noisy:much:good",)}, ConfigError),
+        ({"policies": ("noisy:0.1:",)}, ConfigError),
+        ({"policies": ("sampled:noisy:0.1:good",)}, ConfigError),
+        ({"labels": ("noisy:0.1:good",)}, ConfigError),
+        ({"place": "nowhere"}, UnknownNameError),
+        ({"sessions": 0}, ConfigError),
+    ],
+)
+def test_plans_that_cannot_be(
+    tmp_path: Path, changes: dict[str, object], error: type[NetwrightError]
+) -> None:
+    with pytest.raises(error):
+        rl_collect(
+            toy.TASK,
+            None,
+            replace(PLAN, sessions=5, **changes) if "sessions" not in changes else replace(PLAN, **changes),
+            out=tmp_path / "out",
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_stands_at_out_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match="exists already"):
+        rl_collect(toy.TASK, None, PLAN, out=tmp_path / "out")
+
+
+def test_a_task_of_predictions_collects_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="learns from its data set"):
+        rl_collect(replace(toy.TASK, collector=None), None, PLAN, out=tmp_path / "out")
+
+
+class TestOnDisk:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        storage.write(tmp_path / "experience", made_up([3, 4, 3, 4]))
+        return tmp_path / "experience"
+
+    def test_none(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="netwright collect"):
+            storage.read(tmp_path)
+
+    def test_truncated(self, folder: Path) -> None:
+        file = folder / "columns.npz"
+        file.write_bytes(file.read_bytes()[:300])
+        with pytest.raises(DataError, match="damaged"):
+            storage.read(folder)
+
+    def test_unknown_format(self, folder: Path) -> None:
+        file = folder / "experience.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"format_version": 9}))
+        with pytest.raises(FormatError, match="format_version is 9"):
+            storage.read(folder)
+
+    def test_no_pickle_is_ever_read(self, folder: Path) -> None:
+        np.savez(folder / "columns.npz", allow_pickle=True, offsets=np.array([{"a": 1}], dtype=object))
+        with pytest.raises(DataError, match="damaged"):
+            storage.read(folder)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(0, 3))
+def test_merging_what_was_taken_apart_gives_the_whole(lengths: list[int], seed: int) -> None:
+    whole = made_up(lengths, seed)
+    assert same(merge([whole.take(np.array([i])) for i in range(len(lengths))]), whole)
+
+
+def test_merging_renumbers_the_policies() -> None:
+    one, other = made_up([2, 3]), replace(made_up([4, 5]), policies=("p1", "p9"))
+    merged = merge([one, other])
+    assert merged.policies == ("p0", "p1", "p9")
+    assert merged.policy.tolist() == [0, 1, 1, 2]
+
+
+def test_experiences_that_do_not_fit_are_not_merged() -> None:
+    one = made_up([2])
+    wider = replace(one, columns={**one.columns, "observation.x": np.zeros((2, 3))})
+    with pytest.raises(ConfigError, match=r"observation\.x"):
+        merge([one, wider])
+    with pytest.raises(ConfigError, match="different task"):
+        merge([one, replace(one, info={**one.info, "task": "other"})])
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=6))
+def test_returns_to_go_are_sums_to_the_end_of_the_episode(lengths: list[int]) -> None:
+    experience = made_up(lengths)
+    rewards = experience.columns[REWARD].astype(np.float64)
+    expected = [
+        rewards[t:end].sum()
+        for begin, end in zip(experience.offsets, experience.offsets[1:], strict=False)
+        for t in range(begin, end)
+    ]
+    np.testing.assert_allclose(conditions.to_go(rewards, experience), expected, atol=1e-9)
+    assert conditions.left(experience).tolist() == [n - i for n in lengths for i in range(n)]
+
+
+@pytest.mark.parametrize("kind", ["returns", "returns-published"])
+def test_what_is_asked_for_follows_the_rewards_as_in_the_data(kind: conditions.Kind) -> None:
+    """Asked for exactly what an episode returned, and told its rewards, the condition is the episode's own."""
+    experience = made_up([5, 5, 5, 5])
+    conditioning, column = conditions.fit(kind, experience)
+    rewards = experience.columns[REWARD].astype(np.float64)
+    asked = conditioning.start(1, 1.0)
+    asked.now(np.array([5]), np.ones((1, 2)))
+    own = conditions.to_go(rewards, experience)
+    if kind == "returns":
+        asked._returns = own[:1].copy()
+    else:
+        low, high = rewards.min(), rewards.max()
+        asked._returns = conditions.to_go((rewards - low) / (high - low), experience)[:1] / 1000.0
+    for t in range(5):
+        np.testing.assert_allclose(asked.now(np.array([5 - t]), np.ones((1, 2)))[0], column[t], atol=1e-5)
+        asked.got(rewards[t : t + 1])
+
+
+def test_regret_compares_within_a_session_only() -> None:
+    experience = made_up([3] * 8)
+    shifted = replace(
+        experience,
+        columns={
+            **experience.columns,
+            REWARD: experience.columns[REWARD] + np.repeat(experience.session, 3).astype(np.float32) * 10,
+        },
+    )
+    _, column = conditions.fit("regret", experience)
+    _, same_column = conditions.fit("regret", shifted)
+    np.testing.assert_allclose(column, same_column, atol=1e-4)
+    assert column.min() >= -2.0
+    assert column.max() <= 3.0
+
+
+def test_a_vector_is_asked_for_by_the_weights() -> None:
+    """Policy 0 has more of the first component, policy 1 more of the other."""
+    experience = made_up([4] * 40)
+    components = experience.columns[COMPONENTS].copy()
+    components[np.repeat(experience.policy == 0, 4), 0] += 2.0
+    components[np.repeat(experience.policy == 1, 4), 1] += 2.0
+    conditioning, column = conditions.fit(
+        "vector-returns", replace(experience, columns={**experience.columns, COMPONENTS: components})
+    )
+    assert column.shape == (160, 2)
+    asked = conditioning.start(2, 1.0).now(np.array([4, 4]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    assert asked[0, 0] > 0 > asked[0, 1]
+    assert asked[1, 1] > 0 > asked[1, 0]
+
+
+def test_rewards_are_squashed_below_the_knee_only() -> None:
+    rewards = np.array([3.0, 0.0, -5.0, -10.0, -160.0])
+    found = squashed(rewards)
+    assert found[:3].tolist() == [3.0, 0.0, -5.0]
+    assert found[3] == pytest.approx(-5 - 5 * np.log(2))
+    assert -25 < found[4] < found[3]
+
+
+def test_advantages_of_a_perfect_critic_are_surprises_only() -> None:
+    rewards = np.array([[1.0, 2.0, 3.0]])
+    values = np.array([[6.0, 5.0, 3.0]])
+    assert np.allclose(gae(rewards, values, 1.0, 0.9), 0.0)
+    lucky = rewards + np.array([[0.0, 1.0, 0.0]])
+    assert np.allclose(gae(lucky, values, 1.0, 0.9), [[0.9, 1.0, 0.0]])
+
+
+def test_better_decisions_have_higher_advantages(tmp_path: Path) -> None:
+    experience = rl_collect(toy.TASK, None, replace(PLAN, policies=("good", "bad")), out=tmp_path / "out")
+    inputs = np.concatenate(
+        [experience.columns[f"observation.{k}"] for k in ("sign", "numbers")]
+        + [experience.columns["privileged"]],
+        axis=1,
+    )
+    advantages = advantages_of(experience, inputs, squashed(experience.columns[REWARD]), seed=0)
+    good = np.repeat(experience.policy == 0, toy.STEPS)
+    assert advantages[good].mean() > advantages[~good].mean() + 1.0
+
+
+def test_a_name_of_many_parts_is_read_from_the_left() -> None:
+    assert isinstance(
+        collecting.deciding(toy.TASK, "noisy:0.5:noisy:0.1:good", toy.DoorsCollector()).policy,
+        collecting.Noisy,
+    )
