@@ -24,7 +24,7 @@ STEPS, DOORS = 6, 3
 
 
 class Doors:
-    """Episodes in lock step: in half of them the numbers on the doors are to be read as negative, and a sign says so."""
+    """Episodes in lock step: in half of them the numbers are to be read as negative, and a sign says so."""
 
     def __init__(self, rng: np.random.Generator, n: int, doors: int = DOORS) -> None:
         self.n, self.time = n, 0
@@ -51,7 +51,7 @@ class Doors:
 
 class DoorsCollector:
     components = ("number", "sign")
-    places: Mapping[str, str] = {"house": "all doors", "garden": "all doors too"}  # noqa: RUF012
+    places: Mapping[str, str] = {"house": "all doors", "garden": "all doors too"}
 
     def environment(self, place: str, rng: np.random.Generator, n: int) -> Doors:
         return Doors(rng, n)

@@ -1,6 +1,4 @@
-"""How much better a decision was than what usually follows: generalised advantages, from a critic that sees
-the future.
-"""
+"""How much better a decision was than what usually follows, by a critic that sees the future."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ KNEE = -5.0
 
 
 def squashed(rewards: NDArray[np.floating]) -> Doubles:
-    """Rewards with those below -5 brought nearer: -5 - 5 log(1 + (-5 - r) / 5); one bad moment must not drown the rest."""
+    """Rewards, those below -5 brought nearer: -5 - 5 log(1 + (-5 - r) / 5); one bad moment must not drown the rest."""
     values = rewards.astype(np.float64)
     below = np.maximum(KNEE - values, 0.0)
     return np.where(values < KNEE, KNEE + KNEE * np.log1p(below / -KNEE), values)
@@ -95,14 +93,14 @@ def advantages_of(
             (values + _advantages(experience, rewards, values, gamma, lam)).astype(np.float32)
         )
         for _ in range(epochs):
-            for rows in torch.from_numpy(rng.permutation(len(inputs))).split(batch_size):
+            for rows in torch.split(torch.from_numpy(rng.permutation(len(inputs))), batch_size):
                 loss = nn.functional.smooth_l1_loss(critic(seen[rows]), target[rows])
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
         with torch.inference_mode():
-            values = torch.cat([critic(part) for part in seen.split(65536)]).numpy().astype(np.float64)
+            values = torch.cat([critic(part) for part in torch.split(seen, 65536)]).numpy().astype(np.float64)
     return _advantages(experience, rewards, values, gamma, lam).astype(np.float32)
 
 

@@ -266,7 +266,7 @@ def test(
 
 def with_counts(evaluation: Evaluation, policy: Policy[Any, Any]) -> Evaluation:
     """The evaluation, with what a guard counted in its detail."""
-    counts = getattr(policy, "counts", dict)()
+    counts: dict[str, int] = getattr(policy, "counts", dict)()
     return replace(evaluation, detail={**evaluation.detail, **counts}) if counts else evaluation
 
 

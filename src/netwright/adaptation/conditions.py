@@ -3,12 +3,13 @@
 Each kind turns an experience into numbers for every decision, and says at test time what is asked for:
 
 - `none`: nothing (imitation and advantage weighting).
-- `returns`: the return to go per remaining decision, rewards cut at -10, scaled by the 5th and 95th percentile. The target
-  is a quantile of the episodes' means, lowered by every reward that was got.
-- `returns-published`: rewards scaled by their minimum and maximum, summed to the end and divided by 1000; the target is the
-  highest return of an episode, lowered by every scaled reward. One outlier squeezes all returns into a narrow band.
-- `regret`: the episode's return against those of the other policies in the same session, in standard deviations, cut to
-  [-2, 3]; constant over the episode. The target is a number of deviations.
+- `returns`: the return to go per remaining decision, rewards cut at -10, scaled by the 5th and 95th percentile.
+  The target is a quantile of the episodes' means, lowered by every reward that was got.
+- `returns-published`: rewards scaled by their minimum and maximum, summed to the end and divided by 1000; the
+  target is the highest return of an episode, lowered by every scaled reward. One outlier squeezes all returns
+  into a narrow band.
+- `regret`: the episode's return against those of the other policies in the same session, in standard
+  deviations, cut to [-2, 3]; constant over the episode. The target is a number of deviations.
 - `vector-returns`: as `regret`, for each component of the reward by itself. The target is what the policy that is
   best under the weights asked for reached: one model for any weights.
 
@@ -107,7 +108,7 @@ class Asked:
             reached = np.array(fitted["reached"])  # (policies, K) in the components' own units
             best = (weights @ reached.T).argmax(axis=1)
             scaled = self.target * reached[best] / np.array(fitted["deviation"])
-            return np.clip(scaled, *DEVIATIONS_OF_A_COMPONENT).astype(np.float32)
+            return np.asarray(np.clip(scaled, *DEVIATIONS_OF_A_COMPONENT), dtype=np.float32)
         if self._returns is None:
             if kind == "returns":
                 quantiles = fitted["quantiles"]

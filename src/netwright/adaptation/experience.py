@@ -1,4 +1,4 @@
-"""Experience: whole episodes of decisions, as columns, with who decided, where and from which seed (RL_Collect, Eq. 2)."""
+"""Experience: whole episodes of decisions, as columns, with who decided, where and from which seed (Eq. 2)."""
 
 from __future__ import annotations
 

@@ -41,8 +41,7 @@ class Ranges:
     def outside(self, features: Floats) -> NDArray[np.bool_]:
         """(B,) which states (B, F) have a feature outside of its range, or one that is not a number."""
         inside = (features >= self.low) & (features <= self.high)
-        found: NDArray[np.bool_] = ~inside.all(axis=1)
-        return found
+        return np.asarray(~inside.all(axis=1))
 
     def to_json(self) -> dict[str, list[float]]:
         """Plain JSON types."""

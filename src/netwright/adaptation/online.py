@@ -1,8 +1,9 @@
 """Past the teachers: proximal policy optimisation of an adapted model on fresh episodes of its own.
 
 The paper avoids interaction because its simulators are slow; ours are not, and `seconds_interacting` beside `seconds`
-says what share of the time it takes (Fig. 3, Wu et al. 2024). What learns is what always learns: low-rank matrices, encoder and
-head. Beside them a critic learns that also sees what the environment tells in private; the model never does.
+says what share of the time it takes (Fig. 3, Wu et al. 2024). What learns is what always learns: low-rank
+matrices, encoder and head. Beside them a critic learns that also sees what the environment tells in private; the
+model never does.
 
 Source: Schulman et al. 2017 (PPO), 2016 (generalised advantages).
 """
@@ -37,8 +38,8 @@ CRITIC = "critic."
 class OnlineConfig(TrainingConfig):
     """Settings of an online phase: those of any adaptation, with other defaults, and these.
 
-    An iteration plays `batch_size` fresh episodes and learns from them in `epochs` passes. While the backbone is left out
-    (`warm_start`) an iteration is cheap.
+    An iteration plays `batch_size` fresh episodes and learns from them in `epochs` passes. While the backbone is
+    left out (`warm_start`) an iteration is cheap.
 
     Attributes:
         joined_batch_size: episodes of an iteration with the backbone.
@@ -159,10 +160,11 @@ class OnlineTrainer(Trainer):
         self.state.seconds_interacting += time.monotonic() - began
         advantages, returns = self._judged(played)
         self.model.train()
-        losses = []
-        for _ in range(config.epochs):
-            for rows in torch.from_numpy(rng.permutation(len(played.actions))).split(config.minibatch):
-                losses.append(self._learn(step, played, rows.to(self.device), advantages, returns))
+        losses = [
+            self._learn(step, played, rows.to(self.device), advantages, returns)
+            for _ in range(config.epochs)
+            for rows in torch.split(torch.from_numpy(rng.permutation(len(played.actions))), config.minibatch)
+        ]
         return float(np.mean(losses))
 
     @property
@@ -173,31 +175,30 @@ class OnlineTrainer(Trainer):
         model, adapter = self.model.eval(), self.adapter
         environment = adapter.environment(rng, n)
         memory = model.memory(n)
-        steps: list[tuple[dict[str, Tensor], Tensor, Tensor, Tensor]] = []
+        shown: list[dict[str, Tensor]] = []
+        seen: list[Tensor] = []
+        chosen: list[Tensor] = []
+        logs: list[Tensor] = []
         rewards = []
         with torch.inference_mode():
             while not environment.done:
                 arrays = adapter.inputs(environment.observe())
-                inputs = {k: torch.from_numpy(v).to(self.device) for k, v in arrays.items()}
-                log_probabilities = torch.log_softmax(model.next(inputs, memory), dim=-1)
+                shown.append({k: torch.from_numpy(v).to(self.device) for k, v in arrays.items()})
+                private = np.concatenate([adapter.critic_inputs(arrays), environment.privileged()], axis=1)
+                seen.append(torch.from_numpy(private.astype(np.float32)).to(self.device))
+                log_probabilities = torch.log_softmax(model.next(shown[-1], memory), dim=-1)
                 noise = torch.from_numpy(rng.gumbel(size=log_probabilities.shape)).to(log_probabilities)
-                actions = (log_probabilities + noise).argmax(dim=-1)
-                seen = np.concatenate([adapter.critic_inputs(arrays), environment.privileged()], axis=1)
-                steps.append(
-                    (
-                        inputs,
-                        torch.from_numpy(seen.astype(np.float32)).to(self.device),
-                        actions,
-                        log_probabilities.gather(-1, actions[:, None])[:, 0],
-                    )
-                )
-                rewards.append(environment.step(actions.cpu().numpy())[0])
-            inputs, *rest = zip(*steps, strict=True)
-        stacked = [torch.stack(parts, dim=1) for parts in rest]
-        joined = {name: torch.stack([i[name] for i in inputs], dim=1) for name in inputs[0]}
-        # Out of inference mode, so that gradients may be taken through what is made of them.
-        joined, stacked = {k: v.clone() for k, v in joined.items()}, [v.clone() for v in stacked]
-        return Played(joined, *stacked, rewards=squashed(np.stack(rewards, axis=1)))
+                chosen.append((log_probabilities + noise).argmax(dim=-1))
+                logs.append(log_probabilities.gather(-1, chosen[-1][:, None])[:, 0])
+                rewards.append(environment.step(chosen[-1].cpu().numpy())[0])
+        # Stacked out of inference mode, so that gradients may be taken through what is made of them.
+        return Played(
+            inputs={name: torch.stack([step[name] for step in shown], dim=1) for name in shown[0]},
+            critic_inputs=torch.stack(seen, dim=1),
+            actions=torch.stack(chosen, dim=1),
+            log_probabilities=torch.stack(logs, dim=1),
+            rewards=squashed(np.stack(rewards, axis=1)),
+        )
 
     def _judged(self, played: Played) -> tuple[Tensor, Tensor]:
         """Normalised advantages and the critic's targets, (B, T) each."""

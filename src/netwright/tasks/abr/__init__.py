@@ -1,6 +1,7 @@
 """Adaptive bitrate streaming (ABR): at which bitrate should a player ask for the next chunk of a video?"""
 
 from netwright.core.task import PolicySpec, Task
+from netwright.tasks.abr.recipes import RECIPES
 from netwright.tasks.abr.settings import SETTINGS
 
 _BASELINES = "netwright.tasks.abr.baselines"
@@ -16,9 +17,22 @@ TASK = Task(
     lower_is_better=False,
     settings=SETTINGS,
     policies={p.name: p for p in _POLICIES},
-    recipes={},
+    recipes=RECIPES,
     load_data="netwright.tasks.abr.data:load",
     evaluate="netwright.tasks.abr.evaluation:evaluate",
     adapter="netwright.tasks.abr.adapter:adapter",
+    collector="netwright.tasks.abr.collecting:collector",
     reference_policy="bba",
+    training_defaults={
+        "iterations": 3000,
+        "warm_start": 0.9,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.0,
+        "lora_dropout": 0.0,
+        "encoder_dropout": 0.0,
+        "average": 0.99,
+        "evaluate_every": 250,
+        "rank": 32,
+    },
 )

@@ -195,16 +195,15 @@ class AdaptedBitratePolicy:
     def act(self, obs: Observation) -> NDArray[np.int64]:
         """(B,) the rung of each session's next chunk."""
         log_probabilities = self.log_probabilities(obs)
-        if not self.greedy:
-            log_probabilities = log_probabilities + self.rng.gumbel(size=log_probabilities.shape)
-        return log_probabilities.argmax(axis=1)
+        noise = 0.0 if self.greedy else self.rng.gumbel(size=log_probabilities.shape)
+        return np.asarray((log_probabilities + noise).argmax(axis=1))
 
     def log_probabilities(self, obs: Observation) -> Floats:
         """(B, L) of each rung; counts as the decision of that step, so ask once a step."""
         self.inputs = self.adapter.conditioned(obs, self._condition(obs))
         scores = self.decider.scores(self.inputs).astype(np.float64)
         shifted = scores - scores.max(axis=1, keepdims=True)
-        return (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))).astype(np.float32)
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float32)
 
     def far(self) -> NDArray[np.bool_]:
         """(B,) which of the states that were just decided lie outside of what was seen in training."""

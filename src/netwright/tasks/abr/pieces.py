@@ -79,12 +79,12 @@ def shown(kept: Mapping[str, NDArray[Any]]) -> Shown:
     return Shown(summary, rungs)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _between(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _at(values: NDArray[Any], point: int) -> float:
     """A ladder's values read at one of six positions, linearly between rungs."""
     place = point * (len(values) - 1) / (POINTS - 1)
@@ -95,7 +95,7 @@ def _at(values: NDArray[Any], point: int) -> float:
     return float((1.0 - share) * values[below] + share * values[below + 1])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _rates(throughputs: NDArray[Any]) -> tuple[int, float, float, float, float, float, float, float]:
     """How many there are, harmonic mean of the last five, last, min, max, mean, spread and trend of the logs."""
     n, recent, inverse = 0, 0, 0.0
@@ -119,7 +119,7 @@ def _rates(throughputs: NDArray[Any]) -> tuple[int, float, float, float, float, 
     return n, recent / inverse, last, low, high, total / n, spread, np.log(max(last, 1e-3) * inverse_all / n)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _fill(
     throughputs: NDArray[Any],
     delays: NDArray[Any],
