@@ -1,6 +1,7 @@
 """netwright: adapt one language model to networking tasks, and learn network designs from a few questions.
 
 Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `adapt`, `test`, `load`. They import torch on first use.
+Synthesize (after comparative synthesis, Wang et al., POPL 2023): `synthesize`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ __version__ = "0.1.0"
 _LAZY = {
     "adapt": "netwright.adaptation.api:adapt",
     "load": "netwright.adaptation.api:load",
+    "synthesize": "netwright.synthesis.synthesize:synthesize",
     "test": "netwright.adaptation.api:test",
 }
 
-__all__ = ["__version__", "adapt", "load", "test"]
+__all__ = ["__version__", "adapt", "load", "synthesize", "test"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,222 @@
+"""A dialogue with an operator: one state machine, `ask` and `tell`, whose state is plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from netwright.core.errors import ConfigError, FormatError
+from netwright.core.files import check_format_version
+from netwright.core.results import versions
+from netwright.synthesis.bayes import Bayes
+from netwright.synthesis.contradictions import Contradiction, contradictions
+from netwright.synthesis.learner import Learner
+from netwright.synthesis.problem import Design
+from netwright.synthesis.queries import CANNOT_SAY, Answer, Exchange, Query, check_answer
+from netwright.synthesis.setup import OnlineProblem, Problem, Setup
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class DialogueResult:
+    """What a dialogue came to.
+
+    Attributes:
+        design: index of the recommended design among those known.
+        metrics: the design's metrics in their units.
+        scores: the design's oriented metrics, as objectives take them.
+        expected_quality: what the learner thinks of it, 0..1; None if it has no opinion.
+        objective: what has been learnt of the objective: a line, its knobs, and their likely range.
+    """
+
+    problem: str
+    design: int
+    metrics: Design
+    scores: tuple[float, ...]
+    expected_quality: float | None
+    objective: Mapping[str, Any] | None
+    exchanges: tuple[Exchange, ...]
+    contradictions: tuple[str, ...]
+    setup: Setup
+
+    def to_json(self) -> dict[str, Any]:
+        """A document of plain types."""
+        return {
+            "problem": self.problem,
+            "design": self.design,
+            "metrics": list(self.metrics.metrics),
+            "expected_quality": self.expected_quality,
+            "objective": None if self.objective is None else dict(self.objective),
+            "exchanges": [_exchange_to_json(e) for e in self.exchanges],
+            "contradictions": list(self.contradictions),
+            "config": asdict(self.setup),
+            "versions": versions(),
+        }
+
+
+class Dialogue:
+    """Questions and answers over one problem, which can be saved, resumed exactly, and taken back.
+
+    The state is the setup and the exchanges; all else is worked out from them again.
+    """
+
+    def __init__(self, problem: Problem, setup: Setup | None = None) -> None:
+        self.problem = problem
+        self.setup = setup or Setup()
+        self._make = problem.learner_factory(self.setup)
+        self._learner: Learner = self._make(self.setup.seed)
+        self._asked: Query | None = None
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What has been asked and answered."""
+        return self._learner.history
+
+    @property
+    def learner(self) -> Learner:
+        """The learner as it is after the last answer."""
+        return self._learner
+
+    def ask(self) -> Query | None:
+        """The question that waits for an answer; None when all are asked, or no other would help."""
+        if len(self.exchanges) >= self.setup.n_queries:
+            return None
+        if self._asked is None:
+            self._asked = self._learner.ask()
+        return self._asked
+
+    def tell(self, answer: Answer) -> None:
+        """Answer the question that `ask` gives.
+
+        Raises:
+            ConfigError: no question waits, or the answer does not fit it.
+        """
+        query = self.ask()
+        if query is None:
+            raise ConfigError("the dialogue has no further question; take an answer back to go on.")
+        check_answer(query, answer)
+        self._learner.tell(query, answer)
+        self._asked = None
+
+    def undo(self, number: int | None = None) -> None:
+        """Take back the answer of that number (from 1); the last one, with its question, if none is given.
+
+        An earlier answer becomes "cannot say", and the answers after it stay. All is worked out afresh.
+        """
+        n = len(self.exchanges)
+        if not n:
+            raise ConfigError("there is no answer to take back yet.")
+        if number is None or number == n:
+            self._replay(self.exchanges[:-1])
+        else:
+            self.change(number, CANNOT_SAY)
+
+    def change(self, number: int, answer: Answer) -> None:
+        """Give another answer to the question of that number (from 1); later answers stay."""
+        n = len(self.exchanges)
+        if not 1 <= number <= n:
+            raise ConfigError(f"there are answers 1 to {n}, not {number}.")
+        old = self.exchanges[number - 1]
+        check_answer(old.query, answer)
+        changed = Exchange(old.query, answer)
+        self._replay((*self.exchanges[: number - 1], changed, *self.exchanges[number:]))
+
+    def refine(self, problem: OnlineProblem) -> None:
+        """Let a `bayes` learner add the optima of likely objectives to its designs; others are left alone."""
+        if isinstance(self._learner, Bayes):
+            self._learner = problem.refined(self._learner)
+
+    def recommend(self) -> int | None:
+        """Index of the best design by what is known now; the dialogue may end at any moment."""
+        return self._learner.recommend()
+
+    def design(self, index: int) -> Design:
+        """A design with its metrics in their units."""
+        values = self.problem.group.oriented(self._learner.scores[index])
+        return Design(f"design {index}", tuple(float(v) for v in values))
+
+    def contradictions(self) -> list[Contradiction]:
+        """Answers that disagree, as they stand."""
+        return contradictions(self.exchanges, self._learner.scores)
+
+    def result(self) -> DialogueResult:
+        """What the dialogue has come to so far.
+
+        Raises:
+            ConfigError: nothing has been answered that a recommendation could rest on.
+        """
+        best = self.recommend()
+        if best is None:
+            raise ConfigError("nothing can be recommended before the first answer; answer one question.")
+        learnt = self._learner.learnt()
+        objective = None
+        if learnt is not None:
+            names = [knob.name for knob in self.problem.family.knobs]
+            columns = zip(names, learnt.knobs, learnt.low, learnt.high, strict=True)
+            objective = {
+                "text": self.problem.family.describe(learnt.knobs),
+                "knobs": {
+                    name: {"value": float(v), "low": float(low), "high": float(high)}
+                    for name, v, low, high in columns
+                },
+            }
+        return DialogueResult(
+            self.problem.name,
+            best,
+            self.design(best),
+            tuple(float(s) for s in self._learner.scores[best]),
+            self._learner.expected_quality(),
+            objective,
+            self.exchanges,
+            tuple(str(c) for c in self.contradictions()),
+            self.setup,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole state as plain data."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "problem": self.problem.identity(),
+            "setup": asdict(self.setup),
+            "exchanges": [_exchange_to_json(e) for e in self.exchanges],
+        }
+
+    @classmethod
+    def from_json(cls, document: Any, problem: Problem, where: Path = Path("dialogue")) -> Dialogue:
+        """Take a dialogue up where it was saved: the next question is the one it would have been.
+
+        Raises:
+            FormatError: the document is damaged, of another format, or was held over another problem.
+        """
+        check_format_version(document, FORMAT_VERSION, where)
+        problem.check_identity(document.get("problem"), where)
+        try:
+            setup = Setup(**document["setup"])
+            exchanges = [
+                Exchange(Query.from_json(e["query"]), Answer.from_json(e["answer"]))
+                for e in document["exchanges"]
+            ]
+            dialogue = cls(problem, setup)
+            n_designs = problem.n_known_designs()
+            for exchange in exchanges:
+                check_answer(exchange.query, exchange.answer)
+                if not all(0 <= d < n_designs for d in exchange.query.designs):
+                    raise ConfigError(f"a question shows a design that is not among the {n_designs}")
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise FormatError(f"{where}: not a saved dialogue ({error}); start a new one.") from None
+        dialogue._replay(tuple(exchanges))
+        return dialogue
+
+    def _replay(self, exchanges: tuple[Exchange, ...]) -> None:
+        """Work the learner's state out from these exchanges."""
+        learner = self._make(self.setup.seed)
+        for exchange in exchanges:
+            learner.tell(exchange.query, exchange.answer)
+        self._learner, self._asked = learner, None
+
+
+def _exchange_to_json(exchange: Exchange) -> dict[str, Any]:
+    return {"query": exchange.query.to_json(), "answer": exchange.answer.to_json()}

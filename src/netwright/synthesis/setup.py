@@ -1,0 +1,201 @@
+"""What a dialogue is about and how it is held: a pool, or a problem that is solved as the dialogue goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from netwright.core.errors import ConfigError, FormatError, UnknownNameError
+from netwright.core.seeding import generator
+from netwright.synthesis.bayes import QUESTIONS, Bayes
+from netwright.synthesis.generation import Improve, OnlineGenerator
+from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
+from netwright.synthesis.objective_only import ObjectiveOnly
+from netwright.synthesis.pool import Pool
+from netwright.synthesis.problem import MetricGroup, Objective, ObjectiveFamily
+from netwright.synthesis.voting import Voting, VotingConfig
+
+_POOL_STREAM = 1 << 23
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a dialogue is held.
+
+    Attributes:
+        question: of `bayes`, see `BayesConfig`.
+        ties: whether pairs of `bayes` offer "about equal".
+        confirm: whether the last question of `bayes` is a menu to take one design from.
+    """
+
+    learner: str = "bayes"
+    question: str = "auto"
+    n_queries: int = 10
+    seed: int = 0
+    ties: bool = True
+    confirm: bool = True
+
+    def __post_init__(self) -> None:
+        if self.learner not in LEARNERS:
+            raise UnknownNameError("learner", self.learner, LEARNERS)
+        if self.question not in QUESTIONS:
+            raise UnknownNameError("question", self.question, QUESTIONS)
+        if self.n_queries < 1:
+            raise ConfigError(f"a dialogue needs one question or more, got {self.n_queries}.")
+
+    @property
+    def confirm_at(self) -> int | None:
+        """Number of the question that confirms the design."""
+        return self.n_queries if self.confirm and self.n_queries > 1 else None
+
+
+class Problem(Protocol):
+    """What a dialogue is about."""
+
+    @property
+    def name(self) -> str:
+        """A name for reports."""
+        ...
+
+    @property
+    def group(self) -> MetricGroup:
+        """The metrics that designs are judged by."""
+        ...
+
+    @property
+    def family(self) -> ObjectiveFamily:
+        """The template of the objective that is looked for."""
+        ...
+
+    def learner_factory(self, setup: Setup) -> LearnerFactory:
+        """Makes the learner of a dialogue."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Plain data by which a saved dialogue knows its problem again."""
+        ...
+
+    def check_identity(self, document: Any, where: Path) -> None:
+        """Raise `FormatError` if `identity` of another problem was saved."""
+        ...
+
+    def n_known_designs(self) -> int:
+        """How many designs questions may show."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PoolProblem:
+    """A choice among the designs of a pool."""
+
+    pool: Pool
+
+    @property
+    def name(self) -> str:
+        """See `Problem`."""
+        return self.pool.name
+
+    @property
+    def group(self) -> MetricGroup:
+        """See `Problem`."""
+        return self.pool.group
+
+    @property
+    def family(self) -> ObjectiveFamily:
+        """See `Problem`."""
+        return self.pool.family
+
+    def learner_factory(self, setup: Setup) -> LearnerFactory:
+        """See `Problem`."""
+        return learner_factory(
+            setup.learner,
+            self.pool,
+            question=setup.question,
+            ties=setup.ties,
+            confirm_at=setup.confirm_at,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """See `Problem`."""
+        return {"name": self.name, "pool": self.pool.fingerprint()}
+
+    def check_identity(self, document: Any, where: Path) -> None:
+        """See `Problem`."""
+        _check_same(self.identity(), document, where)
+
+    def n_known_designs(self) -> int:
+        """See `Problem`."""
+        return self.pool.n_designs
+
+
+class OnlineProblem:
+    """A problem whose designs are solved for as the dialogue goes, by a callable `improve` (section 4.4).
+
+    `voting` and `objective-only` solve for each candidate. `bayes` first solves for `n_designs` objectives drawn
+    from the prior, and asks about those designs.
+    """
+
+    def __init__(
+        self, name: str, group: MetricGroup, family: ObjectiveFamily, improve: Improve, n_designs: int = 100
+    ) -> None:
+        self.name = name
+        self.group = group
+        self.family = family
+        self.improve = improve
+        self.n_designs = n_designs
+        self._source = OnlineGenerator(family, improve)
+
+    def learner_factory(self, setup: Setup) -> LearnerFactory:
+        """See `Problem`."""
+        if setup.learner == "voting":
+            return lambda seed: Voting(self._source, VotingConfig(pcs_size=6, thresh=2), seed)
+        if setup.learner == "objective-only":
+            return lambda seed: ObjectiveOnly(self._source, seed)
+        pool = self.sample_pool(setup.seed)
+        return learner_factory(
+            setup.learner, pool, question=setup.question, ties=setup.ties, confirm_at=setup.confirm_at
+        )
+
+    def sample_pool(self, seed: int) -> Pool:
+        """The optima of `n_designs` objectives drawn from the prior."""
+        knobs = self.family.sample(generator(seed, _POOL_STREAM), self.n_designs)
+        scores = np.array([self.improve(Objective(self.family, k)) for k in knobs])
+        pool = Pool.gather(self.name, self.group, self.family, knobs, scores)
+        self._source.scores = pool.scores
+        return pool
+
+    def refined(self, learner: Bayes) -> Bayes:
+        """A `bayes` learner with the optima of likely objectives added to its designs."""
+        later = learner.refreshed(self.improve)
+        self._source.scores = later.scores
+        return later
+
+    def identity(self) -> dict[str, Any]:
+        """See `Problem`; holds the designs, so that questions keep their meaning."""
+        return {"name": self.name, "family": self.family.name, "designs": self._source.scores.tolist()}
+
+    def check_identity(self, document: Any, where: Path) -> None:
+        """See `Problem`; takes over the saved designs."""
+        own = {"name": self.name, "family": self.family.name}
+        _check_same(own, {k: v for k, v in document.items() if k != "designs"}, where)
+        try:
+            scores = np.array(document["designs"], dtype=np.float64).reshape(-1, len(self.group))
+        except (KeyError, TypeError, ValueError):
+            raise FormatError(f"{where}: its designs cannot be read; start a new dialogue.") from None
+        self._source.scores = scores if len(scores) else np.empty((0, 0))
+
+    def n_known_designs(self) -> int:
+        """See `Problem`."""
+        return len(self._source.scores)
+
+
+def _check_same(own: dict[str, Any], saved: Any, where: Path) -> None:
+    if saved != own:
+        held = saved.get("name") if isinstance(saved, dict) else saved
+        raise FormatError(
+            f"{where}: the dialogue was held over another problem ({held!r}, here {own['name']!r}, or it was "
+            "made with other options); open it with the pool that it was held over."
+        )
