@@ -22,6 +22,8 @@ _BACKUP_STREAM = 1 << 20  # far from the streams of a dialogue's steps
 class VotingConfig:
     """Settings of `Voting`.
 
+    A small set is better: with many candidates the rule asks Compares, during which the running best stands still.
+
     Attributes:
         pcs_size: objectives in a freshly filled Pareto candidate set.
         thresh: the set is filled up when it holds fewer (Thresh of Algorithm 1; the paper names no value).
@@ -29,8 +31,8 @@ class VotingConfig:
         drop_probability: how likely a backup is to ignore an answer.
     """
 
-    pcs_size: int = 20
-    thresh: int = 10
+    pcs_size: int = 6
+    thresh: int = 3
     n_backups: int = 8
     drop_probability: float = 0.2
 
