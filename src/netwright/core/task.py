@@ -81,6 +81,7 @@ class Task:
         collector: called with the data; gives the environments in which a task of decisions collects experience
             (`netwright.adaptation.environment.Collector`). None for a task of predictions.
         report: called with the evaluations of one comparison; gives the task's own figures for the report.
+        verify: called with a golden file and the task's data; gives a `Verification`.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Task:
     adapter: str
     report: str | None = None
     collector: str | None = None
+    verify: str | None = None
     reference_policy: str = ""
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
     online_defaults: Mapping[str, Any] = field(default_factory=dict)

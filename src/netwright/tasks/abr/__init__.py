@@ -6,7 +6,15 @@ from netwright.tasks.abr.settings import SETTINGS
 
 _BASELINES = "netwright.tasks.abr.baselines"
 
-_POLICIES = (PolicySpec("bba", "the fuller the buffer, the higher the bitrate", f"{_BASELINES}.bba:Bba"),)
+_POLICIES = (
+    PolicySpec("bba", "the fuller the buffer, the higher the bitrate", f"{_BASELINES}.bba:Bba"),
+    PolicySpec(
+        "mpc-reference",
+        "robust MPC as published: steps of one rung, sizes one chunk off, errors kept between sessions",
+        f"{_BASELINES}.mpc:MpcReference",
+    ),
+    PolicySpec("mpc", "robust MPC over all plans of five chunks", f"{_BASELINES}.mpc:Mpc"),
+)
 
 TASK = Task(
     name="abr",
@@ -22,6 +30,7 @@ TASK = Task(
     evaluate="netwright.tasks.abr.evaluation:evaluate",
     adapter="netwright.tasks.abr.adapter:adapter",
     collector="netwright.tasks.abr.collecting:collector",
+    verify="netwright.tasks.abr.golden:verify",
     reference_policy="bba",
     training_defaults={
         "iterations": 3000,

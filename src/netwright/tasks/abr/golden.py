@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from netwright.core.errors import DataError
-from netwright.core.task import Verification
+from netwright.core.verification import Verification
 from netwright.tasks.abr import sim
 from netwright.tasks.abr.data import FOLDERS, AbrData
 from netwright.tasks.abr.media import Rules, Trace, Video

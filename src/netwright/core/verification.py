@@ -1,0 +1,40 @@
+"""What a replay of recorded results through our own code gives: the largest difference of each field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One golden file, replayed.
+
+    Attributes:
+        largest: largest absolute difference of each field, infinite where one side is no finite number.
+        tolerance: that a difference may reach.
+        counts: how much was compared, such as sessions and rows.
+    """
+
+    path: Path
+    largest: Mapping[str, float]
+    tolerance: float
+    counts: Mapping[str, int]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no field differs by more than the tolerance."""
+        return all(value <= self.tolerance for value in self.largest.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """A document of plain types; an infinite difference becomes null."""
+        return {
+            "file": str(self.path),
+            "passed": self.passed,
+            "tolerance": self.tolerance,
+            "largest_difference": {k: v if math.isfinite(v) else None for k, v in self.largest.items()},
+            **self.counts,
+        }
