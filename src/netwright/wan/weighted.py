@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from netwright.solvers.highs import Method, Solver, optimum
+from netwright.solvers.highs import Solver, optimum
 from netwright.solvers.program import LinearProgram
 from netwright.wan.chunks import Arrays, Work
 from netwright.wan.instance import Instance
@@ -19,8 +19,7 @@ from netwright.wan.scenario import Optima
 from netwright.wan.topology import Array
 
 CHUNK = 100  # objectives; fixed, so that a pool does not depend on the number of workers
-WARM_UP_TO_NONZEROS = 30_000  # above it, presolve is worth more than the last basis when all costs change
-SIMPLEX_UP_TO_NONZEROS = 300_000  # above it, interior point is faster
+SIMPLEX_UP_TO_NONZEROS = 200_000  # above it, one solve is faster by interior point
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +38,6 @@ class LinearDesign:
     offset: Array
     n_tunnels: int
     decimals: int = 6
-
-    def solver(self, time_limit_s: float = np.inf) -> Solver:
-        """A solver with the method that is fastest at this size."""
-        size = self.program.matrix.nnz
-        method: Method = "simplex" if size <= SIMPLEX_UP_TO_NONZEROS else "ipm"
-        return Solver(self.program, method, warm=size <= WARM_UP_TO_NONZEROS, time_limit_s=time_limit_s)
 
     def scores(self, x: Array) -> Array:
         """Oriented metrics of the columns (n,); shape (m,)."""
@@ -70,7 +63,8 @@ def optimise(make: Make, instance: Instance, weights: Array, work: Work) -> Opti
 def best(make: Make, instance: Instance, weights: Array) -> Array:
     """What each tunnel carries in the best design of one weighted sum (m,), as a share of demand; (T,)."""
     design = make(instance)
-    solver = design.solver()
+    size = design.program.matrix.nnz
+    solver = Solver(design.program, "simplex" if size <= SIMPLEX_UP_TO_NONZEROS else "ipm")
     solver.change_costs(design.metrics.T @ weights)
     return optimum(solver, "the best design").x[: design.n_tunnels]
 
@@ -78,7 +72,7 @@ def best(make: Make, instance: Instance, weights: Array) -> Array:
 def _solve_chunk(make: Make, instance: Instance, weights: Array) -> Arrays:
     """Scores of the best designs of some objectives; the last is solved again cold and compared."""
     design = make(instance)
-    solver = design.solver()
+    solver = Solver(design.program)
     scores, seconds, iterations, violation = [], [], [], []
     for row in weights:
         solver.change_costs(design.metrics.T @ row)
@@ -87,10 +81,8 @@ def _solve_chunk(make: Make, instance: Instance, weights: Array) -> Arrays:
         seconds.append(found.report.seconds)
         iterations.append(found.report.iterations)
         violation.append(found.report.violation)
-    gap = 0.0
-    if solver.warm:
-        solver.forget()
-        gap = abs(optimum(solver, "the cold check").value - found.value)
+    solver.forget()
+    gap = abs(optimum(solver, "the cold check").value - found.value)
     return {
         "scores": np.round(np.array(scores), design.decimals),
         "seconds": np.array(seconds),
