@@ -1,0 +1,232 @@
+"""What the learned baselines share: networks that choose a rung, the policy around them, and how they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from netwright.adaptation.saving import DESCRIPTION, FORMAT_VERSION, read_description
+from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.core.files import replacing, write_json
+from netwright.core.results import versions
+from netwright.tasks.abr import features
+from netwright.tasks.abr.features import Features
+from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.observation import Observation
+
+WEIGHTS = "model.safetensors"
+SHIPPED = Path(__file__).parent / "weights"
+N_STEPS = 3  # down, keep, up
+N_FUTURE = 12  # windows of the bandwidth ahead that a critic sees
+RETURN_SCALE = 20.0  # a typical spread of discounted returns, so that the critic learns in about unit size
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Design:
+    """A kind of learned policy: what it sees, its network, and what its answers mean.
+
+    Attributes:
+        name: of the policy.
+        inputs: gives (B, ..) what the network sees of an observation: all that a decision may depend on.
+        actor: makes the network for a ladder of that many rungs.
+        relative: the network chooses between down, keep and up instead of between the rungs.
+    """
+
+    name: str
+    inputs: Callable[[Observation], Features]
+    actor: Callable[[int], nn.Module]
+    relative: bool = False
+
+    def n_choices(self, n_levels: int) -> int:
+        """Number of the network's answers."""
+        return N_STEPS if self.relative else n_levels
+
+    def levels(self, choices: Ints, last_level: Ints, n_levels: int) -> Ints:
+        """(B,) the rungs that the choices mean."""
+        return np.clip(last_level + choices - 1, 0, n_levels - 1) if self.relative else choices
+
+
+class Critic(nn.Module):
+    """Expected return, for training only: besides the features it sees the bandwidth to come, which no player can."""
+
+    def __init__(self, n_levels: int, width: int = 256) -> None:
+        super().__init__()
+        self.layers = mlp(features.size(n_levels) + N_FUTURE, width, 1)
+
+    def forward(self, seen: Tensor, future: Tensor) -> Tensor:
+        """(B,) returns in units of RETURN_SCALE, from (B, F) features and (B, 12) log bandwidths."""
+        value: Tensor = self.layers(torch.cat([seen, future], dim=1)).squeeze(1)
+        return value
+
+
+def mlp(n_inputs: int, width: int, n_outputs: int) -> nn.Sequential:
+    """Two hidden layers, the second half as wide; a last layer that starts small, so that all answers are alike."""
+    last = nn.Linear(width // 2, n_outputs)
+    nn.init.normal_(last.weight, std=0.01)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(n_inputs, width), nn.ReLU(), nn.Linear(width, width // 2), nn.ReLU(), last)
+
+
+class LearnedPolicy:
+    """A network that chooses rungs, for any number of sessions in lock step.
+
+    Args:
+        design: what the network sees and what its answers mean.
+        actor: the network, trained.
+        n_levels: rungs of the ladder that it was trained for.
+        critic: its critic, where it is at hand (a folder that `train` wrote holds it, shipped weights do not).
+        greedy: whether the likeliest rung is chosen; otherwise one is drawn.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        actor: nn.Module,
+        n_levels: int,
+        critic: Critic | None = None,
+        *,
+        greedy: bool = True,
+    ) -> None:
+        self.design, self.actor, self.n_levels, self.critic = design, actor, n_levels, critic
+        self.greedy = greedy
+        self._rng = np.random.default_rng(0)
+
+    @property
+    def name(self) -> str:
+        """As it stands in reports."""
+        return self.design.name if self.greedy else f"{self.design.name}-sampled"
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Draw all later randomness from `rng`; there is no memory of a session to forget."""
+        self._rng = rng
+
+    def act(self, obs: Observation) -> Ints:
+        """(B,) rungs."""
+        scores = self.log_probabilities(obs)
+        if not self.greedy:
+            scores = scores + self._rng.gumbel(size=scores.shape)
+        levels: Ints = scores.argmax(axis=1).astype(np.int64)
+        return levels
+
+    def log_probabilities(self, obs: Observation) -> Floats:
+        """(B, L) of each rung; minus infinity for one that cannot be chosen from where the player is."""
+        self._check(obs)
+        with torch.inference_mode():
+            answer = torch.log_softmax(self.actor(torch.from_numpy(self.design.inputs(obs))), dim=1)
+        found: Floats = answer.numpy().astype(np.float64)
+        return _of_levels(found, obs.last_level, self.n_levels) if self.design.relative else found
+
+    def value(self, obs: Observation, future_log_bandwidth: NDArray[np.floating[Any]]) -> Floats:
+        """(B,) expected discounted return (squashed rewards, see `training`) of players who act like this policy.
+
+        Args:
+            obs: what they know.
+            future_log_bandwidth: (B, 12) what they do not know, see `Sessions.future_log_bandwidth`.
+
+        Raises:
+            ConfigError: there is no critic.
+        """
+        if self.critic is None:
+            raise ConfigError(
+                f"the shipped {self.design.name} has no critic; train one with `netwright train abr --policy "
+                f"{self.design.name}` and load its folder."
+            )
+        self._check(obs)
+        future = np.ascontiguousarray(future_log_bandwidth, dtype=np.float32)
+        with torch.inference_mode():
+            found = self.critic(torch.from_numpy(features.vector(obs)), torch.from_numpy(future))
+        value: Floats = found.numpy().astype(np.float64) * RETURN_SCALE
+        return value
+
+    def _check(self, obs: Observation) -> None:
+        if obs.n_levels != self.n_levels:
+            raise ConfigError(
+                f"policy {self.name!r} was trained for {self.n_levels} rungs and cannot choose among "
+                f"{obs.n_levels}; train one on that ladder, or use bba, mpc or an adapted model."
+            )
+
+
+def _of_levels(steps: Floats, last_level: Ints, n_levels: int) -> Floats:
+    """(B, L) log-probabilities of rungs, from (B, 3) those of down, keep and up; the ladder's ends are not left."""
+    out = np.zeros((len(steps), n_levels))
+    rows = np.arange(len(steps))
+    for step in range(N_STEPS):
+        np.add.at(out, (rows, np.clip(last_level + step - 1, 0, n_levels - 1)), np.exp(steps[:, step]))
+    with np.errstate(divide="ignore"):
+        return np.log(out)
+
+
+def save(
+    folder: Path, design: Design, actor: nn.Module, critic: nn.Module | None, description: Mapping[str, Any]
+) -> None:
+    """Write a learned policy in one step: the tensors of actor and critic, and what it is.
+
+    Args:
+        folder: replaced if it stands there already.
+        design, actor, critic: the policy; without a critic the folder serves for acting only.
+        description: `n_levels` and whatever else is worth knowing, as plain JSON types.
+    """
+    tensors = {f"actor.{k}": v for k, v in actor.state_dict().items()}
+    if critic is not None:
+        tensors |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
+    about = {
+        "format_version": FORMAT_VERSION,
+        "task": "abr",
+        "kind": "baseline",
+        "policy": design.name,
+        "name": design.name,
+        **description,
+        "versions": versions(),
+    }
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary / WEIGHTS)
+        write_json(temporary / DESCRIPTION, about)
+
+
+def load(folder: Path, design: Design, *, greedy: bool = True) -> LearnedPolicy:
+    """A learned policy from its folder.
+
+    Raises:
+        DataError: a file is missing or damaged.
+        FormatError: it is another policy, format or shape.
+    """
+    description = read_description(folder)
+    found = description.get("policy")
+    if description["task"] != "abr" or description["kind"] != "baseline" or found != design.name:
+        raise FormatError(
+            f"{folder}: holds {found or 'an adapted model'}, not {design.name}; give another folder."
+        )
+    try:
+        tensors = load_file(folder / WEIGHTS)
+        n_levels = int(description["n_levels"])
+        has_critic = any(k.startswith("critic.") for k in tensors)
+        with torch.random.fork_rng(devices=[]):  # building draws weights, which are replaced at once
+            actor = _filled(design.actor(n_levels), "actor.", tensors)
+            critic = _filled(Critic(n_levels), "critic.", tensors) if has_critic else None
+    except FileNotFoundError:
+        raise DataError(f"{folder / WEIGHTS}: missing; the policy is not whole, train it again.") from None
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{folder / WEIGHTS}: damaged ({error}); train the policy again.") from None
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(
+            f"{folder}: weights and description do not fit ({reason}); train the policy again."
+        ) from None
+    return LearnedPolicy(design, actor, n_levels, critic, greedy=greedy)
+
+
+def _filled(module: Module, prefix: str, tensors: Mapping[str, Tensor]) -> Module:
+    module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    return module.requires_grad_(False).eval()

@@ -1,0 +1,60 @@
+"""A small specialist network trained in our simulator: the teacher of adapted models and the baseline to beat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from netwright.tasks.abr import features
+from netwright.tasks.abr.baselines import learned, training
+from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy, mlp
+from netwright.tasks.abr.baselines.training import PpoConfig
+from netwright.tasks.abr.data import AbrData
+
+NAME = "ppo"
+WIDTH = 256
+CONFIG = PpoConfig()
+
+
+def _actor(n_levels: int) -> nn.Module:
+    return mlp(features.size(n_levels), WIDTH, n_levels)
+
+
+DESIGN = Design(NAME, features.vector, _actor)
+
+
+def load(folder: Path | None = None, *, greedy: bool = True) -> LearnedPolicy:
+    """The trained policy of a folder; the shipped one if none is given. Sampled if not greedy."""
+    return learned.load(folder or learned.SHIPPED / NAME, DESIGN, greedy=greedy)
+
+
+def load_sampled(folder: Path | None = None) -> LearnedPolicy:
+    """The same, drawing from its probabilities."""
+    return load(folder, greedy=False)
+
+
+def train(
+    data: AbrData,
+    *,
+    recipe: str,
+    out: Path,
+    seed: int,
+    progress: training.Progress,
+    config: PpoConfig = CONFIG,
+    stages: training.Stages = (),
+) -> None:
+    """Train on the sessions of the recipe's place and write the folder `out`.
+
+    Args:
+        data: traces and videos.
+        recipe: name of a recipe; its place says on which sessions.
+        out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call goes on.
+        seed: of weights and sessions.
+        progress: told about the run.
+        config: of the run.
+        stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
+    """
+    training.train(
+        DESIGN, data, recipe=recipe, out=out, seed=seed, progress=progress, config=config, stages=stages
+    )

@@ -1,0 +1,166 @@
+"""A training run of a learned baseline, from the data to its folder; an interrupted one goes on where it stopped."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from netwright.core import registry
+from netwright.tasks.abr.baselines import learned
+from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
+from netwright.tasks.abr.baselines.learner import Learner, PpoConfig, Sampler
+from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.evaluation import rollout
+from netwright.tasks.abr.media import QoE
+from netwright.tasks.abr.training_set import TrainingSet
+
+__all__ = ["Learner", "PpoConfig", "Progress", "Stages", "partial_folder", "train", "training_set"]
+
+Progress = Callable[[str], None]
+Stages = Sequence[tuple[str, float]]
+"""Names, and shares of the run after which the policy is kept beside the finished one, too."""
+
+PLACES: Mapping[str, Mapping[str, Any]] = {
+    "training": {},
+    "paper": {"videos": ("video1",), "synthetic": False},
+    "published": {"videos": ("video1",), "synthetic": False, "published": True},
+}
+"""Options of the training set, by the place that a recipe names."""
+
+CHECKPOINT = "checkpoint"
+CHECKPOINT_SECONDS = 20.0
+SHOW_SECONDS = 10.0
+N_LOOKS = 10
+
+
+def training_set(data: AbrData, recipe: str) -> TrainingSet:
+    """The sessions that a recipe's policies learn from; an unknown recipe raises `UnknownNameError`."""
+    place = registry.task("abr").recipe(recipe).config.place if recipe else "training"
+    return TrainingSet(data, **PLACES[place])
+
+
+def partial_folder(out: Path) -> Path:
+    """Where an unfinished run lives."""
+    return out.with_name(out.name + ".partial")
+
+
+def qoe(design: Design, actor: nn.Module, n_levels: int, sessions: Sequence[Sessions]) -> float:
+    """Mean QoE per chunk of an actor, greedy, over batches of sessions that count alike."""
+    policy = LearnedPolicy(design, actor, n_levels)
+    rng = np.random.default_rng(0)
+    return float(np.mean([rollout(policy, batch.copy(), rng).qoe.mean() for batch in sessions]))
+
+
+def train(
+    design: Design,
+    data: AbrData,
+    *,
+    recipe: str,
+    out: Path,
+    seed: int,
+    progress: Progress,
+    config: PpoConfig,
+    stages: Stages = (),
+    sample: Sampler | None = None,
+    resumed: Callable[[Learner], None] = lambda learner: None,
+    after_iteration: Callable[[Learner], None] = lambda learner: None,
+    more: Callable[[], Mapping[str, Any]] = dict,
+) -> None:
+    """Train a policy and write the folder `out`: actor, critic and what they learned from.
+
+    The kept weights are the running average at the end of the run: validation is shown, nothing is chosen by it.
+
+    Args:
+        design: of the policy.
+        data: traces and videos.
+        recipe: name of a recipe; its place says on which sessions.
+        out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call goes on.
+        seed: of weights and sessions.
+        progress: told about the run.
+        config: of the run.
+        stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
+        sample: draws sessions instead of the recipe's training set.
+        resumed: called with the learner before the first iteration, where a checkpoint may have been taken up.
+        after_iteration: called after every iteration.
+        more: entries for the description, asked for at the end.
+
+    Raises:
+        ConfigError: `<out>.partial` holds a run with other settings, seed or data.
+        KeyboardInterrupt: Ctrl-C; the same call goes on from the last checkpoint.
+    """
+    sessions = training_set(data, recipe)
+    learner = Learner(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
+    partial = partial_folder(out)
+    origin = {
+        "policy": design.name,
+        "recipe": recipe,
+        "seed": seed,
+        "config": asdict(config),
+        "data": {k: v for k, v in sessions.provenance().items() if k != "data"},  # a folder may be moved
+    }
+    if (partial / CHECKPOINT).is_dir():
+        learner.resume(partial / CHECKPOINT, origin)
+        progress(f"going on with {partial} from iteration {learner.iteration}")
+    resumed(learner)
+    validation = sessions.validation()
+    marks = {max(1, round(share * config.iterations)): name for name, share in stages}
+    every = max(1, config.iterations // N_LOOKS)
+
+    def description() -> dict[str, Any]:
+        return origin | {
+            "name": _full_name(design.name, recipe),
+            "n_levels": learner.n_levels,
+            "qoe": asdict(QoE()),
+            "data": sessions.provenance() | {"synthetic": data.synthetic, "sha256": dict(data.hashes)},
+            "validation": {"metric": "qoe", "kept": look()},
+            "cost": {
+                "decisions": learner.n_decisions,
+                "seconds": round(learner.seconds, 1),
+                "processor_seconds": round(learner.processor_seconds, 1),
+            },
+            **more(),
+        }
+
+    def look() -> float:
+        return qoe(design, learner.average, learner.n_levels, validation)
+
+    shown = saved = time.monotonic()
+    while learner.iteration < config.iterations:
+        figures = learner.iterate(sample or sessions.sample)
+        after_iteration(learner)
+        done, now = learner.iteration, time.monotonic()
+        if done in marks:
+            folder = out.with_name(f"{out.name}-{marks[done]}")
+            learned.save(folder, design, learner.average, learner.critic, description())
+        if done % every == 0 or done == config.iterations:
+            progress(f"{_line(learner, figures)}, validation {look():.4f}")
+            shown = now
+        elif now - shown > SHOW_SECONDS:
+            progress(_line(learner, figures))
+            shown = now
+        if now - saved > CHECKPOINT_SECONDS:
+            learner.save(partial / CHECKPOINT, origin)
+            saved = now
+    learned.save(out, design, learner.average, learner.critic, description())
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _full_name(policy: str, recipe: str) -> str:
+    """As it stands in reports: the recipe behind the name unless it is the task's first."""
+    return policy if recipe == next(iter(registry.task("abr").recipes), "") else f"{policy}:{recipe}"
+
+
+def _line(learner: Learner, figures: Mapping[str, float]) -> str:
+    left = round(learner.seconds / learner.iteration * (learner.config.iterations - learner.iteration))
+    return (
+        f"iteration {learner.iteration}/{learner.config.iterations}, {learner.n_decisions / 1e6:.2f} M decisions: "
+        f"reward {figures['reward']:.3f}, entropy {figures['entropy']:.2f}, {left // 60}:{left % 60:02d} left"
+    )

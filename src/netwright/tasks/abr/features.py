@@ -1,0 +1,131 @@
+"""What the learned policies see of an observation: one vector, with what a good rule would compute already in it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.observation import HISTORY, Observation
+
+Features = NDArray[np.float32]
+
+N_AHEAD = 5  # chunks whose sizes are looked at
+N_RATES = 5  # throughputs in the harmonic mean
+LOWEST_MBPS = 0.02
+LARGEST_BUFFER_S, LARGEST_STALL_S = 60.0, 20.0
+
+PENSIEVE_ROWS, PENSIEVE_HISTORY = 6, 6
+
+
+def size(n_levels: int) -> int:
+    """Number of features F for a ladder of that many rungs."""
+    return 2 * HISTORY + 8 + n_levels * (N_AHEAD + 3)
+
+
+def vector(observation: Observation) -> Features:
+    """(B, F) features of B sessions, all of about unit size.
+
+    In order: log of the last 8 throughputs; log of the last 8 delays; sizes of the next 5 chunks for every rung,
+    in MB; last rung, one-hot; buffer; chunks left; log of the harmonic mean of the last 5 throughputs; the buffer
+    when the next chunk has arrived, for every rung, at that mean and at the last throughput; least, largest and
+    mean log throughput, its spread and its trend.
+    """
+    o = observation
+    out = np.empty((o.n, size(o.n_levels)), dtype=np.float32)
+    _fill(o.throughputs_mbps, o.delays_s, o.buffer_s, o.last_level, o.n_left, o.next_sizes_mb, out)
+    return out
+
+
+def pensieve_state(observation: Observation) -> Features:
+    """(B, 6, 6) Pensieve's state as published: rows as below, newest column last (Mao et al., SIGCOMM 2017, 4.2).
+
+    Rows: last bitrate over the highest; buffer in 10 s; throughput in MB/s; download time in 10 s; sizes of the
+    next chunk in MB, a column for each rung; share of the chunks that are left. Of the scalar rows only the last
+    column is filled, since the network reads no other.
+    """
+    o = observation
+    n, rows = np.arange(o.n), PENSIEVE_HISTORY
+    out = np.zeros((o.n, PENSIEVE_ROWS, PENSIEVE_HISTORY), dtype=np.float32)
+    out[:, 0, -1] = o.bitrates_mbps[n, o.last_level] / o.bitrates_mbps[:, -1]
+    out[:, 1, -1] = o.buffer_s / 10.0
+    out[:, 2] = o.throughputs_mbps[:, -rows:] / 8.0
+    out[:, 3] = o.delays_s[:, -rows:] / 10.0
+    out[:, 4, : o.n_levels] = o.next_sizes_mb[:, 0]
+    out[:, 5, -1] = o.n_left / (o.n_left + o.chunk_index)
+    return out
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _fill(
+    throughputs_mbps: Floats,
+    delays_s: Floats,
+    buffer_s: Floats,
+    last_level: Ints,
+    n_left: Ints,
+    next_sizes_mb: Floats,
+    out: Features,
+) -> None:
+    n, n_levels = out.shape[0], next_sizes_mb.shape[2]
+    history = throughputs_mbps.shape[1]
+    for b in range(n):
+        at = 0
+        known = 0
+        total = square = moment = inverse = 0.0
+        least, largest = np.inf, -np.inf
+        for i in range(history - 1, -1, -1):
+            rate = throughputs_mbps[b, i]
+            log_rate = 0.0
+            if rate > 0.0:
+                rate = max(rate, LOWEST_MBPS)
+                log_rate = math.log(rate)
+                if known < N_RATES:
+                    inverse += 1.0 / rate
+                total += log_rate
+                square += log_rate * log_rate
+                moment += known * log_rate
+                least, largest = min(least, log_rate), max(largest, log_rate)
+                known += 1
+            out[b, i] = log_rate
+            out[b, history + i] = math.log1p(delays_s[b, i])
+        at = 2 * history
+        for k in range(N_AHEAD):
+            for level in range(n_levels):
+                out[b, at] = next_sizes_mb[b, k, level] if k < n_left[b] else 0.0
+                at += 1
+        for level in range(n_levels):
+            out[b, at] = 1.0 if level == last_level[b] else 0.0
+            at += 1
+        out[b, at] = buffer_s[b] / 10.0
+        out[b, at + 1] = n_left[b] / 24.0
+        at += 2
+        harmonic = last = LOWEST_MBPS
+        mean = spread = trend = 0.0
+        if known > 0:
+            harmonic = min(known, N_RATES) / inverse
+            last = max(throughputs_mbps[b, history - 1], LOWEST_MBPS)
+            mean = total / known
+            spread = math.sqrt(max(0.0, square / known - mean * mean))
+            middle = 0.5 * (known - 1)  # ages 0 (newest) .. known - 1; a rise is a negative slope over age
+            if known > 1:
+                trend = -(moment - middle * total) / (known * (known * known - 1) / 12.0)
+        else:
+            least = largest = 0.0
+        out[b, at] = math.log(harmonic)
+        at += 1
+        for level in range(n_levels):
+            megabits = 8.0 * next_sizes_mb[b, 0, level]
+            for which in range(2):
+                after_s = buffer_s[b] - megabits / (harmonic if which == 0 else last)
+                out[b, at + which * n_levels + level] = (
+                    min(LARGEST_BUFFER_S, max(-LARGEST_STALL_S, after_s)) / 10.0
+                )
+        at += 2 * n_levels
+        out[b, at] = least
+        out[b, at + 1] = largest
+        out[b, at + 2] = mean
+        out[b, at + 3] = spread
+        out[b, at + 4] = trend

@@ -1,0 +1,181 @@
+"""The shared trainer: its formulas against slow ones, what it learns, and that a run can be interrupted."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from netwright.core.errors import ConfigError, DataError
+from netwright.core.files import read_json
+from netwright.tasks.abr import features
+from netwright.tasks.abr.baselines import learner as learning
+from netwright.tasks.abr.baselines import pensieve, ppo, training
+from netwright.tasks.abr.baselines.learner import Learner, PpoConfig, advantages, squashed
+from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.training_set import TrainingSet
+
+QUICK = PpoConfig(iterations=4, n_sessions=32, minibatch=512)
+REWARDS = hnp.arrays(np.float64, (5, 3), elements=st.floats(-50.0, 5.0))
+
+
+@pytest.fixture(scope="module")
+def sessions(generated) -> TrainingSet:
+    return TrainingSet(generated)
+
+
+def run(data, out, *, seed=0, config=QUICK, **options):
+    ppo.train(data, recipe="", out=out, seed=seed, progress=lambda line: None, config=config, **options)
+    return ppo.load(out)
+
+
+@given(st.floats(-200.0, 10.0), st.floats(-200.0, 10.0))
+def test_squashing_keeps_the_order_and_leaves_the_rest_alone(one, other):
+    a, b = squashed(np.array([one, other]), -5.0)
+    assert (a < b) == (one < other) or a == pytest.approx(b)
+    assert one < -5.0 or a == one
+    assert a >= one
+    assert a >= -5.0 - 5.0 * np.log1p(195.0 / 5.0)
+
+
+def test_squashing_is_smooth_where_it_begins():
+    below, at, above = squashed(np.array([-5.0 - 1e-6, -5.0, -5.0 + 1e-6]), -5.0)
+    assert (at - below) == pytest.approx(above - at, rel=1e-3)
+
+
+@given(REWARDS, REWARDS)
+def test_advantages_are_sums_of_discounted_errors(rewards, values):
+    gamma, decay = 0.9, 0.7
+    found = advantages(rewards, values, discount=gamma, trace_decay=decay)
+    later = np.vstack([values[1:], np.zeros((1, 3))])
+    errors = rewards + gamma * later - values
+    for t in range(5):
+        expected = sum((gamma * decay) ** (k - t) * errors[k] for k in range(t, 5))
+        assert found[t] == pytest.approx(expected)
+
+
+@given(REWARDS)
+def test_with_a_full_trace_advantage_plus_value_is_the_return(rewards):
+    values = np.random.default_rng(0).normal(size=rewards.shape)
+    found = advantages(rewards, values, discount=1.0, trace_decay=1.0) + values
+    assert found == pytest.approx(np.cumsum(rewards[::-1], axis=0)[::-1])
+
+
+def test_schedules_run_from_start_to_end():
+    config = PpoConfig(iterations=11)
+    assert config.learning_rate_at(0) == pytest.approx(6e-4)
+    assert config.learning_rate_at(10) == pytest.approx(0.03 * 6e-4)
+    assert config.entropy_at(0) == pytest.approx(0.40)
+    assert config.entropy_at(5) == pytest.approx((0.40 * 0.005) ** 0.5)
+    assert config.entropy_at(10) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"iterations": 0}, {"discount": 1.1}, {"entropy": 0.0}, {"squash_below": 1.0}], ids=str
+)
+def test_options_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        replace(QUICK, **wrong)
+
+
+def test_it_learns(sessions):
+    config = PpoConfig(iterations=12, n_sessions=64, minibatch=256, entropy=0.05, learning_rate=2e-3)
+    learner = Learner(ppo.DESIGN, 6, config, seed=0)
+    figures = [learner.iterate(sessions.sample) for _ in range(config.iterations)]
+    early, late = (np.mean([f["reward"] for f in part]) for part in (figures[:3], figures[-3:]))
+    assert late > early + 1.5
+    assert figures[-1]["explained"] > 0.5
+    assert learner.n_decisions == 12 * 64 * 47
+
+
+def test_only_the_critic_meets_the_future(sessions, monkeypatch):
+    """An actor in training acts alike whatever the future windows say; the critic does not."""
+    drawn = {}
+    truth = Sessions.future_log_bandwidth
+    for factor in (0.0, 1.0):
+        with monkeypatch.context() as patched:
+            patched.setattr(Sessions, "future_log_bandwidth", lambda s, f=factor: truth(s) * f)
+            learner = Learner(ppo.DESIGN, 6, QUICK, seed=0)
+            rng = np.random.default_rng(0)
+            played = learner._play(sessions.sample(rng, 16), rng)
+            drawn[factor] = played, learner._values(played)
+    (blind, worthless), (seeing, worth) = drawn[0.0], drawn[1.0]
+    assert (blind.inputs == seeing.inputs).all()
+    assert (blind.choices == seeing.choices).all()
+    assert (blind.log_probabilities == seeing.log_probabilities).all()
+    assert (worthless != worth).any()
+    assert blind.inputs.shape[1] == features.size(6)
+
+
+@pytest.mark.parametrize("design", [ppo.DESIGN, pensieve.DESIGN], ids=lambda d: d.name)
+def test_what_was_played_is_what_the_actor_says(sessions, design):
+    learner = Learner(design, 6, QUICK, seed=1)
+    rng = np.random.default_rng(0)
+    played = learner._play(sessions.sample(rng, 16), rng)
+    assert len(played) == 16 * 47
+    assert played.rewards.shape == (47, 16)
+    with torch.no_grad():
+        logs = torch.log_softmax(learner.actor(played.inputs), dim=1)
+    assert logs.gather(1, played.choices[:, None]).squeeze(1).numpy() == pytest.approx(
+        played.log_probabilities.numpy(), abs=1e-5
+    )
+
+
+def test_a_seed_says_everything(generated, tmp_path):
+    before = torch.random.get_rng_state()
+    one, again, other = (
+        run(generated, tmp_path / str(i), seed=seed).actor.state_dict() for i, seed in enumerate((1, 1, 2))
+    )
+    assert (torch.random.get_rng_state() == before).all()
+    assert all((one[k] == again[k]).all() for k in one)
+    assert any((one[k] != other[k]).any() for k in one)
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, monkeypatch):
+    whole = run(generated, tmp_path / "whole").actor.state_dict()
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    out = tmp_path / "broken"
+    iterate, count = learning.Learner.iterate, iter(range(100))
+
+    def interrupted(self, sample):
+        if next(count) == 2:
+            raise KeyboardInterrupt
+        return iterate(self, sample)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(learning.Learner, "iterate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(generated, out)
+    assert not out.exists()
+    with pytest.raises(ConfigError, match="unfinished run with other settings"):
+        run(generated, out, seed=7)
+    told = []
+    ppo.train(generated, recipe="", out=out, seed=0, progress=told.append, config=QUICK)
+    assert "from iteration 2" in told[0]
+    resumed = ppo.load(out).actor.state_dict()
+    assert all((whole[k] == resumed[k]).all() for k in whole)
+    assert not training.partial_folder(out).exists()
+
+
+def test_a_run_leaves_its_description_and_stages(generated, tmp_path):
+    run(generated, tmp_path / "x", stages=(("early", 0.25), ("mid", 0.5)))
+    early, mid, final = (read_json(tmp_path / n / "netwright.json") for n in ("x-early", "x-mid", "x"))
+    assert [d["cost"]["decisions"] // (32 * 47) for d in (early, mid, final)] == [1, 2, 4]
+    assert final["task"] == "abr"
+    assert final["policy"] == "ppo"
+    assert final["seed"] == 0
+    assert final["data"]["synthetic"] is True
+    assert final["cost"]["processor_seconds"] > 0.0
+    json.dumps(final, allow_nan=False)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(sessions):
+    learner = Learner(ppo.DESIGN, 6, QUICK, seed=0)
+    with torch.no_grad():
+        learner.critic.layers[0].weight.fill_(float("nan"))
+    with pytest.raises(DataError, match="is not finite"):
+        learner.iterate(sessions.sample)
