@@ -8,9 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from netwright.core import registry
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.policy import Policy
+from netwright.core.task import load_attribute
+from netwright.experiments.policies import ready_policy
 from netwright.tasks.abr.baselines import learned, pensieve, ppo
+from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.learned import Critic, Design, LearnedPolicy
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.generator import synth_traces, synth_video
@@ -161,3 +165,32 @@ def test_damaged_folders_are_named(folder, tmp_path):
         ppo.load(folder)
     with pytest.raises(DataError, match="no saved model there"):
         ppo.load(tmp_path)
+
+
+SHIPPED = ("ppo",)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_answer_without_any_training(name, generated):
+    task = registry.task("abr")
+    policy = ready_policy(task, name, generated, seed=0, progress=lambda line: pytest.fail(line))
+    assert policy.critic is None
+    found = load_attribute(task.evaluate)(policy, task.setting("unseen1"), generated, name=name)
+    rule = load_attribute(task.evaluate)(Bba(), task.setting("unseen1"), generated, name="bba")
+    assert found.mean > rule.mean + 0.1
+
+
+def test_all_shipped_weights_together_are_small():
+    files = [p for p in learned.SHIPPED.rglob("*") if p.is_file()]
+    assert len(files) == 2 * len(SHIPPED)
+    assert sum(p.stat().st_size for p in files) < 5e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [("default", 1.10), ("unseen1", 2.28), ("unseen2", 0.915), ("unseen3", 1.90), ("norway", 0.90)],
+)
+def test_ppo_reaches_its_targets_on_real_traces(real, setting, expected):
+    task = registry.task("abr")
+    assert load_attribute(task.evaluate)(ppo.load(), task.setting(setting), real, name="ppo").mean >= expected

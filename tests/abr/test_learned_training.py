@@ -29,7 +29,9 @@ def sessions(generated) -> TrainingSet:
 
 
 def run(data, out, *, seed=0, config=QUICK, **options):
-    ppo.train(data, recipe="", out=out, seed=seed, progress=lambda line: None, config=config, **options)
+    ppo.train(
+        data, recipe="advantage", out=out, seed=seed, progress=lambda line: None, config=config, **options
+    )
     return ppo.load(out)
 
 
@@ -154,7 +156,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, mo
     with pytest.raises(ConfigError, match="unfinished run with other settings"):
         run(generated, out, seed=7)
     told = []
-    ppo.train(generated, recipe="", out=out, seed=0, progress=told.append, config=QUICK)
+    ppo.train(generated, recipe="advantage", out=out, seed=0, progress=told.append, config=QUICK)
     assert "from iteration 2" in told[0]
     resumed = ppo.load(out).actor.state_dict()
     assert all((whole[k] == resumed[k]).all() for k in whole)

@@ -38,13 +38,15 @@ class PolicySpec:
     """A baseline. `factory` is "module:callable"; a trained one also names the callable that trains it.
 
     `factory()` gives a ready policy. For a trained policy `factory(folder)` loads it, and
-    `train(data, out=folder, recipe=.., seed=.., progress=..)` writes that folder.
+    `train(data, out=folder, recipe=.., seed=.., progress=..)` writes that folder. Where weights are `shipped`,
+    trained with the task's first recipe, `factory()` gives those.
     """
 
     name: str
     summary: str
     factory: str
     train: str | None = None
+    shipped: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Baselines ready to act: a rule is made; a learned one is loaded, and first trained if no copy is kept."""
+"""Baselines ready to act: a rule is made; a learned one is loaded, and first trained if no copy is shipped or kept."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Progress = Callable[[str], None]
 
 
 def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progress) -> Policy[Any, Any]:
-    """A baseline that can act.
+    """A baseline that can act: a rule, one whose weights are shipped, or one that is trained now.
 
     Args:
         task: whose baselines are meant.
         name: `NAME`, or `NAME:RECIPE` for one that learns (the task's first recipe if none is named).
-        data: what a learned one is trained on when no trained copy is in the cache.
+        data: what a learned one is trained on when no trained copy is shipped or in the cache.
         seed: of that training.
         progress: told about training.
 
@@ -34,7 +34,7 @@ def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progr
         ConfigError: a recipe for a policy that learns nothing.
     """
     spec, recipe = named(task, name)
-    if spec.train is None:
+    if spec.train is None or (spec.shipped and recipe == next(iter(task.recipes))):
         return _policy(load_attribute(spec.factory)())
     folder = cached_folder(task, spec, recipe, data, seed)
     if not (folder / "netwright.json").exists():

@@ -14,6 +14,14 @@ _POLICIES = (
         f"{_BASELINES}.mpc:MpcReference",
     ),
     PolicySpec("mpc", "robust MPC over all plans of five chunks", f"{_BASELINES}.mpc:Mpc"),
+    PolicySpec(
+        "ppo",
+        "a small network trained in the simulator: the baseline to beat",
+        f"{_BASELINES}.ppo:load",
+        f"{_BASELINES}.ppo:train",
+        shipped=True,
+    ),
+    PolicySpec("ppo-sampled", "the same, drawing from its probabilities", f"{_BASELINES}.ppo:load_sampled"),
 )
 
 TASK = Task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +13,16 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from netwright.core import registry
+from netwright.core.errors import UnknownNameError
 from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.learner import Learner, PpoConfig, Sampler
 from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.collecting import AbrCollector
 from netwright.tasks.abr.data import AbrData
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import QoE
+from netwright.tasks.abr.recipes import RECIPES
 from netwright.tasks.abr.training_set import TrainingSet
 
 __all__ = ["Learner", "PpoConfig", "Progress", "Stages", "partial_folder", "train", "training_set"]
@@ -28,13 +31,6 @@ Progress = Callable[[str], None]
 Stages = Sequence[tuple[str, float]]
 """Names, and shares of the run after which the policy is kept beside the finished one, too."""
 
-PLACES: Mapping[str, Mapping[str, Any]] = {
-    "training": {},
-    "paper": {"videos": ("video1",), "synthetic": False},
-    "published": {"videos": ("video1",), "synthetic": False, "published": True},
-}
-"""Options of the training set, by the place that a recipe names."""
-
 CHECKPOINT = "checkpoint"
 CHECKPOINT_SECONDS = 20.0
 SHOW_SECONDS = 10.0
@@ -42,9 +38,13 @@ N_LOOKS = 10
 
 
 def training_set(data: AbrData, recipe: str) -> TrainingSet:
-    """The sessions that a recipe's policies learn from; an unknown recipe raises `UnknownNameError`."""
-    place = registry.task("abr").recipe(recipe).config.place if recipe else "training"
-    return TrainingSet(data, **PLACES[place])
+    """The sessions of a recipe's place; an unknown recipe raises `UnknownNameError`.
+
+    Nothing else of a recipe concerns these policies.
+    """
+    if recipe not in RECIPES:
+        raise UnknownNameError("abr recipe", recipe, RECIPES)
+    return AbrCollector(data).training_set(RECIPES[recipe].config.place)
 
 
 def partial_folder(out: Path) -> Path:
@@ -99,12 +99,13 @@ def train(
     sessions = training_set(data, recipe)
     learner = Learner(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
     partial = partial_folder(out)
+    about_sessions = {k: v for k, v in sessions.provenance().items() if k != "data"}  # a folder may be moved
     origin = {
         "policy": design.name,
         "recipe": recipe,
         "seed": seed,
         "config": asdict(config),
-        "data": {k: v for k, v in sessions.provenance().items() if k != "data"},  # a folder may be moved
+        "data": about_sessions,
     }
     if (partial / CHECKPOINT).is_dir():
         learner.resume(partial / CHECKPOINT, origin)
@@ -119,7 +120,7 @@ def train(
             "name": _full_name(design.name, recipe),
             "n_levels": learner.n_levels,
             "qoe": asdict(QoE()),
-            "data": sessions.provenance() | {"synthetic": data.synthetic, "sha256": dict(data.hashes)},
+            "data": {"synthetic": data.synthetic, "sha256": _digest(data), "sessions": about_sessions},
             "validation": {"metric": "qoe", "kept": look()},
             "cost": {
                 "decisions": learner.n_decisions,
@@ -153,9 +154,15 @@ def train(
     shutil.rmtree(partial, ignore_errors=True)
 
 
+def _digest(data: AbrData) -> str | None:
+    """One SHA-256 of all files; None for generated data."""
+    lines = "".join(f"{path} {digest}\n" for path, digest in sorted(data.hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest() if lines else None
+
+
 def _full_name(policy: str, recipe: str) -> str:
     """As it stands in reports: the recipe behind the name unless it is the task's first."""
-    return policy if recipe == next(iter(registry.task("abr").recipes), "") else f"{policy}:{recipe}"
+    return policy if recipe == next(iter(RECIPES)) else f"{policy}:{recipe}"
 
 
 def _line(learner: Learner, figures: Mapping[str, float]) -> str:
