@@ -8,13 +8,14 @@ vertices is a mixture of their designs.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from netwright.solvers.highs import Solver, optimum
+from netwright.solvers.highs import Solver, cold_gap, optimum
 from netwright.solvers.status import Solution
 from netwright.synthesis.problem import ObjectiveFamily
 from netwright.wan.allocation import Allocation
@@ -27,10 +28,11 @@ from netwright.wan.scenarios.mcf.space import ThroughputLatency
 from netwright.wan.topology import Array
 
 TOLERANCE = 1e-9  # of all demand; the frontier of small networks is exact to the solver's own precision
-TOLERANCE_LARGE = 1e-6  # below it more vertices would change no metric in its sixth decimal
+TOLERANCE_LARGE = 1e-7  # below it more vertices would change no metric in its fifth decimal
 EXACT_UP_TO_TUNNELS = 2_000
-FLATTEST = 1e-6  # slope at the right end: of designs of (almost) the same throughput the quickest
-CUTS = (3.0, 1.5, 0.8, 0.3)  # slopes at which the frontier of a large network is cut into pieces to share out
+STEEPEST, FLATTEST = 100.0, 1e-6  # slopes of the frontier that are told apart
+STEP = 0.9  # from slope to slope on the way from the left end: short ways are pivoted fast
+CUTS = (1.3, 0.8, 0.45)  # slopes at which the frontier of a large network is cut into pieces to share out
 SCORE_DECIMALS = 6
 
 
@@ -63,7 +65,7 @@ def find_reference(instance: Instance, work: Work) -> Reference:
     The frontier is a list of vertices (latency in ms, throughput in %) in rising order.
     """
     large = len(instance.tunnels) > EXACT_UP_TO_TUNNELS
-    slopes = [np.inf, *(CUTS if large else ()), FLATTEST]
+    slopes = [STEEPEST, *(CUTS if large else ()), FLATTEST]
     pieces = list(itertools.pairwise(slopes))
     found = work.map("frontier", partial(_piece, instance), pieces)
     frontier = upper_hull(np.concatenate([piece["points"] for piece in found]))
@@ -84,12 +86,12 @@ def _piece(instance: Instance, slopes: tuple[float, float]) -> Arrays:
     weighing = Weighing(instance)
     search = Dichotomy(weighing.solve, weighing.tolerance)
     steep, flat = slopes
-    left = ORIGIN if np.isinf(steep) else search.at(steep)
-    right = search.at(flat)
-    points = np.array(search.between(left, right)) * [weighing.unit_ms, 100.0]
-    last = search.solutions[-1]
-    weighing.solver.forget()
-    gap = abs(optimum(weighing.solver, "the cold check").value - last.value)
+    for slope in _steps(STEEPEST, steep):
+        left = search.at(slope)
+    found = [ORIGIN, left] if steep == STEEPEST else [left]
+    for slope in _steps(steep, flat)[1:]:
+        found += search.between(found[-1], search.at(slope))
+    points = np.array(found) * [weighing.unit_ms, 100.0]
     reports = [solution.report for solution in search.solutions]
     return {
         "points": points,
@@ -97,8 +99,15 @@ def _piece(instance: Instance, slopes: tuple[float, float]) -> Arrays:
         "seconds": np.array([sum(r.seconds for r in reports)]),
         "iterations": np.array([sum(r.iterations for r in reports)]),
         "violation": np.array([max(r.violation for r in reports)]),
-        "cold_gap": np.array([gap]),
+        "cold_gap": np.array([cold_gap(weighing.solver, search.solutions[-1])]),
     }
+
+
+def _steps(steep: float, flat: float) -> list[float]:
+    """Slopes from `steep` to `flat`, both included, none far from the one before (except for the last)."""
+    lowest = max(flat, 0.02)
+    n = math.ceil(math.log(lowest / steep) / math.log(STEP)) if steep > lowest else 0
+    return [*(steep * STEP**i for i in range(n)), flat]
 
 
 def optimise(
@@ -108,7 +117,6 @@ def optimise(
     assert isinstance(family, ThroughputLatency)
     vertices = reference["frontier"]
     frontier = np.column_stack([vertices["latency_ms"], vertices["throughput_percent"]])
-    frontier = np.vstack([np.zeros((1, 2)), frontier]) if frontier[0, 0] > 0.0 else frontier
     scores = on_frontier(family, knobs, frontier)
     return Optima(np.round(scores, SCORE_DECIMALS) + 0.0, report=reference["report"])
 
@@ -147,7 +155,9 @@ def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
     family.check(knobs)
     weighing = Weighing(instance)
     to_fractions = np.array([weighing.unit_ms / family.latency, 100.0 / family.throughput])
-    left, right = (ORIGIN, np.zeros(len(instance.tunnels))), _solved(weighing, FLATTEST)
+    left = (ORIGIN, np.zeros(len(instance.tunnels)))
+    for slope in _steps(STEEPEST, FLATTEST):
+        right = _solved(weighing, slope)
     while True:
         (a, x_a), (b, x_b) = left, right
         if b.gain - a.gain <= weighing.tolerance:
