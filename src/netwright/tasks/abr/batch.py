@@ -13,6 +13,7 @@ from netwright.core.errors import ConfigError
 from netwright.tasks.abr import kernels
 from netwright.tasks.abr.media import PUBLISHED_QOE, PUBLISHED_RULES, Floats, Ints, QoE, Rules, Trace, Video
 from netwright.tasks.abr.observation import HISTORY, Observation
+from netwright.tasks.abr.sim import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,6 +266,16 @@ class Sessions:
             setattr(other, name, getattr(self, name).copy())
         other.rng = copy.deepcopy(self.rng)
         return other
+
+    def state(self, index: int) -> State:
+        """The state of one session, as the pure core has it."""
+        return State(
+            row=int(self._row[index] - self.traces.offset[self.trace_of[index]]),
+            clock_s=float(self._clock_s[index]),
+            buffer_ms=float(self._buffer_ms[index]),
+            last_level=int(self._last_level[index]),
+            chunk=self.chunk,
+        )
 
     def only(self, index: int) -> Sessions:
         """The session of that index alone, in the same state; it draws its noise from the same `rng`."""

@@ -12,8 +12,10 @@ from netwright.core.task import Setting
 from netwright.tasks.abr.batch import Outcomes, Sessions
 from netwright.tasks.abr.data import AbrData, log_of
 from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.metrics import normalised_qoe
 from netwright.tasks.abr.observation import BitratePolicy
 from netwright.tasks.abr.overlap import connected
+from netwright.tasks.abr.reference import optimum_qoe
 from netwright.tasks.abr.settings import AbrConfig
 
 
@@ -32,7 +34,8 @@ def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator)
     """Play sessions to their end.
 
     A policy whose attribute `in_order` is true carries something over from one session to the next: it plays
-    them one by one in their order, and sees the end of each.
+    them one by one in their order, and sees the end of each. One that has a method `foresee` is shown the sessions
+    with their traces first: no player could be.
 
     Args:
         policy: who decides; it is reset once, before the first decision.
@@ -40,6 +43,9 @@ def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator)
         rng: for the policy.
     """
     policy.reset(rng)
+    foresee = getattr(policy, "foresee", None)
+    if foresee is not None:
+        foresee(sessions.copy())
     if not getattr(policy, "in_order", False):
         return _play(policy, sessions)
     played = []
@@ -92,7 +98,8 @@ def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: st
     Returns:
         Mean QoE per chunk of each trace (Appendix A.6; the first chunk is left out unless the setting counts
         it), and in `detail`: the means of its factors `bitrate_mbps`, `rebuffer_s`, `change_mbps`, these by
-        trace in `by_episode`, and `groups` (the log that each trace is cut from).
+        trace in `by_episode`, `groups` (the log that each trace is cut from), and of the offline optimum, which
+        knows each trace, `optimum` by trace and `share_of_optimum` (mean QoE over mean optimum).
     """
     config: AbrConfig = setting.config
     sessions = sessions_of(config, data)
@@ -105,6 +112,7 @@ def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: st
     }
     traces = sessions.traces.traces
     qoe = factors.pop("qoe")
+    optimum = _optimum(sessions, config.count_first)
     n_chunks = sessions.n_decisions + config.count_first
     return Evaluation(
         task="abr",
@@ -118,11 +126,21 @@ def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: st
         seconds=seconds,
         config=asdict(config) | {"data": data.source, "synthetic": data.synthetic},
         detail={
+            **({"share_of_optimum": normalised_qoe(qoe, optimum)} if optimum.mean() > 0.0 else {}),
+            "optimum": optimum.round(6).tolist(),
             **{factor: float(values.mean()) for factor, values in factors.items()},
             "by_episode": {factor: values.round(6).tolist() for factor, values in factors.items()},
             "groups": [f"log {label}" for label in connected(traces, [log_of(t.name) for t in traces])],
         },
     )
+
+
+def _optimum(sessions: Sessions, count_first: bool) -> Floats:
+    """(B,) mean QoE per chunk of the offline optimum."""
+    optimum = optimum_qoe(sessions)
+    if count_first and sessions.first is not None:
+        optimum = (optimum * sessions.n_decisions + sessions.first.qoe) / (sessions.n_decisions + 1)
+    return optimum
 
 
 def _per_session(values: Floats, first: Outcomes | None, name: str, count_first: bool) -> Floats:
