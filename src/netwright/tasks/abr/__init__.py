@@ -15,6 +15,11 @@ _POLICIES = (
     ),
     PolicySpec("mpc", "robust MPC over all plans of five chunks", f"{_BASELINES}.mpc:Mpc"),
     PolicySpec(
+        "offline-optimum",
+        "the best play with full knowledge of the future, which no player has",
+        f"{_BASELINES}.offline_optimum:OfflineOptimum",
+    ),
+    PolicySpec(
         "ppo",
         "a small network trained in the simulator: the baseline to beat",
         f"{_BASELINES}.ppo:load",

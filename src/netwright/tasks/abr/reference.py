@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,10 +34,8 @@ def optimum_qoe(sessions: Sessions) -> Floats:
     for column in levels.T:
         total += played.step(column).qoe
     found: Floats = total / levels.shape[1]
-    try:
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, no result
         write_json(path, {"bucket_s": BUCKET_S, "version": __version__, "qoe": found.tolist()})
-    except OSError:  # a cache that cannot be written costs time, no result
-        pass
     return found
 
 

@@ -1,9 +1,10 @@
 """The best that a player could have done with full knowledge of the future: the upper reference of every report.
 
 A forward dynamic programme over the chunks, with the simulator's own steps. States are merged when they agree
-in the last rung and in the buckets of elapsed time and buffer; each bucket keeps the state with the best sum (of equal ones the fuller buffer).
-So what it finds was played and can be had: a lower bound of the true optimum, close to it (with buckets of
-0.25 s instead of 1 s the mean over ten FCC traces rises by 0.002). No player can reach it.
+in the last rung and in the buckets of elapsed time and buffer; each bucket keeps the state with the best sum,
+of equal ones that with the fuller buffer. What it finds was played and can be had: a lower bound of the true
+optimum, close to it (with buckets of 0.25 s instead of 1 s the mean over ten FCC traces rises by 0.002). No
+player can count on reaching it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,101 @@
+"""The offline optimum: brute force where that is possible, never below a policy, and the published values."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from netwright.core.errors import ConfigError
+from netwright.tasks.abr.baselines.bba import Bba
+from netwright.tasks.abr.baselines.mpc import Mpc
+from netwright.tasks.abr.baselines.offline_optimum import OfflineOptimum, optimal_levels
+from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.evaluation import evaluate, rollout, sessions_of
+from netwright.tasks.abr.generator import synth_video
+from netwright.tasks.abr.reference import optimum_qoe
+from netwright.tasks.abr.settings import SETTINGS
+from netwright.tasks.abr.training_set import TrainingSet
+
+
+def _qoe(sessions, levels):
+    played = sessions.copy()
+    return sum(played.step(column).qoe for column in np.asarray(levels).T)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_brute_force_agrees_on_short_videos(generated, seed):
+    rng = np.random.default_rng(seed)
+    kbps = (300.0, 1200.0, 2850.0)
+    video = synth_video("short", rng, bitrates_kbps=kbps, n_chunks=7)
+    traces = generated.sets["norway-train"][:4]
+    sessions = Sessions(
+        traces, [video], trace_of=np.arange(4), video_of=[0] * 4, start_rows=rng.integers(1, 300, 4)
+    )
+    plans = np.array(list(itertools.product(range(3), repeat=6)))
+    best = np.max([_qoe(sessions, np.tile(plan, (4, 1))) for plan in plans], axis=0)
+    found = _qoe(sessions, optimal_levels(sessions, bucket_s=0.01))
+    assert found == pytest.approx(best, abs=1e-9)
+    coarse = _qoe(sessions, optimal_levels(sessions))
+    assert (coarse <= best + 1e-9).all()
+    assert (best - coarse).max() < 0.5
+
+
+def test_no_policy_beats_it(generated):
+    sessions = TrainingSet(generated).sample(np.random.default_rng(0), 12)
+    best = optimum_qoe(sessions)
+    for policy in (Bba(), Mpc()):
+        played = rollout(policy, sessions.copy(), np.random.default_rng(0)).qoe.mean(axis=1)
+        assert (played <= best + 0.02).all()
+        assert played.mean() < best.mean()
+
+
+def test_as_a_policy_it_plays_its_plan(generated, tmp_path, monkeypatch):
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path))
+    found = evaluate(OfflineOptimum(), SETTINGS["norway"], generated, name="offline-optimum")
+    assert found.per_episode == pytest.approx(found.detail["optimum"], abs=1e-6)
+    assert found.detail["share_of_optimum"] == pytest.approx(1.0)
+    with pytest.raises(ConfigError, match="needs the traces"):
+        OfflineOptimum().act(sessions_of(SETTINGS["norway"].config, generated).observe())
+
+
+def test_what_was_computed_is_kept_and_a_broken_copy_is_made_again(generated, tmp_path, monkeypatch):
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path))
+    sessions = TrainingSet(generated).sample(np.random.default_rng(1), 2)
+    first = optimum_qoe(sessions)
+    (kept,) = (tmp_path / "abr-optimum").iterdir()
+    document = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**document, "qoe": [1.0, 2.0]}))
+    assert optimum_qoe(sessions).tolist() == [1.0, 2.0]
+    kept.write_text("{")
+    assert optimum_qoe(sessions).tolist() == first.tolist()
+
+
+def test_the_first_chunk_counts_if_asked(generated, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path))
+    setting = SETTINGS["norway"]
+    counted = replace(setting, config=replace(setting.config, count_first=True))
+    without, with_first = (evaluate(Bba(), s, generated, name="bba") for s in (setting, counted))
+    assert with_first.mean < without.mean
+    assert set(with_first.weights) == {48.0}
+    first = sessions_of(setting.config, generated).first
+    expected = (np.array(without.per_episode) * 47 + first.qoe) / 48
+    assert with_first.per_episode == pytest.approx(expected.tolist())
+
+
+def test_bucket_must_be_positive():
+    with pytest.raises(ConfigError, match="bucket_s"):
+        OfflineOptimum(0.0)
+
+
+def test_close_to_the_published_values(real, real_folder):
+    document = json.loads((real_folder / "abr" / "golden" / "offline-optimum.json").read_text())
+    for key, setting in (("fcc-test/video1", "default"), ("fcc-test/video2", "unseen2")):
+        sessions = sessions_of(SETTINGS[setting].config, real)
+        published = np.array([document[key][trace.name] for trace in sessions.traces.traces])
+        for index in range(0, 100, 5):
+            one = sessions.only(index)
+            value = _qoe(one, optimal_levels(one))[0] / 47
+            assert value == pytest.approx(published[index], abs=0.025)
