@@ -31,6 +31,22 @@ def adapt(
         str | None,
         typer.Option(help="What the model is shown, see `netwright list recipes`; the first by default."),
     ] = None,
+    experience: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="What `collect` wrote, for a task of decisions; repeat to learn from several.",
+        ),
+    ] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Then learn on from fresh episodes of its own.")
+    ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --online: an adapted model to go on from, in place of adapting one."
+        ),
+    ] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of the low-rank matrices.")] = None,
     method: Annotated[
@@ -40,7 +56,17 @@ def adapt(
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other training option; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other option of training or of the recipe; may be repeated.",
+        ),
+    ] = None,
+    more_online: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-online", metavar="KEY=VALUE", help="An option of the online phase; may be repeated."
+        ),
     ] = None,
     seed: options.Seed = 0,
     data: options.Data = None,
@@ -52,31 +78,54 @@ def adapt(
     as_json: options.AsJson = False,
 ) -> None:
     """Adapt a backbone to a task: the backbone stays frozen, encoder, head and low-rank matrices learn."""
-    from netwright.cli.fields import parsed
+    from netwright.cli.fields import divided, parsed
     from netwright.cli.inputs import given, load_data, provenance
     from netwright.core import registry
+    from netwright.core.errors import ConfigError
     from netwright.core.task import load_attribute
 
     chosen = registry.task(task)
-    named = chosen.recipe(recipe).name
+    named = chosen.recipe(recipe)
+    settings = load_attribute("netwright.adaptation.config:TrainingConfig")
+    of_training, of_recipe = divided(more or [], settings, type(named.config))
     overrides = given(
         iterations=iterations, rank=rank, method=method, batch_size=batch_size, learning_rate=learning_rate
-    ) | parsed(load_attribute("netwright.adaptation.config:TrainingConfig"), more or [])
+    ) | parsed(settings, of_training)
+    of_online = parsed(load_attribute("netwright.adaptation.online:OnlineConfig"), more_online or [])
+    if (start or more_online) and not online:
+        raise ConfigError("--start and --set-online belong to --online; add it.")
+    first = out if not online else out.with_name(out.name + ".offline")
     with interruptible(f"{out}.partial holds what was learnt; repeat the command with --resume to go on."):
         loaded = load_data(chosen, data, seed)
-        adapted = load_attribute("netwright.adaptation.api:adapt")(
-            chosen,
-            loaded,
-            backbone=backbone,
-            recipe=named,
-            out=out,
-            seed=seed,
-            options=overrides,
-            resume=resume,
-            device=device,
-            dtype=dtype,
-            progress=progress,
-        )
+        if start is None:
+            # With an online phase to come, the adapted model stays beside what becomes of it.
+            adapted = load_attribute("netwright.adaptation.api:adapt")(
+                chosen,
+                loaded,
+                backbone=backbone,
+                recipe=named.name,
+                recipe_options=parsed(type(named.config), of_recipe),
+                experience=experience or (),
+                out=first,
+                seed=seed,
+                options=overrides,
+                resume=resume or (online and (first / "netwright.json").is_file()),
+                device=device,
+                dtype=dtype,
+                progress=progress,
+            )
+        if online:
+            adapted = load_attribute("netwright.adaptation.api:improve")(
+                chosen,
+                loaded,
+                start or first,
+                out=out,
+                seed=seed,
+                options=of_online,
+                resume=resume,
+                device=device,
+                progress=progress,
+            )
     facts = {"name": adapted.name, "out": str(out), **adapted.info}
     _print_made(facts, provenance(loaded), as_json)
 

@@ -34,6 +34,24 @@ def customised(setting: Setting, assignments: Sequence[str]) -> Setting:
     )
 
 
+def divided(assignments: Sequence[str], first: type, second: Any) -> tuple[list[str], list[str]]:
+    """Assignments of fields of `first` (or of neither), and those of fields that only `second` has.
+
+    Args:
+        assignments: `key=value` each.
+        first, second: classes of configs; `second` may be none.
+    """
+    known = {f.name for f in dataclasses.fields(first)}
+    others = (
+        {f.name for f in dataclasses.fields(second)} - known if dataclasses.is_dataclass(second) else set()
+    )
+    names = [a.partition("=")[0].strip().replace("-", "_") for a in assignments]
+    return (
+        [a for a, name in zip(assignments, names, strict=True) if name not in others],
+        [a for a, name in zip(assignments, names, strict=True) if name in others],
+    )
+
+
 def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
     """Fields of a config's class from `key=value` each; a value is read by the type of its field.
 

@@ -61,12 +61,20 @@ def saved(task: Task, folder: Path) -> Subject:
     return Subject(loaded.name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
 
 
+def guarded(subject: Subject, rule: Subject, deadline_ms: float | None) -> Subject:
+    """The subject under guard of a rule."""
+    policy = load_attribute("netwright.adaptation.guard:Guarded")(
+        subject.policy, rule.policy, deadline_s=None if deadline_ms is None else deadline_ms / 1000.0
+    )
+    return dataclasses.replace(subject, name=f"{subject.name}+{rule.name}", policy=policy)
+
+
 def check_pooled(subjects: Sequence[Subject]) -> None:
     """Refuse models that a report would take for seeds of one method although they differ in more than the seed."""
     known: dict[str, Subject] = {}
     for subject in subjects:
         first = known.setdefault(subject.name, subject)
-        for key in ("recipe", "training", "shape"):
+        for key in ("recipe", "training", "online", "shape"):
             if first.info.get(key) != subject.info.get(key):
                 raise ConfigError(
                     f"two models are both named {subject.name!r} but differ in their {key}; compare them apart."
@@ -80,7 +88,12 @@ def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evalu
         kinds = ("synthetic", "real") if learned_from else ("real", "synthetic")
         progress(f"note: {subject.name} learned from {kinds[0]} data and is tested on {kinds[1]} data")
     found: Evaluation = load_attribute(task.evaluate)(subject.policy, setting, data, name=subject.name)
-    return dataclasses.replace(found, config={**found.config, "seed": subject.seed, **provenance(data)})
+    counts: dict[str, int] = getattr(subject.policy, "counts", dict)()
+    return dataclasses.replace(
+        found,
+        config={**found.config, "seed": subject.seed, **provenance(data)},
+        detail={**found.detail, **counts},
+    )
 
 
 def output_folder(folder: Path, marker: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from netwright import __version__
-from netwright.cli import adapting, listing, running, testing, verifying
+from netwright.cli import adapting, collecting, listing, running, testing, verifying
 from netwright.core.errors import MissingExtraError, NetwrightError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 listing.register(app)
+collecting.register(app)
 adapting.register(app)
 testing.register(app)
 verifying.register(app)

@@ -30,13 +30,23 @@ def test(
     ] = None,
     setting: options.Setting = "default",
     replacements: options.Replacements = None,
+    guard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A baseline that decides where the adapted model is late, or far from what it learned from.",
+        ),
+    ] = None,
+    deadline_ms: Annotated[
+        float | None, typer.Option(min=0.0, help="With --guard: an answer that takes longer is late.")
+    ] = None,
     seed: options.Seed = 0,
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Test one policy or adapted model in one setting."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import baseline, check_names, evaluate, load_data, saved, summary
+    from netwright.cli.inputs import baseline, check_names, evaluate, guarded, load_data, saved, summary
     from netwright.core import registry
     from netwright.core.errors import ConfigError
 
@@ -44,10 +54,16 @@ def test(
         raise ConfigError("test needs either --policy NAME or --adapted DIR; give exactly one.")
     chosen = registry.task(task)
     place = customised(chosen.setting(setting), replacements or [])
-    check_names(chosen, [policy] if policy else [])
+    check_names(chosen, [name for name in (policy, guard) if name])
+    if (guard is not None and adapted is None) or (deadline_ms is not None and guard is None):
+        raise ConfigError(
+            "--guard NAME watches over --adapted DIR, and --deadline-ms over the guard; give both."
+        )
     with interruptible("repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         subject = saved(chosen, adapted) if adapted else baseline(chosen, policy or "", loaded, seed)
+        if guard is not None:
+            subject = guarded(subject, baseline(chosen, guard, loaded, seed), deadline_ms)
         evaluation = evaluate(chosen, subject, place, loaded)
     if as_json:
         print_json(evaluation.to_json())
