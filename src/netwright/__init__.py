@@ -1,6 +1,6 @@
 """netwright: adapt one language model to networking tasks, and learn network designs from a few questions.
 
-Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `adapt`, `test`, `load`. They import torch on first use.
+Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `rl_collect`, `adapt`, `improve`, `test`, `load`. They import torch on first use.
 Synthesize (after comparative synthesis, Wang et al., POPL 2023): `synthesize`.
 """
 
@@ -12,12 +12,14 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "adapt": "netwright.adaptation.api:adapt",
+    "improve": "netwright.adaptation.api:improve",
     "load": "netwright.adaptation.api:load",
+    "rl_collect": "netwright.adaptation.collecting:rl_collect",
     "synthesize": "netwright.synthesis.synthesize:synthesize",
     "test": "netwright.adaptation.api:test",
 }
 
-__all__ = ["__version__", "adapt", "load", "synthesize", "test"]
+__all__ = ["__version__", "adapt", "improve", "load", "rl_collect", "synthesize", "test"]
 
 
 def __getattr__(name: str) -> Any:

@@ -104,7 +104,7 @@ def adapt(
                 loaded,
                 backbone=backbone,
                 recipe=named.name,
-                recipe_options=parsed(type(named.config), of_recipe),
+                recipe_options=parsed(type(named.config), of_recipe) if of_recipe else {},
                 experience=experience or (),
                 out=first,
                 seed=seed,
