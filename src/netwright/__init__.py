@@ -1,6 +1,7 @@
 """netwright: adapt one language model to networking tasks, and learn network designs from a few questions.
 
-Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `rl_collect`, `adapt`, `improve`, `test`, `load`. They import torch on first use.
+Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `rl_collect`, `adapt`, `improve`, `test`,
+`load`. They import torch on first use.
 Synthesize (after comparative synthesis, Wang et al., POPL 2023): `synthesize`.
 """
 
