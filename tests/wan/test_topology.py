@@ -1,0 +1,148 @@
+"""Topologies: the catalogue against Table 5, the format, and what no network can be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netwright.core.errors import DataError, FormatError, UnknownNameError
+from netwright.core.files import read_json, write_json
+from netwright.wan import catalogue, topology
+from netwright.wan.topology import from_links, two_core
+
+DATA = os.environ.get("NETWRIGHT_DATA")
+needs_data = pytest.mark.skipif(not DATA, reason="needs NETWRIGHT_DATA")
+
+
+def triangle(**changes):
+    facts = {"capacity": [1.0, 2.0, 3.0], "latency_ms": [1.0, 2.0, 4.0]} | changes
+    return from_links("triangle", ["A", "B", "C"], [(0, 1), (1, 2), (0, 2)], **facts)
+
+
+@pytest.mark.parametrize("name", catalogue.PACKAGED)
+def test_packaged_topologies_are_those_of_table_5(name, monkeypatch):
+    monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
+    found = catalogue.topology(name)
+    assert (found.n_nodes, len(found.links)) == catalogue.TOPOLOGIES[name]
+    assert found.n_arcs == 2 * len(found.links)
+
+
+@needs_data
+@pytest.mark.parametrize("name", catalogue.TOPOLOGIES)
+def test_all_topologies_are_those_of_table_5(name):
+    found = topology.read(Path(DATA) / "wan" / "topologies" / f"{name}.json")
+    assert (found.n_nodes, len(found.links)) == catalogue.TOPOLOGIES[name]
+    links = [tuple(found.arcs[arcs[0]].tolist()) for arcs in found.links]
+    assert two_core(found.n_nodes, links)[1] == sorted(
+        (min(p), max(p)) for p in links
+    )  # nothing left to prune
+
+
+@needs_data
+@pytest.mark.parametrize("name", catalogue.PACKAGED)
+def test_what_is_packaged_is_what_the_data_folder_holds(name):
+    ours = catalogue.topology(name)
+    theirs = topology.read(Path(DATA) / "wan" / "topologies" / f"{name}.json")
+    assert ours.nodes == theirs.nodes
+    assert (ours.arcs == theirs.arcs).all()
+    assert (ours.capacity == theirs.capacity).all()
+    assert (ours.latency_ms == theirs.latency_ms).all()
+
+
+def test_a_topology_that_is_not_packaged_says_where_it_is(monkeypatch):
+    monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
+    with pytest.raises(DataError, match="tinet is not packaged; point --data"):
+        catalogue.topology("tinet")
+    with pytest.raises(UnknownNameError, match="did you mean 'abilene'"):
+        catalogue.topology("abilen")
+
+
+def test_writing_and_reading_give_the_same_topology(tmp_path):
+    path = tmp_path / "triangle.json"
+    before = triangle()
+    topology.write(path, before)
+    after = topology.read(path)
+    assert topology.to_json(after) == topology.to_json(before)
+    assert np.isnan(after.positions).all()
+    assert after.arc_name(0) == "A -> B"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"capacity": [1.0, -2.0, 3.0]}, r"link B -> C has capacity -2; give one above 0"),
+        ({"capacity": [1.0, 0.0, 3.0]}, r"link B -> C has capacity 0"),
+        ({"capacity": [1.0, float("nan"), 3.0]}, "capacity nan"),
+        ({"latency_ms": [1.0, -2.0, 3.0]}, r"latency -2 ms; give one of at least 0"),
+    ],
+)
+def test_links_that_cannot_be_are_named(changes, message):
+    with pytest.raises(DataError, match=message):
+        triangle(**changes)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "links", "message"),
+    [
+        (["A", "B", "C", "D"], [(0, 1), (2, 3)], "is disconnected: no way to C from A"),
+        (["A", "A"], [(0, 1)], "different names"),
+        (["A", "B"], [], "has no links"),
+        (["A", "B"], [(0, 2)], "a node that does not exist"),
+        (["A", "B"], [(0, 1), (1, 1)], "ends where it starts"),
+        (["A", "B"], [(0, 1), (1, 0)], "listed twice"),
+    ],
+)
+def test_graphs_that_cannot_be_are_refused(nodes, links, message):
+    with pytest.raises(DataError, match=message):
+        from_links("bad", nodes, links, [1.0] * len(links), [1.0] * len(links))
+
+
+def test_a_way_there_but_not_back_is_disconnected():
+    whole = triangle()
+    with pytest.raises(DataError, match="no way from C to A"):
+        topology.Topology(
+            "one-way", whole.nodes, whole.arcs[:3], whole.capacity[:3], whole.latency_ms[:3], whole.positions
+        )
+
+
+def test_files_that_are_no_topologies_are_refused(tmp_path):
+    path = tmp_path / "t.json"
+    topology.write(path, triangle())
+    document = read_json(path)
+    write_json(path, document | {"format_version": 99})
+    with pytest.raises(FormatError, match="format_version is 99"):
+        topology.read(path)
+    write_json(path, {key: value for key, value in document.items() if key != "links"})
+    with pytest.raises(DataError, match=r"t\.json: not a topology .*links"):
+        topology.read(path)
+    document["links"][0]["to"] = "Nowhere"
+    write_json(path, document)
+    with pytest.raises(DataError, match=r"t\.json: a link ends at 'Nowhere', which is no node"):
+        topology.read(path)
+
+
+@given(
+    n=st.integers(2, 9),
+    links=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=25),
+)
+def test_the_two_core_has_no_leaf_and_loses_nothing_else(n, links):
+    inside = [(a % n, b % n) for a, b in links]
+    nodes, core = two_core(n, inside)
+    degree = {node: sum(node in pair for pair in core) for node in nodes}
+    assert all(count >= 2 for count in degree.values())
+    assert all(a < b for a, b in core)
+    assert two_core(n, core)[1] == core
+    if (
+        inside
+        and min(sum(v in p for p in {tuple(sorted(p)) for p in inside if p[0] != p[1]}) for v in range(n)) > 1
+    ):
+        assert len(nodes) == n
+
+
+def test_labels_become_distinct():
+    assert topology.distinct(["A", "A", "A 2", "A"]) == ["A", "A 2", "A 2 2", "A 3"]
