@@ -10,7 +10,7 @@ def backbones(toy, stand_in):
 
 def test_all_kinds_are_listed_from_the_registry(cli):
     found = cli("list", "--json").document
-    assert list(found) == ["tasks", "policies", "settings", "recipes", "backbones"]
+    assert list(found) == ["tasks", "policies", "settings", "recipes", "backbones", "scenarios", "topologies"]
     assert [(t["name"], t["title"]) for t in found["tasks"]] == [("toy", "Guess a number")]
     assert [(p["task"], p["name"], p["trained"]) for p in found["policies"]] == [
         ("toy", "zero", "no"),
@@ -20,9 +20,13 @@ def test_all_kinds_are_listed_from_the_registry(cli):
     assert [s["name"] for s in found["settings"]] == ["default", "shifted"]
     assert [r["name"] for r in found["recipes"]] == ["plain", "rich"]
     assert found["backbones"] == [{"name": "tiny", "summary": "a small one"}]
+    assert [s["name"] for s in found["scenarios"]] == ["bw", "mcf", "nf", "ospf"]
+    assert ("abilene", "11", "14") in [(t["name"], t["nodes"], t["links"]) for t in found["topologies"]]
 
 
-@pytest.mark.parametrize("kind", ["tasks", "policies", "settings", "recipes", "backbones"])
+@pytest.mark.parametrize(
+    "kind", ["tasks", "policies", "settings", "recipes", "backbones", "scenarios", "topologies"]
+)
 def test_one_kind_alone(cli, kind):
     assert list(cli("list", kind, "--json").document) == [kind]
     shown = cli("list", kind)

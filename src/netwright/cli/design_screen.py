@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,3 +67,13 @@ def headings(designs: Sequence[Design], best: int | None = None) -> list[str]:
     """The columns' titles; `best` is the position of the best design so far, if it is shown."""
     names = [f"{LETTERS[i]}{' (best so far)' if i == best else ''}" for i in range(len(designs))]
     return ["", *names, "difference" if len(designs) > 1 else ""]
+
+
+def text_rows(figures: Sequence[Mapping[str, float | str]]) -> list[list[str]]:
+    """A row for each further figure of the designs shown, without judgement of which is better."""
+    rows = []
+    for name in figures[0]:
+        values = [each[name] for each in figures]
+        cells = [v if isinstance(v, str) else f"{v:.0f}" for v in values]
+        rows.append([name, *cells, "same" if len(set(cells)) == 1 and len(cells) > 1 else ""])
+    return rows

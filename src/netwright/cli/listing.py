@@ -20,11 +20,15 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="tasks, policies, settings, recipes or backbones.")
+        str | None,
+        typer.Argument(
+            metavar="[KIND]",
+            help="Of these kinds: tasks, policies, settings, recipes, backbones, scenarios, topologies.",
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List tasks, policies, settings, recipes and backbones, or one of these."""
+    """List tasks, policies, settings, recipes, backbones, scenarios and topologies, or one of these."""
     from netwright.core.errors import UnknownNameError
 
     if kind is not None and kind not in KINDS:
@@ -86,10 +90,35 @@ def _backbones() -> Rows:
     return [{"name": name, "summary": spec.summary} for name, spec in known.items()]
 
 
+def _scenarios() -> Rows:
+    from netwright.wan import registry
+
+    return [
+        {"name": s.name, "title": s.title, "summary": s.summary}
+        for s in map(registry.scenario, registry.scenario_names())
+    ]
+
+
+def _topologies() -> Rows:
+    from netwright.wan.catalogue import PACKAGED, TOPOLOGIES
+
+    return [
+        {
+            "name": name,
+            "nodes": str(nodes),
+            "links": str(links),
+            "from": "the package" if name in PACKAGED else "the data folder",
+        }
+        for name, (nodes, links) in TOPOLOGIES.items()
+    ]
+
+
 KINDS: dict[str, Callable[[], Rows]] = {
     "tasks": _tasks,
     "policies": _policies,
     "settings": _settings,
     "recipes": _recipes,
     "backbones": _backbones,
+    "scenarios": _scenarios,
+    "topologies": _topologies,
 }

@@ -58,6 +58,17 @@ def data(context: typer.Context) -> None:
     load_attribute("netwright.cli.data:app")(context.args, prog_name="netwright data")
 
 
+@app.command(
+    "design",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def design(context: typer.Context) -> None:
+    """Find a network design by a few questions: pool, simulate, ask, import."""
+    from netwright.core.task import load_attribute
+
+    load_attribute("netwright.cli.design:app")(context.args, prog_name="netwright design")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 

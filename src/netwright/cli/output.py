@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -23,8 +23,10 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; columns whose cells are all numbers are set flush right."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, file: TextIO | None = None
+) -> None:
+    """A table on stdout or another stream; columns whose cells are all numbers are set flush right."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -37,7 +39,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     # A file or a pipe gets whole lines, however long.
-    console = Console(width=None if sys.stdout.isatty() else 240)
+    stream = file if file is not None else sys.stdout
+    console = Console(file=stream, width=None if stream.isatty() else 240)
     console.print(Text(title, style="bold"), table, sep="\n")
 
 

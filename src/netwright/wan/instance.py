@@ -16,7 +16,8 @@ from netwright.core.seeding import generator
 from netwright.wan import catalogue, failures
 from netwright.wan.demands import Demands, gravity, read_csv, scale_to_load
 from netwright.wan.failures import Failure
-from netwright.wan.topology import Array, Topology, read
+from netwright.wan.importing import as_topology, read_graph
+from netwright.wan.topology import Array, Topology
 from netwright.wan.tunnels import Tunnels, choose
 
 
@@ -127,7 +128,7 @@ def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> In
 def load_topology(name: str, data: Path | None = None) -> Topology:
     """A topology by its name in the catalogue, or from a file where the name looks like a path."""
     if name not in catalogue.TOPOLOGIES and (Path(name).suffix or "/" in name):
-        return read(Path(name))
+        return as_topology(read_graph(Path(name)))
     return catalogue.topology(name, data)
 
 

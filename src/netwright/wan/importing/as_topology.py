@@ -38,7 +38,7 @@ def as_topology(graph: ImportedGraph) -> Topology:
             np.array([(_or_nan(n.lat), _or_nan(n.lon)) for n in graph.nodes], dtype=np.float64).reshape(
                 -1, 2
             ),
-            "as in the file" if graph.links[0].capacity is not None else "relative",
+            _unit(graph),
             graph.source,
         )
     except DataError as error:
@@ -49,6 +49,12 @@ def _names(graph: ImportedGraph) -> tuple[str, ...]:
     """Labels where every node has one, otherwise the names that links use."""
     labels = [node.label for node in graph.nodes]
     return tuple(distinct(labels)) if all(labels) else tuple(node.name for node in graph.nodes)
+
+
+def _unit(graph: ImportedGraph) -> str:
+    if graph.links[0].capacity is None:
+        return "relative"
+    return graph.capacity_unit or "as in the file"
 
 
 def _capacities(graph: ImportedGraph) -> Sequence[float]:

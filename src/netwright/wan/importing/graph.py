@@ -47,6 +47,7 @@ class ImportedGraph:
     Attributes:
         directed: whether a link leads one way only.
         source: the file, for messages.
+        capacity_unit: as the file names it; "" where it does not.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ImportedGraph:
     links: tuple[Link, ...]
     directed: bool
     source: str
+    capacity_unit: str = ""
 
     @cached_property
     def index(self) -> Mapping[str, int]:
@@ -74,13 +76,14 @@ class ImportedGraph:
             self._check_ends(link)
             if link.a == link.b:
                 raise DataError(
-                    f"{where}: a link from a node to itself; remove it, or import with --prepare, which drops it."
+                    f"{where}: a link from a node to itself; remove it, or run "
+                    "`netwright design import --prepare`, which drops it."
                 )
             ends = (link.a, link.b) if self.directed or link.a < link.b else (link.b, link.a)
             if ends in seen:
                 raise DataError(
                     f"{where}: the link is given already at {seen[ends]}; make one of them, of their summed "
-                    "capacity, or import with --prepare, which keeps the first."
+                    "capacity, or run `netwright design import --prepare`, which keeps the first."
                 )
             seen[ends] = link.place
         return self

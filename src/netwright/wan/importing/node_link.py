@@ -34,13 +34,14 @@ def parse_node_link(content: bytes, name: str, source: str) -> ImportedGraph:
         )
     else:
         nodes = nodes_of_links(links)
-    title = document.get("name")
+    title, unit = document.get("name"), document.get("capacity_unit")
     return ImportedGraph(
         title if isinstance(title, str) and title else name,
         nodes,
         links,
         document.get("directed") is True,
         source,
+        unit if isinstance(unit, str) else "",
     )
 
 

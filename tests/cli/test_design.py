@@ -1,0 +1,354 @@
+"""`netwright design` from end to end: pools, simulated operators, dialogues, users' networks, and bad input."""
+
+import csv
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netwright.cli.design_ask import Conversation, Details
+from netwright.cli.design_inputs import SimulatedTeacher, Source, teacher
+from netwright.core.errors import ConfigError
+from netwright.synthesis.dialogue import Dialogue
+from netwright.synthesis.setup import PoolProblem, Setup
+from netwright.wan import pools
+
+RING = "a b 1 1\nb c 1 2\nc d 1 1\nd a 1 3\na c 2 5\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("design")
+
+
+@pytest.fixture(scope="module")
+def ring(folder) -> Path:
+    path = folder / "ring.txt"
+    path.write_text(RING)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pool_file(folder) -> Path:
+    """A small pool of MCF on Abilene."""
+    path = folder / "mcf.parquet"
+    pools.Builder().obtain(pools.spec_of("mcf", "abilene", n=120), path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch, tmp_path):
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What the operator types."""
+
+    def type_in(*lines: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+    return type_in
+
+
+def table(path: str) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    return list(csv.DictReader(Path(path).read_text().splitlines()))
+
+
+def sentence(run) -> str:
+    """The one sentence of a refused command."""
+    assert run.code == 2, run.err
+    last = run.err.strip().splitlines()[-1]
+    assert last.startswith("netwright: ")
+    assert "Traceback" not in run.err
+    return last
+
+
+def test_a_pool_is_built_once_and_kept(cli, tmp_path):
+    words = ["design", "pool", "--scenario", "mcf", "--topology", "abilene", "--objectives", 50, "--json"]
+    first, again = cli(*words), cli(*words)
+    assert first.code == again.code == 0
+    assert first.document == again.document
+    assert first.document["objectives"] == 50
+    assert Path(first.document["file"]).is_relative_to(tmp_path / "cache")
+    assert "building the pool" in first.err
+    assert "building the pool" not in again.err
+
+
+def test_two_processes_build_the_same_pool(cli, ring):
+    words = ["design", "pool", "--scenario", "bw", "--topology", ring, "--objectives", 120]
+    assert cli(*words, "--out", "one.parquet").code == 0
+    assert cli(*words, "--out", "two.parquet", "--workers", 2).code == 0
+    one, two = (pools.read(Path(f"{name}.parquet")) for name in ("one", "two"))
+    assert np.array_equal(one.scores, two.scores)
+    assert np.array_equal(one.optimum, two.optimum)
+
+
+def test_simulation_gives_percentiles_after_each_question(cli, pool_file):
+    run = cli(
+        *["design", "simulate", "--pool", pool_file, "--learner", "voting", "--teacher", "perfect"],
+        *["--queries", 6, "--runs", 20, "--seed", 3, "--json"],
+    )
+    found = run.document
+    assert (found["scenario"], found["topology"], found["learner"]) == ("mcf", "abilene", "voting")
+    assert [len(found[key]) for key in ("median", "p10", "p90")] == [6, 6, 6]
+    assert all(
+        p10 <= m <= p90 for p10, m, p90 in zip(found["p10"], found["median"], found["p90"], strict=True)
+    )
+    assert found["median"][-1] > found["median"][0]
+    assert found["seconds_per_query"] > 0.0
+    assert found["config"]["seed"] == 3
+    assert found["pool"]["held_out"] == 20
+
+
+def test_simulation_repeats_with_its_seed(cli, pool_file):
+    words = ["design", "simulate", "--pool", pool_file, "--queries", 2, "--runs", 10, "--teacher", "noisy:10"]
+    first, again = (cli(*words, "--question", "pair", "--json").document for _ in range(2))
+    assert first["median"] == again["median"]
+    assert "quality after each question" in cli(*words, "--question", "pair").out
+
+
+def test_a_dialogue_ends_in_files(cli, pool_file, said):
+    said("a", "b", "ab", "c")
+    run = cli(
+        "design", "ask", "--pool", pool_file, "--queries", 4, "--question", "tick", "--out", "d", "--json"
+    )
+    found = run.document
+    assert found["finished"]
+    assert found["answers"] == 4
+    assert "Question 4 of 4" in run.err
+    assert "throughput (%), more is better" in run.err
+    kept = json.loads(Path("d/design.json").read_text())
+    result = found["result"]
+    assert list(kept["metrics"]) == ["throughput (%)", "latency (ms)"]
+    assert list(kept["metrics"].values()) == result["metrics"]
+    assert len(kept["exchanges"]) == 4
+    assert "throughput" in kept["objective"]["text"]
+    rows = table("d/tunnels.csv")
+    served = sum(float(r["carried"]) for r in rows)
+    volume = {(r["source"], r["target"], r["class"]): float(r["demand"]) for r in rows}
+    assert 100.0 * served / sum(volume.values()) == pytest.approx(result["metrics"][0], abs=1e-3)
+    links = table("d/links.csv")
+    assert max(float(r["utilisation"]) for r in links) <= 1.0 + 1e-6
+
+
+def test_a_dialogue_that_was_left_goes_on_with_the_same_question(cli, pool_file, said):
+    words = ["design", "ask", "--pool", pool_file, "--queries", 3, "--question", "pair"]
+    said("a", "b", "a")
+    whole = cli(*words, "--out", "whole", "--json")
+    said("a", "q")
+    left = cli(*words, "--out", "parts", "--json")
+    assert left.document["finished"] is False
+    assert left.document["answers"] == 1
+    said("b")  # the lines end before the questions do
+    assert cli(*words, "--out", "parts").code == 0
+    said("a")
+    on = cli("design", "ask", "--pool", pool_file, "--out", "parts", "--json")
+    assert "going on with the dialogue" in on.err
+    assert on.document["result"]["exchanges"] == whole.document["result"]["exchanges"]
+    assert on.document["result"]["design"] == whole.document["result"]["design"]
+
+
+def test_an_undone_answer_is_asked_again(cli, pool_file, said):
+    said("a", "u", "b", "s")
+    found = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", "d", "--json").document
+    said("b", "s")
+    other = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", "e", "--json").document
+    assert found["result"]["exchanges"] == other["result"]["exchanges"]
+
+
+def test_what_is_no_answer_is_asked_again(cli, pool_file, said):
+    said("nonsense", "u", "s", "d", "a", "s")
+    run = cli("design", "ask", "--pool", pool_file, "--learner", "voting", "--out", "d", "--json")
+    assert run.document["answers"] == 1
+    assert "'nonsense' is no answer here" in run.err
+    assert "no answer to take back yet" in run.err
+    assert "nothing can be recommended before the first answer" in run.err
+
+
+def test_a_contradiction_is_shown_and_the_dialogue_goes_on(folder, tmp_path, capsys):
+    """An operator who likes whatever is new better than the best so far, and so goes round in a circle."""
+    path = folder / "few.parquet"
+    pool = pools.Builder().obtain(pools.spec_of("mcf", "abilene", n=6), path)
+    source = Source(pool, path, pools.instance_of(pool))
+    dialogue = Dialogue(PoolProblem(pool), Setup(learner="no-prune", n_queries=10))
+    talk = Conversation(dialogue, source, Details(source, None), tmp_path / "dialogue.json")
+    talk.hold(lambda: "ab"[talk.order(dialogue.ask()).index(0)])
+    shown = capsys.readouterr().err
+    assert re.search(r"note: answers \d(, \d)* and \d disagree; the dialogue goes on", shown)
+    said = str(dialogue.contradictions()[0])
+    assert shown.index(said) < shown.rindex("Question ")
+    assert said in dialogue.result().contradictions
+
+
+def test_options_of_another_dialogue_are_refused(cli, pool_file, said):
+    said("a", "q")
+    cli("design", "ask", "--pool", pool_file, "--out", "d", "--queries", 5)
+    said("a")
+    assert "begun with n_queries 5" in sentence(
+        cli("design", "ask", "--pool", pool_file, "--out", "d", "--queries", 6)
+    )
+
+
+def test_changes_are_counted_from_the_design_in_use(cli, pool_file, said):
+    said("a", "s")
+    cli("design", "ask", "--pool", pool_file, "--out", "first")
+    said("a", "s")
+    words = ["design", "ask", "--pool", pool_file, "--today", "first/design.json"]
+    cli(*words, "--out", "second")
+    kept = json.loads(Path("second/design.json").read_text())
+    assert kept["figures"]["changes from today"] == 0
+    Path("bad.json").write_text('{"format_version": 1, "tables": {"links": []}}')
+    said("a")
+    assert "holds no design of this network" in sentence(
+        cli("design", "ask", "--pool", pool_file, "--today", "bad.json", "--out", "third")
+    )
+
+
+def test_ctrl_c_keeps_the_dialogue(pool_file, tmp_path):
+    out = tmp_path / "d"
+    words = ["design", "ask", "--pool", str(pool_file), "--out", str(out), "--question", "pair"]
+    program = "import sys; from netwright.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdin is not None
+    running.stdin.write("a\n")
+    running.stdin.flush()
+    kept = out / "dialogue.json"
+    deadline = time.monotonic() + 60.0
+    while not (kept.exists() and json.loads(kept.read_text())["exchanges"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert f"the dialogue is kept in {kept}" in err
+    assert len(json.loads(kept.read_text())["exchanges"]) == 1
+
+
+def test_weights_of_a_users_own_network(cli, ring, said):
+    """OSPF on a file of five links: the exported weights have the metrics that were shown."""
+    said("a", "b", "s")
+    words = ["--scenario", "ospf", "--topology", ring, "--objectives", 60]
+    run = cli("design", "ask", *words, "--question", "pair", "--out", "d", "--json")
+    assert run.document["finished"]
+    rows = table("d/links.csv")
+    assert len(rows) == 10
+    assert all(int(row["weight"]) >= 1 for row in rows)
+    fullest = max(float(row["utilisation"]) for row in rows)
+    assert 100.0 * fullest == pytest.approx(run.document["result"]["metrics"][0], abs=1e-4)
+
+
+def test_demands_of_ones_own(cli, ring):
+    Path("demands.csv").write_text("source,target,volume\na,c,3\nb,d,2\n")
+    found = cli(
+        *["design", "pool", "--scenario", "mcf", "--topology", ring, "--demands", "demands.csv"],
+        *["--objectives", 20, "--json"],
+    ).document
+    assert (found["instance"]["n_flows"], found["instance"]["load"]) == (2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("network", "demands", "words"),
+    [
+        ("a b 1\nc d 1\n", None, "is disconnected"),
+        ("a b 1\nb c -2\nc a 1\n", None, "line 2 (b to c): capacity must be above 0, got -2; mend it."),
+        ("a b 1\nb c 1\nc a 1\n", "source,target,volume\na,z,1\n", "'z' is no node"),
+        ("a b 1\nb c 1\nc a 1\n", "source,target,volume\na,b,-1\n", "volume of at least 0"),
+        ("a b 1\nb c 1\nb c 1\n", None, "given already at line 2"),
+        ("a a 1\n", None, "a link from a node to itself"),
+    ],
+)
+def test_networks_and_demands_that_cannot_be(cli, network, demands, words):
+    Path("net.txt").write_text(network)
+    more = []
+    if demands is not None:
+        Path("demands.csv").write_text(demands)
+        more = ["--demands", "demands.csv"]
+    run = cli("design", "pool", "--scenario", "mcf", "--topology", "net.txt", *more, "--objectives", 10)
+    assert words in sentence(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["simulate", "--scenario", "mcf"], "give --scenario and --topology"),
+        (["simulate", "--scenario", "mfc", "--topology", "b4"], "did you mean 'mcf'"),
+        (["pool", "--scenario", "mcf", "--topology", "abiline"], "did you mean 'abilene'"),
+        (["pool", "--scenario", "mcf", "--topology", "tinet"], "is not packaged"),
+        (["pool", "--scenario", "mcf", "--topology", "absent.json"], "no such file"),
+        (["pool", "--scenario", "ospf", "--topology", "b4"], "all links of B4 have the same latency"),
+        (["pool", "--scenario", "mcf", "--topology", "b4", "--load", "-1"], "load must be above 0"),
+        (["pool", "--scenario", "mcf", "--topology", "b4", "--objectives", "0"], "at least one objective"),
+        (["simulate", "--scenario", "mcf", "--topology", "b4", "--teacher", "kind"], "--teacher is perfect"),
+        (["ask", "--pool", "absent.parquet"], "no such pool"),
+    ],
+)
+def test_wrong_words_are_refused_in_a_sentence(cli, words, message):
+    assert message in sentence(cli("design", *words))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["simulate", "--learner", "vote"], "did you mean"),
+        (["simulate", "--question", "tripel"], "did you mean 'triple'"),
+        (["simulate", "--runs", "120"], "1 to 119 can be held out"),
+        (["simulate", "--truths", "maximum"], "unknown kind of truth"),
+        (["ask", "--scenario", "mcf"], "--pool says already"),
+        (["ask", "--learner", "vote"], "did you mean"),
+    ],
+)
+def test_wrong_words_about_a_pool_are_refused_in_a_sentence(cli, pool_file, words, message):
+    command, *rest = words
+    assert message in sentence(cli("design", command, "--pool", pool_file, *rest))
+
+
+def test_a_folder_of_other_files_is_not_written_into(cli, pool_file):
+    Path("full").mkdir()
+    Path("full/thesis.tex").write_text("x")
+    assert "holds files of another kind" in sentence(
+        cli("design", "ask", "--pool", pool_file, "--out", "full")
+    )
+
+
+def test_a_network_is_imported(cli, ring):
+    Path("net.txt").write_text(RING + "d e 1 1\na b 9 9\n")
+    assert "given already at line 1" in sentence(cli("design", "import", "net.txt"))
+    found = cli("design", "import", "net.txt", "--prepare", "--out", "net.json", "--json").document
+    assert (found["nodes"], found["links"]) == (4, 5)
+    same = cli("design", "import", ring, "--out", "ring.json")
+    assert same.code == 0
+    one, two = (json.loads(Path(name).read_text()) for name in ("net.json", "ring.json"))
+    assert one["links"] == two["links"]
+
+
+@pytest.mark.parametrize("command", ["pool", "simulate", "ask", "import"])
+def test_each_command_has_help(cli, command):
+    run = cli("design", command, "--help")
+    assert run.code == 0
+    assert "--json" in run.out
+
+
+def test_teachers_by_their_words():
+    assert teacher("perfect") == SimulatedTeacher()
+    assert teacher("noisy:20") == SimulatedTeacher(noise_percent=20.0)
+    assert teacher("jnd:5") == SimulatedTeacher(jnd_percent=5.0)
+    for wrong in ("noisy", "noisy:x", "noisy:-1", "perfect:3", "noisy:101", "jnd:nan"):
+        with pytest.raises(ConfigError, match="--teacher is perfect, noisy:P or jnd:P"):
+            teacher(wrong)
