@@ -43,6 +43,7 @@ TASK = Task(
     evaluate="netwright.tasks.abr.evaluation:evaluate",
     adapter="netwright.tasks.abr.adapter:adapter",
     collector="netwright.tasks.abr.collecting:collector",
+    report="netwright.tasks.abr.figures:figures",
     verify="netwright.tasks.abr.golden:verify",
     reference_policy="bba",
     training_defaults={

@@ -151,7 +151,7 @@ def best_play(
                 new_reals[i, 2] = left_ms
                 new_reals[i, 3] = reals[s, 3] + qoe
                 best = max(best, new_reals[i, 3])
-        kept = _best_of_each_bucket(new_reals, n_levels, best - DROPPED_BEHIND, bucket_s)
+        kept = _best_of_each_bucket(new_reals, kbps, weights, best - DROPPED_BEHIND, bucket_s)
         begin[k + 1] = begin[k] + len(kept)
         while begin[k + 1] > len(rung):
             came_from = np.concatenate((came_from, np.zeros_like(came_from)))
@@ -168,8 +168,17 @@ def best_play(
 
 
 @njit(cache=True)
-def _best_of_each_bucket(reals: Floats, n_levels: int, least: float, bucket_s: float) -> Ints:
-    """Indices of the states (rung = index mod L) with the best sum (then buffer) of their bucket."""
+def _best_of_each_bucket(
+    reals: Floats, kbps: Floats, weights: tuple[float, float], least: float, bucket_s: float
+) -> Ints:
+    """Indices of the states (rung = index mod L) with the best sum (then buffer) of their bucket.
+
+    Left out are those below `least`, and those that the best state of the same elapsed time beats even after it
+    has paid for the other's rung and stalled for the other's buffer.
+    """
+    n_levels = len(kbps)
+    best = _best_by_time(reals, bucket_s)
+    earliest = int(reals[:, 1].min() / bucket_s)
     size = 16
     while size < 2 * len(reals):
         size *= 2
@@ -178,9 +187,12 @@ def _best_of_each_bucket(reals: Floats, n_levels: int, least: float, bucket_s: f
     used = np.empty(len(reals), dtype=np.int64)
     n_used = 0
     for i in range(len(reals)):
-        if reals[i, 3] < least:
-            continue
         elapsed, buffer = int(reals[i, 1] / bucket_s), int(reals[i, 2] / 1000.0 / bucket_s)
+        top = best[elapsed - earliest]
+        price = weights[0] * max(reals[i, 2] - reals[top, 2], 0.0) / 1000.0
+        price += weights[1] * abs(kbps[i % n_levels] - kbps[top % n_levels]) / 1000.0
+        if reals[i, 3] < least or (i != top and reals[i, 3] < reals[top, 3] - price):
+            continue
         key = (elapsed * 100_003 + buffer) * n_levels + i % n_levels
         slot = ((key * 2_654_435_761) >> 7) & (size - 1)
         while keys[slot] != -1 and keys[slot] != key:
@@ -195,3 +207,20 @@ def _best_of_each_bucket(reals: Floats, n_levels: int, least: float, bucket_s: f
             if gain > 0.0 or (gain == 0.0 and reals[i, 2] > reals[holder[slot], 2]):
                 holder[slot] = i
     return holder[used[:n_used]]
+
+
+@njit(cache=True)
+def _best_by_time(reals: Floats, bucket_s: float) -> Ints:
+    """Index of the state with the best sum (then buffer) in each bucket of elapsed time, from the earliest on."""
+    earliest = int(reals[:, 1].min() / bucket_s)
+    best = np.full(int(reals[:, 1].max() / bucket_s) - earliest + 1, -1, dtype=np.int64)
+    for i in range(len(reals)):
+        at = int(reals[i, 1] / bucket_s) - earliest
+        top = best[at]
+        if (
+            top < 0
+            or reals[i, 3] > reals[top, 3]
+            or (reals[i, 3] == reals[top, 3] and reals[i, 2] > reals[top, 2])
+        ):
+            best[at] = i
+    return best
