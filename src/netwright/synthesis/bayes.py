@@ -54,7 +54,7 @@ class BayesConfig:
     noise: tuple[float, ...] = (0.002, 0.015, 0.06, 0.2)
     tie: tuple[float, ...] = (0.0, 0.03, 0.1)
     tie_prior: tuple[float, ...] = (0.6, 0.2, 0.2)
-    n_samples: int = 500
+    n_samples: int = 800
     n_candidates: int = 64
     n_pairs: int = 700
     n_triples: int = 300

@@ -17,7 +17,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
 from netwright.synthesis.learner import Learner
 from netwright.synthesis.learners import LearnerFactory
-from netwright.synthesis.pool import Pool, normalised, quality
+from netwright.synthesis.pool import Index, Pool, normalised, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer
 from netwright.synthesis.teachers import Oracle
@@ -57,12 +57,14 @@ class OracleRuns:
         quality: of the recommendation after each answer, 0..1 (Def. 3.13); shape (R, Q).
         gain: its value, 0 for the pool's mean and 1 for its best; shape (R, Q).
         alike: whether it looks the same as the best to a teacher with a just-noticeable difference; shape (R, Q).
+        chosen: the design recommended after each answer; shape (R, Q).
         question_seconds: time from one answer to the next question, of every question that was worked out.
     """
 
     quality: Array
     gain: Array
     alike: Array
+    chosen: Index
     question_seconds: Array
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -141,6 +143,7 @@ def simulate(
         quality(values, pool.counts)[runs, walk.chosen],
         normalised(values, pool.counts)[runs, walk.chosen],
         (values[runs, walk.chosen] >= best - tolerance).astype(np.float64),
+        walk.chosen,
         np.array(walk.seconds),
         config,
     )
