@@ -15,6 +15,7 @@ from netwright.solvers.program import LinearProgram
 from netwright.wan import registry
 from netwright.wan.chunks import Work
 from netwright.wan.frontier import ORIGIN, Dichotomy, Point, upper_hull
+from netwright.wan.routing import carried_within_capacity
 from netwright.wan.scenarios.mcf import design
 from tests.wan.small import abilene, with_flows
 
@@ -89,9 +90,11 @@ def test_dichotomy_finds_every_vertex_of_a_concave_polyline(slopes, widths):
     cost = np.concatenate([[0.0], np.cumsum(widths[: len(steps)])])
     gain = np.concatenate([[0.0], np.cumsum(np.array(widths[: len(steps)]) * steps)])
 
+    solution = solve(carried_within_capacity(abilene("mcf"), np.zeros(440)))
+
     def best(slope):
         at = int(np.argmax(gain - slope * cost))
-        return None, Point(float(cost[at]), float(gain[at]))
+        return solution, Point(float(cost[at]), float(gain[at]))
 
     found = Dichotomy(best, 1e-12).between(ORIGIN, Point(float(cost[-1]), float(gain[-1])))
     assert np.array(found) == pytest.approx(np.column_stack([cost, gain]))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netwright.solvers.status import Solution
+from netwright.solvers.status import Solution, SolveReport
 from netwright.wan.topology import Array
 
 
@@ -33,16 +33,19 @@ class Dichotomy:
     Attributes:
         solve: the solution that maximises `gain - slope * cost`, and its point.
         tolerance: a chord is the frontier when no design lies further above it, in units of gain.
+        reports, last: what the solves cost, and the last of them.
     """
 
     solve: Callable[[float], tuple[Solution, Point]]
     tolerance: float
-    solutions: list[Solution] = field(default_factory=list)
+    reports: list[SolveReport] = field(default_factory=list)
+    last: Solution | None = None
 
     def at(self, slope: float) -> Point:
-        """The point where the frontier has that slope; the solve is counted."""
+        """The point where the frontier has that slope; the solve is reported."""
         solution, point = self.solve(slope)
-        self.solutions.append(solution)
+        self.reports.append(solution.report)
+        self.last = solution
         return point
 
     def between(self, left: Point, right: Point) -> list[Point]:

@@ -92,14 +92,15 @@ def _piece(instance: Instance, slopes: tuple[float, float]) -> Arrays:
     for slope in _steps(steep, flat)[1:]:
         found += search.between(found[-1], search.at(slope))
     points = np.array(found) * [weighing.unit_ms, 100.0]
-    reports = [solution.report for solution in search.solutions]
+    reports = search.reports
+    assert search.last is not None
     return {
         "points": points,
         "solves": np.array([len(reports)]),
         "seconds": np.array([sum(r.seconds for r in reports)]),
         "iterations": np.array([sum(r.iterations for r in reports)]),
         "violation": np.array([max(r.violation for r in reports)]),
-        "cold_gap": np.array([cold_gap(weighing.solver, search.solutions[-1])]),
+        "cold_gap": np.array([cold_gap(weighing.solver, search.last)]),
     }
 
 
