@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from netwright.core.errors import DataError
-from netwright.datasets.area import Area, Conversion
+from netwright.datasets.area import Area, Conversion, Finding
+from netwright.datasets.manifest import differences
 from netwright.datasets.plain_values import plain_values
 from netwright.datasets.sources import GENET, NETLLM
+from netwright.tasks.abr.data import START_ROWS_SUFFIX, read_start_rows
+from netwright.tasks.abr.formats import read_traces, read_video
+from netwright.tasks.abr.media import Trace
 
 _TEST_TRACES = "adaptive_bitrate_streaming/data/traces/test/fcc-test"
 _START_ROWS = "mahimahi_ptrs.pkl"
@@ -36,6 +40,40 @@ def start_rows(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {"traces/netllm-fcc-test.start_ptr.json": (json.dumps(document, indent=0) + "\n").encode()}
 
 
+def check(folder: Path) -> Iterator[Finding]:
+    """What differs from the manifest, and what the readers refuse: traces, videos and start rows."""
+    yield from differences(AREA, folder)
+    traces: dict[str, tuple[Trace, ...]] = {}
+    for place in _folders(folder / "traces"):
+        read: list[Trace] = []
+        for file in sorted(p for p in place.iterdir() if p.is_file() and not p.name.startswith(".")):
+            try:
+                read += read_traces(file)
+            except DataError as error:
+                yield _finding(error)
+        traces[place.name] = tuple(read)
+    for place in _folders(folder / "videos"):
+        try:
+            read_video(place)
+        except DataError as error:
+            yield _finding(error)
+    for file in sorted((folder / "traces").glob(f"*{START_ROWS_SUFFIX}")):
+        try:
+            read_start_rows(file, traces.get(file.name.removesuffix(START_ROWS_SUFFIX), ()))
+        except DataError as error:
+            yield _finding(error)
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(p for p in place.iterdir() if p.is_dir()) if place.is_dir() else []
+
+
+def _finding(error: DataError) -> Finding:
+    """A reader's sentence, "place: what", as a finding."""
+    place, _, what = str(error).partition(": ")
+    return Finding("error", place, what)
+
+
 AREA = Area(
     name="abr",
     title="adaptive bitrate streaming: FCC, Norway and synthetic bandwidth traces, two videos",
@@ -52,4 +90,5 @@ AREA = Area(
         ("golden/*", "recorded from the reference simulator by the netwright developers"),
         ("traces/fcc-no-train-overlap.json", "worked out from the traces by the netwright developers"),
     ),
+    check=lambda folder: tuple(check(folder)),
 )

@@ -26,6 +26,7 @@ FOLDERS = {
 }
 """Names of the published sets here, and the folders that hold them; other folders are sets of their own name."""
 
+START_ROWS_SUFFIX = ".start_ptr.json"
 TEST_SETS = ("fcc-test", "norway-test", "synthetic-test")
 TRAINING_SETS = ("fcc-train", "fcc-extra", "norway-train")
 MIN_PIECE_ROWS = 60
@@ -109,9 +110,9 @@ def load(folder: Path | None, *, seed: int = 0) -> AbrData:
     }
     videos = {p.name: read_video(p) for p in sorted((place / "videos").iterdir()) if p.is_dir()}
     starts = {
-        names.get(name, name): _start_rows(file, sets.get(names.get(name, name), ()))
-        for file in sorted((place / "traces").glob("*.start_ptr.json"))
-        for name in [file.name.removesuffix(".start_ptr.json")]
+        names.get(name, name): read_start_rows(file, sets.get(names.get(name, name), ()))
+        for file in sorted((place / "traces").glob(f"*{START_ROWS_SUFFIX}"))
+        for name in [file.name.removesuffix(START_ROWS_SUFFIX)]
     }
     hashes = {
         p.relative_to(place).as_posix(): sha256_of_file(p)
@@ -139,7 +140,12 @@ def is_norway(trace_name: str) -> bool:
     return bool(_NORWAY_LOG.search(trace_name) or _NORWAY_NUMBER.search(trace_name))
 
 
-def _start_rows(path: Path, traces: tuple[Trace, ...]) -> dict[str, int]:
+def read_start_rows(path: Path, traces: tuple[Trace, ...]) -> dict[str, int]:
+    """Published start rows by trace name, checked against the traces that are there.
+
+    Raises:
+        DataError: the file is of another form, or names a row that a trace does not have.
+    """
     document = read_json(path)
     rows = document.get("start_ptr") if isinstance(document, dict) else None
     if not isinstance(rows, dict) or not all(isinstance(row, int) for row in rows.values()):
