@@ -9,6 +9,7 @@ import pytest
 
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.execution import executor
+from netwright.solvers.status import SolveError
 from netwright.wan import pools, registry, weighted
 from netwright.wan.pools import Builder, spec_of
 
@@ -93,6 +94,13 @@ def test_the_instance_of_a_pool_can_be_built_again(tmp_path):
     share = scenario.decide(instance, pool.family, pool.knobs[0])
     scores = pool.group.oriented(scenario.evaluate(instance, share))
     assert scores == pytest.approx(pool.scores[pool.optimum[0]], abs=2e-6)
+
+
+@pytest.mark.parametrize("scenario", ["mcf", "bw"])
+def test_a_solve_beyond_the_time_limit_ends_the_build_with_a_sentence(scenario, tmp_path):
+    with pytest.raises(SolveError, match="'time limit'; allow more time"):
+        Builder(folder=tmp_path, time_limit_s=1e-9).obtain(spec_of(scenario, "abilene", n=5))
+    assert not list(tmp_path.glob("*.parquet"))
 
 
 def test_a_pool_of_nothing_is_refused():

@@ -31,11 +31,13 @@ class Work:
     Attributes:
         folder: where results of chunks are kept until the whole is done; None keeps none.
         progress: told after every chunk how far the work is.
+        time_limit_s: for each solve on its own; what is not solved by then ends the work with a sentence.
     """
 
     executor: Executor = field(default_factory=SerialExecutor)
     folder: Path | None = None
     progress: Callable[[str], None] = _silent
+    time_limit_s: float = float("inf")
 
     def map(self, label: str, function: Callable[[Item], Arrays], items: Sequence[Item]) -> list[Arrays]:
         """`function` over `items`, in their order; chunks already on disk are not worked on again.

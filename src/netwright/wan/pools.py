@@ -71,12 +71,14 @@ class Builder:
     Attributes:
         data: folder with topologies and demands that are not packaged.
         folder: where pools are kept; by default below the user's cache folder.
+        time_limit_s: for each solve on its own.
     """
 
     executor: Executor = field(default_factory=SerialExecutor)
     data: Path | None = None
     folder: Path | None = None
     progress: Callable[[str], None] = _silent
+    time_limit_s: float = float("inf")
 
     def obtain(self, spec: PoolSpec, out: Path | None = None) -> Pool:
         """The pool from disk if it is there, otherwise built now and kept; a stopped build goes on."""
@@ -90,7 +92,8 @@ class Builder:
                 )
             return pool
         chunks = path.parent / f".{path.stem}.{_identity(spec, instance)}.chunks"
-        _solve_and_write(spec, instance, path, Work(self.executor, chunks, self.progress))
+        work = Work(self.executor, chunks, self.progress, self.time_limit_s)
+        _solve_and_write(spec, instance, path, work)
         shutil.rmtree(chunks, ignore_errors=True)
         return read(path)
 

@@ -51,7 +51,7 @@ def optimise(make: Make, instance: Instance, weights: Array, work: Work) -> Opti
     """The best design of each weighted sum (N, m), solved in an order in which neighbours are alike."""
     order = walk(weights)
     chunks = [order[i : i + CHUNK] for i in range(0, len(order), CHUNK)]
-    function = partial(_solve_chunk, make, instance)
+    function = partial(_solve_chunk, make, instance, work.time_limit_s)
     found = work.map("objectives", function, [weights[chunk] for chunk in chunks])
     scores = np.empty((len(weights), found[0]["scores"].shape[1]))
     for chunk, arrays in zip(chunks, found, strict=True):
@@ -67,10 +67,10 @@ def best(make: Make, instance: Instance, weights: Array) -> Array:
     return optimum(solver, "the best design").x[: design.n_tunnels]
 
 
-def _solve_chunk(make: Make, instance: Instance, weights: Array) -> Arrays:
+def _solve_chunk(make: Make, instance: Instance, time_limit_s: float, weights: Array) -> Arrays:
     """Scores of the best designs of some objectives; the last is solved again cold and compared."""
     design = make(instance)
-    solver = Solver(design.program)
+    solver = Solver(design.program, time_limit_s=time_limit_s)
     scores, seconds, iterations, violation = [], [], [], []
     for row in weights:
         solver.change_costs(design.metrics.T @ row)

@@ -43,13 +43,14 @@ class Weighing:
     paths, so that slopes are near 1.
     """
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, time_limit_s: float = math.inf) -> None:
         tunnels = instance.tunnels
         self.throughput = instance.weight[tunnels.flow]
         shortest = np.minimum.reduceat(tunnels.latency_ms, tunnels.first[:-1])
         self.unit_ms = float(instance.weight @ shortest)
         self.latency = self.throughput * tunnels.latency_ms / self.unit_ms
-        self.solver = Solver(carried_within_capacity(instance, self.throughput))
+        program = carried_within_capacity(instance, self.throughput)
+        self.solver = Solver(program, time_limit_s=time_limit_s)
         self.tolerance = TOLERANCE if len(tunnels) <= EXACT_UP_TO_TUNNELS else TOLERANCE_LARGE
 
     def solve(self, slope: float) -> tuple[Solution, Point]:
@@ -67,7 +68,7 @@ def find_reference(instance: Instance, work: Work) -> Reference:
     large = len(instance.tunnels) > EXACT_UP_TO_TUNNELS
     slopes = [STEEPEST, *(CUTS if large else ()), FLATTEST]
     pieces = list(itertools.pairwise(slopes))
-    found = work.map("frontier", partial(_piece, instance), pieces)
+    found = work.map("frontier", partial(_piece, instance, work.time_limit_s), pieces)
     frontier = upper_hull(np.concatenate([piece["points"] for piece in found]))
     latency, throughput = (float(v) for v in frontier[-1])
     report = {
@@ -81,9 +82,9 @@ def find_reference(instance: Instance, work: Work) -> Reference:
     return {"throughput": throughput, "latency": latency, "frontier": vertices, "report": report}
 
 
-def _piece(instance: Instance, slopes: tuple[float, float]) -> Arrays:
+def _piece(instance: Instance, time_limit_s: float, slopes: tuple[float, float]) -> Arrays:
     """The vertices (latency in ms, throughput in %) between two slopes; the last is solved again cold."""
-    weighing = Weighing(instance)
+    weighing = Weighing(instance, time_limit_s)
     search = Dichotomy(weighing.solve, weighing.tolerance)
     steep, flat = slopes
     for slope in _steps(STEEPEST, steep):
