@@ -25,6 +25,7 @@ from netwright.synthesis.queries import Answer, Kind, Query
 
 QUESTIONS = ("pair", "strength", "triple", "tick", "auto")
 _PAIR_SUFFICES = 0.9  # share of a triple's gain for which `auto` asks for a pair, which is less to look at
+_NEGLIGIBLE = 1e-4  # total probability of particles that may be left out of a mean
 _PARTICLE_STREAM = 1 << 21  # far from the streams of a dialogue's steps
 
 
@@ -49,8 +50,8 @@ class BayesConfig:
     question: str = "tick"
     ties: bool = False
     confirm_at: int | None = None
-    n_particles: int = 4000
-    generic_share: float = 0.4
+    n_particles: int = 6000
+    generic_share: float = 0.25
     noise: tuple[float, ...] = (0.002, 0.015, 0.06, 0.2)
     tie: tuple[float, ...] = (0.0, 0.03, 0.1)
     tie_prior: tuple[float, ...] = (0.6, 0.2, 0.2)
@@ -139,8 +140,11 @@ class Bayes(Historian):
     def mean_rank(self) -> Float32:
         """Expected quality of every design; shape (D,)."""
         weights = self._posterior.sum(1)
-        used = np.flatnonzero(weights > 1e-6 * weights.max())
-        found: Float32 = (weights[used] @ self.particles.rank[used]) / weights[used].sum()
+        used = np.flatnonzero(weights > _NEGLIGIBLE / len(weights))
+        if len(used) > len(weights) // 2:  # copying their ranks would cost more than it saves
+            found: Float32 = weights @ self.particles.rank
+        else:
+            found = (weights[used] @ self.particles.rank[used]) / weights[used].sum()
         return found
 
     def expected_quality(self) -> float:
