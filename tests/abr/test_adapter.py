@@ -73,10 +73,10 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def observations(n: int, seed: int = 0, n_levels: int = 6) -> Observation:
     """States that no player may ever be in: anything goes."""
     rng = np.random.default_rng(seed)
-    there = rng.random((n, 8)) < rng.random((n, 1))
+    there = rng.random((n, 24)) < rng.random((n, 1))
     return Observation(
-        throughputs_mbps=np.exp(rng.normal(0, 2, (n, 8))) * there,
-        delays_s=np.exp(rng.normal(0, 2, (n, 8))) * there,
+        throughputs_mbps=np.exp(rng.normal(0, 2, (n, 24))) * there,
+        delays_s=np.exp(rng.normal(0, 2, (n, 24))) * there,
         buffer_s=rng.uniform(0, 60, n),
         last_level=rng.integers(0, n_levels, n),
         chunk_index=rng.integers(1, 48, n),

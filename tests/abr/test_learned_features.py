@@ -79,7 +79,7 @@ def test_any_ladder_gives_finite_features_of_its_size(n_levels, levels):
 
 def test_before_the_first_chunk_nothing_is_known():
     o = played([]).observe()
-    o = replace(o, throughputs_mbps=np.zeros((6, 8)), delays_s=np.zeros((6, 8)))
+    o = replace(o, throughputs_mbps=np.zeros((6, 24)), delays_s=np.zeros((6, 24)))
     assert np.isfinite(features.vector(o)).all()
 
 

@@ -27,12 +27,12 @@ def observations(rng, n, n_levels, *, n_left=None):
     n_seen = rng.integers(1, 9, n)
     seen = np.arange(8) >= 8 - n_seen[:, None]
     kbps = np.array(LADDERS[n_levels])
-    throughputs = np.exp(rng.uniform(-5.0, 3.0, (n, 1)) + 0.5 * rng.standard_normal((n, 8))) * seen
+    throughputs = np.exp(rng.uniform(-5.0, 3.0, (n, 1)) + 0.5 * rng.standard_normal((n, 24))) * seen
     sizes_mb = kbps / 8000.0 * 4.0 * rng.uniform(0.5, 2.0, (n, 6, 1))
     n_left = rng.integers(1, 48, n) if n_left is None else np.full(n, n_left)
     return Observation(
         throughputs_mbps=throughputs,
-        delays_s=np.where(seen, rng.uniform(0.1, 20.0, (n, 8)), 0.0),
+        delays_s=np.where(seen, rng.uniform(0.1, 20.0, (n, 24)), 0.0),
         buffer_s=rng.uniform(0.0, 60.0, n),
         last_level=rng.integers(0, n_levels, n),
         chunk_index=48 - n_left,

@@ -21,7 +21,7 @@ from netwright.tasks.abr import pieces
 from netwright.tasks.abr.collecting import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.data import AbrData
 from netwright.tasks.abr.evaluation import rollout
-from netwright.tasks.abr.observation import HISTORY, Observation
+from netwright.tasks.abr.observation import RECENT, Observation
 from netwright.tasks.abr.pieces import N_RUNG, N_SUMMARY, PIECES
 from netwright.tasks.abr.recipes import AbrRecipe
 
@@ -34,7 +34,7 @@ N_FEATURES = 256
 # six pieces of the state, and the last action. What is derived from a piece goes with it.
 _TOKENS: Mapping[str, tuple[str, ...]] = {
     "throughput": ("throughputs",),
-    "delay": ("delays", "rates"),
+    "delay": ("delays", "rates", "memory"),
     "sizes": ("ladder", "sizes"),
     "buffer": ("buffer", "after"),
     "left": ("left",),
@@ -151,7 +151,7 @@ class AbrAdapter:
         return self._inputs(pieces.columns(observation), condition)
 
     def critic_inputs(self, inputs: Inputs) -> Floats:
-        """(B, 90) the summary of the state."""
+        """(B, 110) the summary of the state."""
         return np.asarray(inputs[STATE])[:, :N_SUMMARY]
 
     def far(self, inputs: Inputs) -> NDArray[np.bool_]:
@@ -225,7 +225,7 @@ def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
     rows = np.arange(now.n)
     bitrate = now.bitrates_mbps[rows, now.last_level]
     change = np.abs(bitrate - now.bitrates_mbps[rows, before.last_level])
-    rebuffer_s = np.maximum(now.delays_s[:, HISTORY - 1] - before.buffer_s, 0.0)
+    rebuffer_s = np.maximum(now.delays_s[:, -1] - before.buffer_s, 0.0)
     return bitrate - now.rebuffer_weight * rebuffer_s - now.change_weight * change
 
 
@@ -238,7 +238,7 @@ def _modalities(recipe: AbrRecipe, n_condition: int) -> list[ModalitySpec]:
         return [Scalars(STATE, N_SUMMARY + n_condition, n_features=N_FEATURES)]
     sizes = {name: sum(PIECES[p].stop - PIECES[p].start for p in parts) for name, parts in _TOKENS.items()}
     tokens: list[ModalitySpec] = [
-        TimeSeries(name, 1, HISTORY, patch=HISTORY) if name == _SERIES else Scalars(name, size)
+        TimeSeries(name, 1, RECENT, patch=RECENT) if name == _SERIES else Scalars(name, size)
         for name, size in sizes.items()
     ]
     return [*(Scalars(f"{CONDITION}{i}", 1) for i in range(n_condition)), *tokens]

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import HISTORY, Observation
+from netwright.tasks.abr.observation import RECENT, Observation
 
 Features = NDArray[np.float32]
 
@@ -23,7 +23,7 @@ PENSIEVE_ROWS, PENSIEVE_HISTORY = 6, 6
 
 def size(n_levels: int) -> int:
     """Number of features F for a ladder of that many rungs."""
-    return 2 * HISTORY + 8 + n_levels * (N_AHEAD + 3)
+    return 2 * RECENT + 8 + n_levels * (N_AHEAD + 3)
 
 
 def vector(observation: Observation) -> Features:
@@ -36,7 +36,10 @@ def vector(observation: Observation) -> Features:
     """
     o = observation
     out = np.empty((o.n, size(o.n_levels)), dtype=np.float32)
-    _fill(o.throughputs_mbps, o.delays_s, o.buffer_s, o.last_level, o.n_left, o.next_sizes_mb, out)
+    throughputs_mbps, delays_s = (
+        np.ascontiguousarray(x[:, -RECENT:]) for x in (o.throughputs_mbps, o.delays_s)
+    )
+    _fill(throughputs_mbps, delays_s, o.buffer_s, o.last_level, o.n_left, o.next_sizes_mb, out)
     return out
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import HISTORY, LOOK_AHEAD
+from netwright.tasks.abr.observation import LOOK_AHEAD
 
 N_WINDOWS = 12
 WINDOW_EDGES_S = np.array([0.0, 1.0, 2.0, 4.0, 6.0, 9.0, 13.0, 19.0, 28.0, 41.0, 60.0, 88.0, 128.0])
@@ -108,6 +108,7 @@ def step_all(
     """One chunk for each of B sessions."""
     rtt_ms, payload, cap_s, drain_ms = player
     rebuffer_weight, change_weight = weights
+    history = throughputs_mbps.shape[1]  # not the constant: compiled code on disk would not notice its change
     cap_ms = cap_s * 1000.0
     for b in range(len(row)):
         trace, video, level = trace_of[b], video_of[b], levels[b]
@@ -135,11 +136,11 @@ def step_all(
         rebuffer_s = rebuffer_ms / 1000.0
         change_mbps = abs(kbps - bitrates_kbps[video, last_level[b]]) / 1000.0
         last_level[b] = level
-        for k in range(HISTORY - 1):
+        for k in range(history - 1):
             throughputs_mbps[b, k] = throughputs_mbps[b, k + 1]
             delays_s[b, k] = delays_s[b, k + 1]
-        throughputs_mbps[b, HISTORY - 1] = throughput_mbps
-        delays_s[b, HISTORY - 1] = delay_ms / 1000.0
+        throughputs_mbps[b, history - 1] = throughput_mbps
+        delays_s[b, history - 1] = delay_ms / 1000.0
         out[0, b] = delay_ms
         out[1, b] = sleep_ms
         out[2, b] = buffer_ms[b] / 1000.0

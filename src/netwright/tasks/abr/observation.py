@@ -9,7 +9,9 @@ import numpy as np
 
 from netwright.tasks.abr.media import Floats, Ints
 
-HISTORY = 8
+HISTORY, RECENT = 24, 8
+"""Chunks that a player remembers; how many of them are its recent ones."""
+
 LOOK_AHEAD = 6
 
 
@@ -27,8 +29,8 @@ class Observation:
         rebuffer_weight, change_weight: what the viewer minds, see `QoE`.
     """
 
-    throughputs_mbps: Floats  # (B, 8)
-    delays_s: Floats  # (B, 8)
+    throughputs_mbps: Floats  # (B, 24)
+    delays_s: Floats  # (B, 24)
     buffer_s: Floats  # (B,)
     last_level: Ints  # (B,)
     chunk_index: Ints  # (B,)

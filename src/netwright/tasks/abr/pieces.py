@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from netwright.tasks.abr.observation import HISTORY, Observation
+from netwright.tasks.abr.observation import RECENT, Observation
 
 Floats = NDArray[np.float32]
 
@@ -22,11 +22,11 @@ AHEAD = 5  # chunks looked ahead
 LONGEST_S = 60.0
 
 PIECES: Mapping[str, slice] = {
-    "throughputs": slice(0, HISTORY),  # log Mbit/s, newest last, 0 where none
+    "throughputs": slice(0, 8),  # log Mbit/s, newest last, 0 where none
     "delays": slice(8, 16),  # log(1 + s)
     "rates": slice(
         16, 24
-    ),  # share of the history that is there; harmonic mean, last, min, max, mean, spread, trend
+    ),  # of the recent chunks: share that is there; harmonic mean, last, min, max, mean, spread, trend
     "buffer": slice(24, 27),  # in 10 s, log, as a share of the cap
     "after": slice(
         27, 39
@@ -36,8 +36,11 @@ PIECES: Mapping[str, slice] = {
     "last": slice(45, 54),  # last bitrate, its log, its position, and how near it is to each point
     "ladder": slice(54, 60),  # log Mbit/s at each point
     "sizes": slice(60, 90),  # next five chunks at each point, in MB
+    "memory": slice(
+        90, 110
+    ),  # log Mbit/s of the chunks before; of all: share that is there, mean, spread, restlessness
 }
-N_SUMMARY, N_RUNG = 90, 22
+N_SUMMARY, N_RUNG = 110, 22
 LONGEST_AHEAD = 50.0
 
 COLUMNS = (
@@ -58,7 +61,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Shown:
-    """What a model reads of B states: (B, 90) and (B, L, 22)."""
+    """What a model reads of B states: (B, 110) and (B, L, 22)."""
 
     summary: Floats
     rungs: Floats
@@ -100,7 +103,7 @@ def _rates(throughputs: NDArray[Any]) -> tuple[int, float, float, float, float, 
     """How many there are, harmonic mean of the last five, last, min, max, mean, spread and trend of the logs."""
     n, recent, inverse = 0, 0, 0.0
     low, high, total, logs, squares, inverse_all = np.inf, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(HISTORY):
+    for i in range(RECENT):
         rate = throughputs[i]
         if rate <= 0.0:
             continue
@@ -109,14 +112,34 @@ def _rates(throughputs: NDArray[Any]) -> tuple[int, float, float, float, float, 
         logs += np.log(rate)
         squares += np.log(rate) ** 2
         inverse_all += 1.0 / rate
-        if i >= HISTORY - 5:
+        if i >= RECENT - 5:
             recent += 1
             inverse += 1.0 / rate
     if recent == 0:
         return 0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0
-    last = throughputs[HISTORY - 1]
+    last = throughputs[RECENT - 1]
     spread = np.sqrt(max(squares / n - (logs / n) ** 2, 0.0))
     return n, recent / inverse, last, low, high, total / n, spread, np.log(max(last, 1e-3) * inverse_all / n)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _remember(throughputs: NDArray[Any], out: NDArray[Any]) -> None:
+    """Of the whole history: share that is there; mean, spread and mean absolute step of the logs."""
+    n, total, squares, steps, before = 0, 0.0, 0.0, 0.0, 0.0
+    for rate in throughputs:
+        if rate > 0.0:
+            now = np.log(max(rate, 1e-3))
+            total += now
+            squares += now**2
+            if n > 0:
+                steps += abs(now - before)
+            before = now
+            n += 1
+    if n > 0:
+        out[0] = n / len(throughputs)
+        out[1] = total / n
+        out[2] = np.sqrt(max(squares / n - (total / n) ** 2, 0.0))
+        out[3] = steps / max(1, n - 1)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -141,7 +164,8 @@ def _fill(
         buffer, chunk, out = float(buffers[b]), float(chunk_s[b]), summary[b]
         last_level, ahead = int(last_levels[b]), min(AHEAD, int(n_left[b]))
         last_bitrate = float(bitrates[b, last_level])
-        n, harmonic, last, low, high, mean, spread, trend = _rates(throughputs[b])
+        recent = throughputs[b, throughputs.shape[1] - RECENT :]
+        n, harmonic, last, low, high, mean, spread, trend = _rates(recent)
         last = max(last, 1e-3)
         rates = (harmonic, last, low)
         for level in range(n_levels):
@@ -181,11 +205,11 @@ def _fill(
             row[20] = np.log1p(missing)
             stalled = min(rebuffer_weight[b] * max(size * 8.0 / harmonic - buffer, 0.0), 10.0)
             row[21] = (bitrate - stalled - change_weight[b] * abs(change)) / 4.0
-        for i in range(HISTORY):
-            if throughputs[b, i] > 0.0:
-                out[i] = np.log(max(throughputs[b, i], 1e-3))
-            out[8 + i] = np.log1p(delays[b, i])
-        out[16] = n / HISTORY
+        for i in range(RECENT):
+            if recent[i] > 0.0:
+                out[i] = np.log(max(recent[i], 1e-3))
+            out[8 + i] = np.log1p(delays[b, delays.shape[1] - RECENT + i])
+        out[16] = n / RECENT
         out[17] = np.log(max(harmonic, 1e-3))
         out[18] = np.log(last)
         out[19] = np.log(max(low, 1e-3))
@@ -213,3 +237,7 @@ def _fill(
             out[54 + point] = np.log(_at(bitrates[b], point))
             for i in range(ahead):
                 out[60 + i * POINTS + point] = _at(sizes[b, i], point)
+        for i in range(throughputs.shape[1] - RECENT):
+            if throughputs[b, i] > 0.0:
+                out[90 + i] = np.log(max(throughputs[b, i], 1e-3))
+        _remember(throughputs[b], out[106:110])
