@@ -24,8 +24,8 @@ LADDERS = {
 
 def observations(rng, n, n_levels, *, n_left=None):
     """`n` random moments of play, from empty to full buffers and from dead to fast connections."""
-    n_seen = rng.integers(1, 9, n)
-    seen = np.arange(8) >= 8 - n_seen[:, None]
+    n_seen = rng.integers(1, 25, n)
+    seen = np.arange(24) >= 24 - n_seen[:, None]
     kbps = np.array(LADDERS[n_levels])
     throughputs = np.exp(rng.uniform(-5.0, 3.0, (n, 1)) + 0.5 * rng.standard_normal((n, 24))) * seen
     sizes_mb = kbps / 8000.0 * 4.0 * rng.uniform(0.5, 2.0, (n, 6, 1))
