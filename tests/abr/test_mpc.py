@@ -108,7 +108,7 @@ def test_the_cautious_guess_by_hand():
     def seen(*mbps):
         obs = observations(np.random.default_rng(0), 1, 6)
         obs.throughputs_mbps[:] = 0.0
-        obs.throughputs_mbps[0, 8 - len(mbps) :] = mbps
+        obs.throughputs_mbps[0, -len(mbps) :] = mbps
         return obs
 
     mpc = Mpc()
@@ -126,8 +126,8 @@ def test_the_cautious_guess_by_hand():
 def test_errors_last_as_long_as_a_session_except_in_the_published_code():
     rng = np.random.default_rng(1)
     first, later = observations(rng, 1, 6), observations(rng, 1, 6)
-    first.throughputs_mbps[0] = [0, 0, 0, 0, 0, 9.0, 1.0, 5.0]
-    later.throughputs_mbps[0] = [0, 0, 0, 0, 0, 0, 0, 3.0]
+    first.throughputs_mbps[0] = [0.0] * 21 + [9.0, 1.0, 5.0]
+    later.throughputs_mbps[0] = [0.0] * 23 + [3.0]
     for policy, kept in ((Mpc(), False), (MpcReference(), True)):
         policy.act(first)
         policy.act(first)
