@@ -1,64 +1,84 @@
-"""The main job on generated data, from nothing to a report in a few minutes: adapt, test, compare."""
+"""The demonstration: each part in turn on generated data, and a page that leads to their reports."""
 
 from __future__ import annotations
 
-import tempfile
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from netwright.core import registry
-from netwright.core.results import Evaluation
+from netwright.core.errors import ConfigError
+from netwright.core.files import read_json, write_json, write_text
 from netwright.core.task import load_attribute
-from netwright.experiments.policies import train_policy
-
-BASELINES = ("last-value", "velocity", "linear-regression")
-LEARNED = "mlp:crowd"
-RECIPE = "crowd"
-BACKBONES, ITERATIONS = ("tiny", "random:tiny", "none"), 600
-SHORT_BACKBONES, SHORT_ITERATIONS = ("tiny", "none"), 60
 
 Progress = Callable[[str], None]
 
+INDEX_FILE = "demo.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part.
+
+    Attributes:
+        name: folder of its report.
+        run: `module:function`, called as `run(folder, short=.., progress=..)`; gives what came out, in a sentence.
+    """
+
+    name: str
+    title: str
+    run: str
+
+
+PARTS = (
+    Part(
+        "vp", "Viewport prediction: one adapted model beside baselines", "netwright.experiments.demo_vp:run"
+    ),
+    Part("design", "A network design from a few questions", "netwright.experiments.design_demo:run"),
+)
+
 
 def run(out: Path, *, short: bool, progress: Progress) -> Path:
-    """Adapt the shipped backbone and its controls to generated head motion, and report them beside baselines.
+    """Run all parts and write their reports.
 
     Args:
-        out: folder of the report.
-        short: fewer updates and no random backbone: shows that all works, not how well.
+        out: folder of the page and of a folder for each part.
+        short: smaller runs, which show that all works, not how well.
         progress: called with one line now and then.
 
     Returns:
-        Path of the report's page.
-    """
-    from netwright.adaptation.api import adapt, load
-    from netwright.experiments.report import write_report
+        Path of the page.
 
-    task = registry.task("vp")
-    data = load_attribute(task.load_data)(None, seed=0)
-    evaluate = load_attribute(task.evaluate)
-    evaluations: list[Evaluation] = []
-    for name in BASELINES:
-        policy = load_attribute(task.policy(name).factory)()
-        evaluations += [evaluate(policy, s, data, name=name) for s in task.settings.values()]
-    with tempfile.TemporaryDirectory(prefix="netwright-demo-") as scratch:
-        models = {}
-        if not short:
-            progress(f"training the baseline {LEARNED}")
-            train_policy(task, LEARNED, data, out=Path(scratch) / "mlp", seed=0, progress=progress)
-            models[LEARNED] = load(Path(scratch) / "mlp", task).policy
-        iterations = SHORT_ITERATIONS if short else ITERATIONS
-        for backbone in SHORT_BACKBONES if short else BACKBONES:
-            progress(f"adapting {backbone} ({iterations} updates)")
-            options = {"iterations": iterations, "evaluate_every": iterations // 2, "batch_size": 128}
-            folder = Path(scratch) / backbone.replace(":", "-")
-            adapted = adapt(
-                task, data, out=folder, backbone=backbone, recipe=RECIPE, options=options, progress=progress
-            )
-            models[f"adapted:{backbone}"] = adapted.policy
-        for name, policy in models.items():
-            found = [evaluate(policy, s, data, name=name) for s in task.settings.values()]
-            evaluations += [replace(e, config={**e.config, "seed": 0}) for e in found]
+    Raises:
+        ConfigError: `out` holds something else.
+    """
+    from netwright.experiments.report.page import render_page
+
+    _check(out)
+    done = []
+    for number, part in enumerate(PARTS, start=1):
+        progress(f"part {number} of {len(PARTS)}: {part.title}")
+        began = time.perf_counter()
+        said = load_attribute(part.run)(out / part.name, short=short, progress=progress)
+        seconds = time.perf_counter() - began
+        done.append({"folder": part.name, "title": part.title, "said": said, "seconds": seconds})
     command = "netwright demo" + (" --short" if short else "")
-    return write_report(task, evaluations, out, notes={"Command": command})
+    write_json(out / INDEX_FILE, {"format_version": FORMAT_VERSION, "short": short, "parts": done})
+    write_text(out / "index.html", render_page("parts.html", parts=done, command=command))
+    return out / "index.html"
+
+
+def sentence_of(report: Path) -> str:
+    """The verdict of a comparison report."""
+    return str(read_json(report.parent / "report.json")["verdict"])
+
+
+def _check(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: is a file; give a folder for the report.")
+    known = {INDEX_FILE, "index.html", *(part.name for part in PARTS)}
+    if out.is_dir() and {path.name for path in out.iterdir()} - known:
+        raise ConfigError(
+            f"{out}: holds something that is not this demonstration; give a new or an empty folder."
+        )

@@ -134,18 +134,9 @@ def _page(
     parts: Sequence[Section],
     notes: Mapping[str, str],
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("netwright.experiments.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=wording.number, bracket=wording.bracket)
-    environment.globals.update(explain=wording.explain)
     policies = list(dict.fromkeys(m.policy for s in settings for m in s.methods))
-    template = environment.get_template("template.html")
-    return template.render(
+    return render_page(
+        "template.html",
         task=task,
         settings=settings,
         verdict=wording.verdict(settings),
@@ -156,7 +147,7 @@ def _page(
         styles=method_styles(policies),
         controls=[p for p in policies if method_styles([p])[p].kind == "control"],
         parts=parts,
-        drawn={p.name: Markup(_svg(p)) for part in parts for p in part.panels},
+        drawn={p.name: Markup(drawing(p)) for part in parts for p in part.panels},
         unit=unit_of(evaluations),
         synthetic=any(map(is_synthetic, evaluations)),
         sources=_sources(evaluations),
@@ -164,14 +155,31 @@ def _page(
         seed_of=seed_of,
         flat=_flat,
         notes=notes,
+    )
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A page of this folder's templates; `date`, `versions` and the palette are given to every one."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("netwright.experiments.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=wording.number, bracket=wording.bracket)
+    environment.globals.update(
+        explain=wording.explain,
         versions=versions(),
         date=datetime.date.today().isoformat(),
         light=Markup(render.css_variables(dark=False)),
         dark=Markup(render.css_variables(dark=True)),
     )
+    return environment.get_template(template).render(**values)
 
 
-def _svg(panel: Panel) -> str:
+def drawing(panel: Panel) -> str:
+    """A panel's figure as an `<svg>` element."""
     return render.svg(panel.figure, name=panel.name, alt=panel.alt)
 
 
