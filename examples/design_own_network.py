@@ -1,6 +1,6 @@
 """Link weights for a network of one's own: from an edge list to OSPF weights as CSV.
 
-    python examples/design_own_network.py
+python examples/design_own_network.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Find a design for an operator who is a function: here one that wants 55 % of all traffic carried, soonest.
 
-    python examples/design_python.py
+python examples/design_python.py
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def main(objectives: int = 500) -> None:
     best = max((pool.design(d) for d in range(pool.n_designs)), key=worth)
     for name, design in (("recommended", found.metrics), ("best of the pool", best)):
         throughput_percent, latency_ms = design.metrics
-        print(f"{name}: {throughput_percent:.1f} % of traffic, {latency_ms:.2f} ms, worth {worth(design):.2f}")
+        print(
+            f"{name}: {throughput_percent:.1f} % of traffic, {latency_ms:.2f} ms, worth {worth(design):.2f}"
+        )
     if found.objective is not None:
         print(f"learnt: {found.objective['text']}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pydoc
@@ -36,10 +37,25 @@ NOT_RUN = {
 
 
 def _commands(page: Path) -> list[str]:
-    """The `netwright` lines of a page's bash blocks, continuation lines joined."""
+    """The `netwright` and `printf` lines of a page's bash blocks, continuation lines joined."""
     blocks = re.findall(r"^```bash\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line.partition(" #")[0].strip() for line in lines if line.startswith("netwright ")]
+    return [line.partition(" #")[0].strip() for line in lines if line.startswith(("netwright ", "printf "))]
+
+
+def _typed_in(command: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The `netwright` part of a line, after what `printf` writes: a file, or the lines that are typed in."""
+    if not command.startswith("printf "):
+        return command
+    written, piped, rest = command.partition(" | ")
+    _, text, *to_file = shlex.split(written)
+    text = text.replace("\\n", "\n")
+    if piped:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        return rest
+    assert to_file[0] == ">"
+    Path(to_file[1]).write_text(text)
+    return None
 
 
 DOCUMENTED = [page for page in PAGES if _commands(page)]
@@ -52,6 +68,9 @@ def test_every_documented_command_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
     commands = [c for c in _commands(page) if not c.removeprefix("netwright ").startswith(tuple(NOT_RUN))]
     for command in commands:
+        command = _typed_in(command, monkeypatch)
+        if command is None:
+            continue
         words = shlex.split(command)[1:]
         code = main([*words, *shlex.split(SMALLER.get(words[0], ""))])
         printed = capsys.readouterr()
@@ -94,6 +113,18 @@ def test_the_policy_example_runs(monkeypatch, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "last-value" in shown
     assert "return-to-level" in shown
+
+
+def test_the_design_examples_run(monkeypatch, tmp_path, capsys):
+    _shrunk(monkeypatch, tmp_path)
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path / "cache"))
+    runpy.run_path(str(ROOT / "examples" / "design_python.py"))["main"](objectives=100)
+    shown = capsys.readouterr().out
+    assert "recommended: " in shown
+    assert "best of the pool: " in shown
+    runpy.run_path(str(ROOT / "examples" / "design_own_network.py"))["main"](objectives=50)
+    assert "fullest link" in capsys.readouterr().out
+    assert (tmp_path / "own-network" / "links.csv").is_file()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
