@@ -42,6 +42,15 @@ def test_classes_are_of_equal_size():
         dealt.in_classes(200, np.random.default_rng(0))
 
 
+def test_the_largest_flows_are_kept_in_their_order():
+    every = demands.gravity(ABILENE, np.random.default_rng(0))
+    few = every.largest(10)
+    assert sorted(few.volume) == sorted(every.volume)[-10:]
+    order = [list(every.volume).index(v) for v in few.volume]
+    assert order == sorted(order)
+    assert len(every.largest(1000)) == 110
+
+
 def csv(tmp_path, text):
     path = tmp_path / "demands.csv"
     path.write_text(text)
@@ -138,7 +147,14 @@ def test_an_instance_is_known_by_what_it_is_made_of():
     config = InstanceConfig("abilene", 2.0, "k4")
     first = instance.build(config)
     assert instance.build(config).fingerprint == first.fingerprint
-    for other in ({"load": 3.0}, {"tunnels": "d3"}, {"seed": 1}, {"n_classes": 2}, {"topology": "b4"}):
+    for other in (
+        {"load": 3.0},
+        {"tunnels": "d3"},
+        {"seed": 1},
+        {"n_classes": 2},
+        {"flows": 30},
+        {"topology": "b4"},
+    ):
         changed = instance.build(instance.with_overrides(config, other))
         assert changed.fingerprint != first.fingerprint
     assert first.describe()["n_tunnels"] == 440

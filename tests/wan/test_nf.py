@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,10 @@ def test_flows_are_exported_with_their_guarantee():
     carried = sum(row["carried"] for row in tables["tunnels"])
     assert carried == pytest.approx(flow["share_normal"] * flow["demand"])
     assert all(row["reserved"] >= row["carried"] - 1e-9 for row in tables["tunnels"])
+
+
+def test_a_flow_that_no_failure_touches_is_guaranteed_all_it_gets():
+    instance = replace(with_flows((0, 1, 2.0, 0), tunnels="k1"), failures=((4,),))
+    family = NF.family(NF.metrics(instance), {})
+    reserved = NF.decide(instance, family, np.array([0.5, 0.5]))
+    assert NF.evaluate(instance, reserved) == pytest.approx([50.0, 50.0])

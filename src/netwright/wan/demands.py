@@ -47,6 +47,11 @@ class Demands:
         """All volumes times `factor`."""
         return replace(self, volume=self.volume * factor)
 
+    def largest(self, n: int) -> Demands:
+        """The n flows of largest volume (all if there are no more), in their order."""
+        kept = np.sort(np.argsort(-self.volume, kind="stable")[:n])
+        return Demands(self.source[kept], self.target[kept], self.volume[kept], self.classes[kept])
+
     def in_classes(self, n_classes: int, rng: np.random.Generator) -> Demands:
         """The same flows, dealt at random into classes of equal size (give or take one flow)."""
         if not 1 <= n_classes <= len(self):

@@ -30,6 +30,7 @@ class InstanceConfig:
         load: utilisation of the busiest link with all traffic on shortest paths; 0 leaves demands as given.
         tunnels: "k4" (shortest) or "d3" (as disjoint as possible).
         demands: "gravity", or the path of a CSV file.
+        flows: only so many flows of largest demand are designed for; 0 takes all.
         n_classes: into how many classes flows are dealt; 0 keeps the classes of the demand file.
         failures: "links" (every link alone), or the path of a failure file.
     """
@@ -38,6 +39,7 @@ class InstanceConfig:
     load: float
     tunnels: str
     demands: str = "gravity"
+    flows: int = 0
     n_classes: int = 1
     failures: str = "links"
     seed: int = 0
@@ -116,6 +118,8 @@ def build(config: InstanceConfig, data: Path | None = None) -> Instance:
 
 def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> Instance:
     """The instance of a topology and demands already at hand; the rest is as `config` says."""
+    if config.flows:
+        demands = demands.largest(config.flows)
     if config.load != 0.0:
         demands = scale_to_load(topology, demands, config.load)
     if config.n_classes:

@@ -230,7 +230,8 @@ def instance_of(pool: Pool, data: Path | None = None) -> Instance:
         DataError: the topology or the demands have changed since.
     """
     made = dict(pool.provenance["instance"])
-    config = InstanceConfig(**{key: made[key] for key in InstanceConfig.__dataclass_fields__})
+    known = InstanceConfig.__dataclass_fields__
+    config = InstanceConfig(**{key: value for key, value in made.items() if key in known})
     instance = build(config, data)
     if instance.fingerprint != made["fingerprint"]:
         raise DataError(

@@ -19,7 +19,8 @@ from netwright.wan.weighted import LinearDesign
 def linear_design(instance: Instance) -> LinearDesign:
     """Columns a (T,) reserved by tunnel, b (F,) met normally, z (F,) met in the worst failure; shares of demand.
 
-    Rows: utilisation of each arc by a <= 1; b <= sum of a; z <= sum of surviving a for each kill set; z <= b.
+    Rows: utilisation of each arc by a <= 1; b <= sum of a; z <= sum of surviving a for each kill set. That z is
+    at most b needs no row: b is as large as the sum of a and the demand allow, and z is within both.
     """
     n_flows, n_tunnels, n_arcs = len(instance.demands), len(instance.tunnels), instance.topology.n_arcs
     sets = kills(instance)
@@ -30,7 +31,6 @@ def linear_design(instance: Instance) -> LinearDesign:
             [instance.demand_per_capacity, None, None],
             [-instance.tunnels.serving, one, None],
             [-sets.surviving, None, of_set],
-            [None, -one, one],
         ]
     )
     rows, n = matrix.shape

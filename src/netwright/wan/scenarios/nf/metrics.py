@@ -51,6 +51,8 @@ def metrics(instance: Instance) -> MetricGroup:
 class Kills:
     """Sets of tunnels of one flow that a failure takes down; only those that no other set contains.
 
+    A flow that no failure touches has one set, which is empty.
+
     Attributes:
         flow: which flow each set belongs to; shape (K,).
         surviving: 1 where a tunnel (column) of that flow survives the failure (row); shape (K, T).
@@ -76,7 +78,7 @@ def kills(instance: Instance) -> Kills:
     columns: list[int] = []
     for flow in range(tunnels.n_flows):
         found = {int(mask) for mask in masks.data[masks.indptr[flow] : masks.indptr[flow + 1]]}
-        for mask in _maximal(found):
+        for mask in _maximal(found or {0}):
             alive = [
                 t for t in range(*tunnels.first[flow : flow + 2]) if not mask >> (t - tunnels.first[flow]) & 1
             ]
