@@ -13,7 +13,7 @@ from netwright.experiments.design import Cell
 @pytest.fixture
 def small(monkeypatch):
     """One instance, few truths and objectives."""
-    monkeypatch.setattr(design, "N_OBJECTIVES", 90)
+    monkeypatch.setattr(design, "INSTANCES", {("mcf", "abilene"): 90})
     monkeypatch.setattr(design, "N_TRUTHS", 15)
     monkeypatch.setattr(design, "SIZES", (10, 60))
     chosen = [

@@ -6,6 +6,7 @@ are the truths. Cells lie in `runs/design`, so an interrupted run goes on where 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -19,11 +20,13 @@ from netwright.core.files import read_json, write_json
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
 from netwright.execution import executor
+from netwright.synthesis.bayes import BayesConfig
 from netwright.synthesis.bounds import general_bound, sortability, sortable_bound
 from netwright.synthesis.learners import learner_factory
 from netwright.synthesis.pool import Pool, normalised, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.simulate import OracleRuns, simulate, truth_values
+from netwright.synthesis.voting import VotingConfig
 from netwright.wan.pools import Builder, spec_of
 
 NAME = "design"
@@ -36,22 +39,24 @@ N_OBJECTIVES = 1300
 REPORTED = (3, 4, 5, 6, 10)  # queries
 SIZES = (10, 30, 100, 300, 1000, 5000)
 
-INSTANCES: tuple[tuple[str, str], ...] = (
-    ("mcf", "abilene"),
-    ("mcf", "b4"),
-    ("mcf", "cwix"),
-    ("mcf", "btnorthamerica"),
-    ("mcf", "tinet"),
-    ("bw", "abilene"),
-    ("bw", "b4"),
-    ("bw", "cwix"),
-    ("bw", "btnorthamerica"),
-    ("nf", "abilene"),
-    ("nf", "b4"),
-    ("nf", "cwix"),
-    ("ospf", "abilene"),
-    ("ospf", "cwix"),
-)
+INSTANCES: dict[tuple[str, str], int] = {  # with the number of objectives, truths among them
+    ("mcf", "abilene"): N_OBJECTIVES,
+    ("mcf", "b4"): N_OBJECTIVES,
+    ("mcf", "cwix"): N_OBJECTIVES,
+    ("mcf", "btnorthamerica"): N_OBJECTIVES,
+    ("bw", "abilene"): N_OBJECTIVES,
+    ("bw", "b4"): N_OBJECTIVES,
+    ("bw", "cwix"): N_OBJECTIVES,
+    ("bw", "btnorthamerica"): N_OBJECTIVES,
+    ("nf", "abilene"): N_OBJECTIVES,
+    ("nf", "b4"): N_OBJECTIVES,
+    ("nf", "cwix"): N_OBJECTIVES,
+    ("nf", "btnorthamerica"): N_OBJECTIVES,
+    ("ospf", "abilene"): N_OBJECTIVES,
+    ("ospf", "cwix"): N_OBJECTIVES,
+    ("mcf", "tinet"): N_OBJECTIVES,
+    ("bw", "tinet"): N_OBJECTIVES,
+}
 
 Progress = Callable[[str], None]
 
@@ -125,7 +130,8 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
 
 
 def _pool_of(cell: Cell) -> tuple[str, str, int]:
-    return cell.scenario, cell.topology, N_OBJECTIVES if cell.size is None else max(SIZES) + N_TRUTHS
+    n = INSTANCES[cell.scenario, cell.topology] if cell.size is None else max(SIZES) + N_TRUTHS
+    return cell.scenario, cell.topology, n
 
 
 @cache
@@ -140,7 +146,16 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
     scenario, topology, n = _pool_of(cell)
     pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
     path = runs / "cells" / f"{cell.label}.json"
-    identity = {"cell": asdict(cell), "pool": pool.fingerprint(), "seed": SEED, "truths": N_TRUTHS}
+    settings = {"bayes": BayesConfig(), "voting": VotingConfig()}.get(cell.learner.partition(":")[0])
+    identity = plain(
+        {
+            "cell": asdict(cell),
+            "settings": None if settings is None else asdict(settings),
+            "pool": pool.fingerprint(),
+            "seed": SEED,
+            "truths": N_TRUTHS,
+        }
+    )
     if path.exists():
         kept: dict[str, Any] = read_json(path)
         if kept["identity"] == identity:
@@ -154,6 +169,11 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
         document["sortability_violations"] = steps.violations / steps.steps
     write_json(path, document)
     return document
+
+
+def plain(document: Any) -> Any:
+    """A document as it comes back from a JSON file."""
+    return json.loads(json.dumps(document))
 
 
 def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict[str, Any]]:
@@ -206,7 +226,7 @@ def result_rows(cell: Cell, found: dict[str, Any]) -> Iterator[ResultRow]:
             "truths": cell.truths,
             "noise_percent": cell.noise_percent,
             "jnd_share": cell.jnd_share,
-            "pool_objectives": cell.size or N_OBJECTIVES - N_TRUTHS,
+            "pool_objectives": cell.size or _pool_of(cell)[2] - N_TRUTHS,
             "size_of_pool_varied": cell.size is not None,
             "p10": found["p10"][query - 1],
             "p90": found["p90"][query - 1],

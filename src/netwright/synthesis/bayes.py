@@ -52,7 +52,7 @@ class BayesConfig:
     confirm_at: int | None = None
     n_particles: int = 6000
     generic_share: float = 0.25
-    noise: tuple[float, ...] = (0.002, 0.015, 0.06, 0.2)
+    noise: tuple[float, ...] = (0.0003, 0.003, 0.02, 0.06, 0.2)
     tie: tuple[float, ...] = (0.0, 0.03, 0.1)
     tie_prior: tuple[float, ...] = (0.6, 0.2, 0.2)
     n_samples: int = 800

@@ -75,18 +75,22 @@ def _generic(
 
 
 def sample_ces(scaled: Array, n: int, rng: np.random.Generator) -> Array:
-    """Functions of constant elasticity of substitution, (sum w x^r)^(1/r), between the sum and the minimum.
+    """Functions of constant elasticity of substitution, (sum a x^r)^(1/r), from the sum to the minimum.
+
+    Half of them weigh the metrics, a = w; for the others w are the proportions that suit, a = w^(1-r), which tends
+    to min x / w (Arrow, Chenery, Minhas and Solow 1961).
 
     Args:
         scaled: metrics scaled to 0..1, larger is better; shape (D, m).
 
     Returns:
-        The logarithm of n functions (which keeps their order); shape (n, D).
+        Values of n functions; shape (n, D).
     """
     weights = _log_uniform(rng, 1.0, 100.0, (n, scaled.shape[1]))
     weights /= weights.sum(1, keepdims=True)
     r = 1.0 - _log_uniform(rng, *_RETURNS, (n, 1, 1))
-    exponents = np.log(weights)[:, None, :] + r * np.log(scaled + _FLOOR)[None]
+    power = np.where(rng.random((n, 1, 1)) < 0.5, 1.0, 1.0 - r)
+    exponents = power * np.log(weights)[:, None, :] + r * np.log(scaled + _FLOOR)[None]
     top = exponents.max(-1, keepdims=True)
     sums: Array = (top[..., 0] + np.log(np.exp(exponents - top).sum(-1))) / r[..., 0]
     return np.exp(sums)
