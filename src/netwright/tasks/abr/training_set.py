@@ -94,14 +94,28 @@ class TrainingSet:
         self._shares = shares / shares.sum()
 
     def sample(
-        self, rng: np.random.Generator, n: int, *, rules: Rules = PUBLISHED_RULES, qoe: QoE = PUBLISHED_QOE
+        self,
+        rng: np.random.Generator,
+        n: int,
+        *,
+        rules: Rules = PUBLISHED_RULES,
+        qoe: QoE = PUBLISHED_QOE,
+        scaled: float = SCALED,
+        scale_range: float = SCALE_RANGE,
     ) -> Sessions:
-        """`n` sessions: a random row of a random source to start at, a random video, half of them rescaled."""
+        """`n` sessions: a random row of a random source to start at, a random video, bandwidth partly rescaled.
+
+        Args:
+            rng: draws them, and the delays' noise if the rules have any.
+            n: number of sessions.
+            rules, qoe: of all of them.
+            scaled, scale_range: share of the sessions whose bandwidth is multiplied by exp(uniform(-range, range)).
+        """
         source = rng.choice(len(self._sources), size=n, p=self._shares)
         low, high = self._row_bounds[source], self._row_bounds[source + 1]
         row = low + (rng.random(n) * (high - low)).astype(np.int64)
         trace_of = np.searchsorted(self.traces.offset, row, side="right") - 1
-        scale = np.exp(rng.uniform(-SCALE_RANGE, SCALE_RANGE, n) * (rng.random(n) < SCALED))
+        scale = np.exp(rng.uniform(-scale_range, scale_range, n) * (rng.random(n) < scaled))
         return Sessions(
             self.traces,
             self.videos,

@@ -52,9 +52,12 @@ class PpoConfig:
         largest_gradient: norm at which gradients of actor and critic are cut, each.
         squash_below: rewards below this count by the logarithm, see `squashed`.
         average: decay, per iteration, of the running average of the actor's weights, which is what is kept.
+        scaled, scale_range: share of the sessions whose bandwidth is multiplied by exp(uniform(-range, range)).
+        noise: each delay is multiplied by a factor from [1 - noise, 1 + noise]. Both keep the network from
+            knowing the few hours of measured traces by heart.
     """
 
-    iterations: int = 600
+    iterations: int = 240
     n_sessions: int = 512
     epochs: int = 3
     minibatch: int = 4096
@@ -69,12 +72,15 @@ class PpoConfig:
     largest_gradient: float = 0.5
     squash_below: float = -5.0
     average: float = 0.96
+    scaled: float = 0.8
+    scale_range: float = 0.7
+    noise: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("iterations", "n_sessions", "epochs", "minibatch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"PpoConfig.{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("discount", "trace_decay", "average"):
+        for name in ("discount", "trace_decay", "average", "scaled", "noise"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"PpoConfig.{name} must lie in 0..1, got {getattr(self, name)}.")
         for name in ("learning_rate", "final_rate", "entropy", "final_entropy", "clip"):

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from netwright.tasks.abr import features
 from netwright.tasks.abr.baselines import learned, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
-from netwright.tasks.abr.baselines.training import PpoConfig
+from netwright.tasks.abr.baselines.learner import PpoConfig
 from netwright.tasks.abr.data import AbrData
 
 NAME = "pensieve"
 WIDTH = 128
 SCALAR_ROWS = (0, 1, 5)  # last bitrate, buffer, chunks left
 HISTORY_ROWS = (2, 3, 4)  # throughputs, download times, next sizes
-CONFIG = PpoConfig(iterations=300)
+CONFIG = PpoConfig(iterations=160)
 
 
 class Network(nn.Module):

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.collecting import AbrCollector
 from netwright.tasks.abr.data import AbrData
 from netwright.tasks.abr.evaluation import rollout
-from netwright.tasks.abr.media import QoE
+from netwright.tasks.abr.media import QoE, Rules
 from netwright.tasks.abr.recipes import RECIPES
 from netwright.tasks.abr.training_set import TrainingSet
 
@@ -69,7 +70,7 @@ def train(
     progress: Progress,
     config: PpoConfig,
     stages: Stages = (),
-    sample: Sampler | None = None,
+    sampler: Callable[[Sampler], Sampler] = lambda sample: sample,
     resumed: Callable[[Learner], None] = lambda learner: None,
     after_iteration: Callable[[Learner], None] = lambda learner: None,
     more: Callable[[], Mapping[str, Any]] = dict,
@@ -87,7 +88,7 @@ def train(
         progress: told about the run.
         config: of the run.
         stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
-        sample: draws sessions instead of the recipe's training set.
+        sampler: given what draws from the recipe's training set, gives what draws instead.
         resumed: called with the learner before the first iteration, where a checkpoint may have been taken up.
         after_iteration: called after every iteration.
         more: entries for the description, asked for at the end.
@@ -98,7 +99,7 @@ def train(
     """
     sessions = training_set(data, recipe)
     learner = Learner(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
-    partial = partial_folder(out)
+    unfinished = partial_folder(out)
     about_sessions = {k: v for k, v in sessions.provenance().items() if k != "data"}  # a folder may be moved
     origin = {
         "policy": design.name,
@@ -107,10 +108,18 @@ def train(
         "config": asdict(config),
         "data": about_sessions,
     }
-    if (partial / CHECKPOINT).is_dir():
-        learner.resume(partial / CHECKPOINT, origin)
-        progress(f"going on with {partial} from iteration {learner.iteration}")
+    if (unfinished / CHECKPOINT).is_dir():
+        learner.resume(unfinished / CHECKPOINT, origin)
+        progress(f"going on with {unfinished} from iteration {learner.iteration}")
     resumed(learner)
+    sample = sampler(
+        partial(
+            sessions.sample,
+            rules=Rules(noise=config.noise),
+            scaled=config.scaled,
+            scale_range=config.scale_range,
+        )
+    )
     validation = sessions.validation()
     marks = {max(1, round(share * config.iterations)): name for name, share in stages}
     every = max(1, config.iterations // N_LOOKS)
@@ -135,7 +144,7 @@ def train(
 
     shown = saved = time.monotonic()
     while learner.iteration < config.iterations:
-        figures = learner.iterate(sample or sessions.sample)
+        figures = learner.iterate(sample)
         after_iteration(learner)
         done, now = learner.iteration, time.monotonic()
         if done in marks:
@@ -148,10 +157,10 @@ def train(
             progress(_line(learner, figures))
             shown = now
         if now - saved > CHECKPOINT_SECONDS:
-            learner.save(partial / CHECKPOINT, origin)
+            learner.save(unfinished / CHECKPOINT, origin)
             saved = now
     learned.save(out, design, learner.average, learner.critic, description())
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _digest(data: AbrData) -> str | None:
