@@ -1,0 +1,82 @@
+"""How fast the learned bitrate policies train, and what training the shipped ones took.
+
+    python benchmarks/abr_training.py --data ../shared/data [--results results]
+
+One thread; decisions per second of wall clock and of processor time, collecting and learning together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from netwright.core.files import read_json
+from netwright.core.results import ResultRow, write_rows
+from netwright.tasks.abr.baselines import genet, learned, pensieve, ppo
+from netwright.tasks.abr.baselines.learner import Learner, PpoConfig
+from netwright.tasks.abr.data import load
+from netwright.tasks.abr.training_set import TrainingSet
+
+COMMAND = "python benchmarks/abr_training.py --data ../shared/data --results results"
+DESIGNS = {module.NAME: module.DESIGN for module in (ppo, pensieve, genet)}
+
+
+def measure(sessions: TrainingSet, iterations: int) -> Iterator[tuple[str, str, str, float, int]]:
+    """Policy, metric, unit, value and number of decisions behind it."""
+    for name, design in DESIGNS.items():
+        learner = Learner(design, 6, PpoConfig(iterations=iterations), seed=0)
+        learner.iterate(sessions.sample)  # compiles
+        before, wall, busy = learner.n_decisions, time.perf_counter(), time.process_time()
+        for _ in range(iterations):
+            learner.iterate(sessions.sample)
+        n = learner.n_decisions - before
+        yield name, "throughput", "decisions per second", n / (time.perf_counter() - wall), n
+        yield name, "throughput", "decisions per processor second", n / (time.process_time() - busy), n
+
+
+def shipped() -> Iterator[tuple[str, str, str, float, int]]:
+    """What is on record with the shipped weights."""
+    for name in DESIGNS:
+        cost = read_json(learned.SHIPPED / name / "netwright.json")["cost"]
+        yield name, "training", "seconds", cost["seconds"], cost["decisions"]
+        yield name, "training", "processor seconds", cost["processor_seconds"], cost["decisions"]
+
+
+def main() -> None:
+    """Measure, print one JSON document, and write rows if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--results", type=Path)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    figures = [*measure(TrainingSet(load(chosen.data, seed=0)), chosen.iterations), *shipped()]
+    print(
+        json.dumps([dict(zip(("policy", "metric", "unit", "value", "n"), f, strict=True)) for f in figures])
+    )
+    if chosen.results:
+        rows = [
+            ResultRow(
+                area="speed",
+                setting="abr training",
+                subject=name,
+                metric=metric,
+                unit=unit,
+                value=value,
+                n=n,
+                seeds=(0,),
+                command=COMMAND,
+                extra={"threads": 1},
+            )
+            for name, metric, unit, value, n in figures
+        ]
+        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+
+
+if __name__ == "__main__":
+    main()
