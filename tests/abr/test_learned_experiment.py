@@ -43,7 +43,6 @@ def test_differences_are_those_of_the_means(rows):
 
 
 def test_opponents_are_policies_and_the_experiment_is_listed():
-    known = registry.task("abr").policies
-    assert set(abr_baselines.OPPONENTS) <= set(known)
-    assert {o for others in abr_baselines.OPPONENTS.values() for o in others} <= set(known)
+    for policy, others in abr_baselines.OPPONENTS.items():
+        assert policy not in others
     assert experiment("abr-baselines").run is abr_baselines.run

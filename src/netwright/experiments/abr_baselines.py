@@ -71,7 +71,7 @@ def result_rows(task: Task, evaluations: list[Evaluation]) -> Iterator[ResultRow
             for factor, unit in FACTORS.items():
                 found = bootstrap_mean(tested.detail["by_episode"][factor])
                 yield make(metric=factor, unit=unit, value=found.value, low=found.low, high=found.high)
-            for other in OPPONENTS.get(policy, ()):
+            for other in (o for o in OPPONENTS.get(policy, ()) if o in methods):
                 d = pairs.contrast(policy, other).difference
                 yield make(
                     metric="qoe_difference",
