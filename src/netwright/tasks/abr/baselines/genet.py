@@ -67,11 +67,11 @@ class Environment:
     @classmethod
     def at(cls, point: Floats) -> Environment:
         """That of a point of the unit cube."""
-        values = {
-            name: float(low * (high / low) ** share)
-            for (name, (low, high)), share in zip(RANGES.items(), point, strict=True)
-        }
-        return cls(**values)
+        low_mbps, ratio, hold_s, noise = (
+            float(low * (high / low) ** share)
+            for (low, high), share in zip(RANGES.values(), point, strict=True)
+        )
+        return cls(low_mbps, ratio, hold_s, noise)
 
     def traces(self, seed: int) -> tuple[Trace, ...]:
         """Traces made there."""
