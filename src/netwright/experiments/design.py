@@ -38,6 +38,7 @@ N_TRUTHS = 301
 N_OBJECTIVES = 1300
 REPORTED = (3, 4, 5, 6, 10)  # queries
 SIZES = (10, 30, 100, 300, 1000, 5000)
+SETTINGS = {"bayes": asdict(BayesConfig()), "voting": asdict(VotingConfig())}
 
 INSTANCES: dict[tuple[str, str], int] = {  # with the number of objectives, truths among them
     ("mcf", "abilene"): N_OBJECTIVES,
@@ -146,11 +147,10 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
     scenario, topology, n = _pool_of(cell)
     pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
     path = runs / "cells" / f"{cell.label}.json"
-    settings = {"bayes": BayesConfig(), "voting": VotingConfig()}.get(cell.learner.partition(":")[0])
     identity = plain(
         {
             "cell": asdict(cell),
-            "settings": None if settings is None else asdict(settings),
+            "settings": SETTINGS.get(cell.learner.partition(":")[0]),
             "pool": pool.fingerprint(),
             "seed": SEED,
             "truths": N_TRUTHS,
