@@ -71,5 +71,10 @@ RECIPES = {
             "conditioned on bitrate, rebuffering and change apart: one model for any QoE weights",
             AbrRecipe("vector-returns", target=1.0),
         ),
+        Recipe(
+            "paper",
+            "distill on the paper's training data: video 1, no synthetic traces",
+            AbrRecipe("distill", place="paper"),
+        ),
     )
 }
