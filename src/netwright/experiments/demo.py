@@ -35,6 +35,9 @@ PARTS = (
     Part(
         "vp", "Viewport prediction: one adapted model beside baselines", "netwright.experiments.demo_vp:run"
     ),
+    Part(
+        "abr", "Adaptive bitrate: from experience to an adapted model", "netwright.experiments.demo_abr:run"
+    ),
     Part("design", "A network design from a few questions", "netwright.experiments.design_demo:run"),
 )
 
