@@ -167,7 +167,7 @@ def test_damaged_folders_are_named(folder, tmp_path):
         ppo.load(tmp_path)
 
 
-SHIPPED = ("ppo",)
+SHIPPED = ("ppo", "genet")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -145,7 +145,9 @@ def train(
 
     chosen = registry.task(task)
     folder = output_folder(out, "netwright.json")
-    with interruptible("nothing was written; repeat the command to start again."):
+    with interruptible(
+        "nothing was written; repeat the command to go on from a checkpoint, or to start again."
+    ):
         loaded = load_data(chosen, data, seed)
         load_attribute("netwright.experiments.policies:train_policy")(
             chosen, policy, loaded, out=folder, seed=seed, progress=progress

@@ -27,6 +27,14 @@ _POLICIES = (
         shipped=True,
     ),
     PolicySpec("ppo-sampled", "ppo, drawing from its probabilities", f"{_BASELINES}.ppo:load_sampled"),
+    PolicySpec(
+        "genet",
+        "Pensieve's network on GENET's curriculum of environments where it trails mpc",
+        f"{_BASELINES}.genet:load",
+        f"{_BASELINES}.genet:train",
+        shipped=True,
+    ),
+    PolicySpec("genet-sampled", "genet, drawing from its probabilities", f"{_BASELINES}.genet:load_sampled"),
 )
 
 TASK = Task(
