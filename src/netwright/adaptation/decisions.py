@@ -105,7 +105,8 @@ class Decider:
             DataError: a score is not finite.
         """
         model = self.model
-        model.eval()
+        if model.training:  # setting the mode walks through every module, which would cost more than a token
+            model.eval()
         n = len(inputs[CANDIDATES])
         with torch.inference_mode():
             if n != self._n:

@@ -75,8 +75,7 @@ class WindowMemory:
         assert backbone.model is not None
         within = torch.arange(self.n_tokens, device=tokens.device)
         positions = self.ages[:, None] * self.n_tokens + within
-        if backbone.max_tokens is not None:
-            _check_positions(backbone, int(self.ages.max()) * self.n_tokens + self.n_tokens)
+        _check_positions(backbone, int(self.ages.max()) * self.n_tokens + self.n_tokens)
         mask = self._mask(within)
         output = backbone.model(
             inputs_embeds=tokens.to(backbone.dtype),
@@ -119,8 +118,9 @@ class _WindowLayer(DynamicLayer):  # type: ignore[misc]
 
 def _check_positions(backbone: Backbone, n_tokens: int) -> None:
     """Refuse positions that the model has not; rotary ones have no end."""
-    rotary = any("Rotary" in type(m).__name__ for m in backbone.modules())
-    if backbone.max_tokens is not None and n_tokens > backbone.max_tokens and not rotary:
+    if backbone.max_tokens is None or n_tokens <= backbone.max_tokens:
+        return
+    if not any("Rotary" in type(m).__name__ for m in backbone.modules()):
         raise ConfigError(
             f"backbone {backbone.name!r} has {backbone.max_tokens} positions, the episode needs {n_tokens}; "
             "take a backbone with rotary positions, or a layout with fewer tokens."

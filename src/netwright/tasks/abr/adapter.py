@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from netwright.adaptation.advantages import squashed
 from netwright.adaptation.conditions import Asked, Conditioning
 from netwright.adaptation.contract import Inputs
 from netwright.adaptation.decisions import CANDIDATES, Decider, choice_loss
@@ -105,12 +106,15 @@ class AbrAdapter:
         return choice_loss(answer, target)
 
     def validate(self, answer: Decider) -> float:
-        """Mean QoE per chunk over the validation sessions of the recipe's place."""
+        """Mean QoE per chunk over the validation sessions of the recipe's place, each chunk's squashed below -5.
+
+        Unsquashed, one stall of minutes in a single session would decide which weights are kept.
+        """
         assert self.collector is not None, "an adapter without data cannot validate"
         policy = self.policy(answer)
         rng = np.random.default_rng(0)
         played = [rollout(policy, s, rng).qoe for s in self.collector.validation(self.recipe.place)]
-        return float(np.concatenate(played).mean())
+        return float(squashed(np.concatenate(played)).mean())
 
     def policy(self, answer: Decider) -> AdaptedBitratePolicy:
         """The model as a bitrate policy."""

@@ -1,0 +1,142 @@
+"""Time of a bitrate decision by an adapted `tiny`: one session on one core, many sessions in lock step, collection.
+
+    python benchmarks/abr_decisions.py [--decisions 2000] [--results results]
+
+Weights are untrained, since what a decision costs does not depend on them. Both layouts take turns in blocks, so that
+a noisy machine disturbs both alike. Every session is longer than the window, so the cache is full and forgets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from netwright.adaptation.collecting import Plan, rl_collect
+from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.decisions import Decider, DecisionModel
+from netwright.adaptation.saving import assemble
+from netwright.core import registry
+from netwright.core.results import ResultRow, write_rows
+from netwright.llm.backbones import build_backbone
+from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy
+from netwright.tasks.abr.collecting import AbrCollector
+from netwright.tasks.abr.generator import generate
+from netwright.tasks.abr.recipes import AbrRecipe
+
+LAYOUTS = ("fused", "paper")
+MANY = 1000
+BLOCKS = 5
+WARM_UP = 12  # decisions of a session that are not counted: until the cache is full
+POLICIES = ("mpc", "bba", "noisy:0.1:mpc", "noisy:0.3:bba")
+CHUNKS = 200_000
+COMMAND = "python benchmarks/abr_decisions.py --results results"
+
+
+def policy(layout: str) -> AdaptedBitratePolicy:
+    """An adapted policy with untrained matrices, merged as in a saved model."""
+    state = {"conditioning": {"kind": "none", "size": 0, "fitted": {}}, "ranges": {"low": [], "high": []}}
+    adapter = AbrAdapter(AbrRecipe(layout=layout), None, seed=0, state=state, experience=None)  # type: ignore[arg-type]
+    model = assemble(build_backbone("tiny"), adapter, TrainingConfig(), seed=0)
+    assert isinstance(model, DecisionModel)
+    model.backbone.model = model.backbone.model.merge_and_unload()
+    return adapter.policy(Decider(model.requires_grad_(False).eval()))
+
+
+def one_session(decider: AdaptedBitratePolicy, collector: AbrCollector, seed: int, n: int) -> list[float]:
+    """Seconds of `n` decisions, each for one session."""
+    seconds: list[float] = []
+    while len(seconds) < n:
+        sessions = collector.environment("training", np.random.default_rng(seed + len(seconds)), 1).sessions
+        decider.reset(np.random.default_rng(0))
+        step = 0
+        while not sessions.done:
+            observation = sessions.observe()
+            began = time.perf_counter()
+            levels = decider.act(observation)
+            if step >= WARM_UP:
+                seconds.append(time.perf_counter() - began)
+            sessions.step(levels)
+            step += 1
+    return seconds[:n]
+
+
+def many_sessions(decider: AdaptedBitratePolicy, collector: AbrCollector) -> float:
+    """Decisions a second of 1000 sessions in lock step."""
+    sessions = collector.environment("training", np.random.default_rng(0), MANY).sessions
+    decider.reset(np.random.default_rng(0))
+    spent, n, step = 0.0, 0, 0
+    while step < WARM_UP + 10:
+        observation = sessions.observe()
+        began = time.perf_counter()
+        levels = decider.act(observation)
+        if step >= WARM_UP:
+            spent, n = spent + time.perf_counter() - began, n + MANY
+        sessions.step(levels)
+        step += 1
+    return n / spent
+
+
+def collection() -> float:
+    """Seconds to collect 200 thousand chunks with four policies, from traces to files, compilation apart."""
+    sessions = -(-CHUNKS // (47 * len(POLICIES)))
+    with tempfile.TemporaryDirectory() as scratch:
+        rl_collect(registry.task("abr"), None, Plan(POLICIES, "training", 8), out=Path(scratch) / "warm")
+        began = time.perf_counter()
+        rl_collect(registry.task("abr"), None, Plan(POLICIES, "training", sessions), out=Path(scratch) / "out")
+        return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure, print one JSON document, and write rows if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--decisions", type=int, default=2000)
+    parser.add_argument("--results", type=Path)
+    chosen = parser.parse_args()
+    collector = AbrCollector(generate(seed=0))
+    ways = {layout: policy(layout) for layout in LAYOUTS}
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {layout: [] for layout in LAYOUTS}
+    for block in range(BLOCKS):
+        for layout, decider in ways.items():
+            seconds[layout] += one_session(decider, collector, 1000 * block, chosen.decisions // BLOCKS)
+    rows = [
+        _row("decision, tiny, one session, one thread", f"{layout}, p{p}", "latency", "ms", value, len(taken))
+        for layout, taken in seconds.items()
+        for p in (50, 99)
+        for value in [1e3 * float(np.percentile(taken, p))]
+    ]
+    torch.set_num_threads(2)
+    rows += [
+        _row(f"decisions, tiny, {MANY} sessions, two threads", layout, "rate", "decisions/s", rate, 10 * MANY)
+        for layout, decider in ways.items()
+        for rate in [many_sessions(decider, collector)]
+    ]
+    took = collection()
+    rows.append(_row("collection, 200 thousand chunks, four policies, one process", "rl_collect", "time", "s", took, 1))
+    print(json.dumps({f"{r.setting}, {r.subject}": r.value for r in rows}, indent=2))
+    if chosen.results:
+        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+
+
+def _row(setting: str, subject: str, metric: str, unit: str, value: float, n: int) -> ResultRow:
+    return ResultRow(
+        area="speed",
+        setting=f"abr {setting}",
+        subject=subject,
+        metric=metric,
+        unit=unit,
+        value=value,
+        n=n,
+        seeds=(0,),
+        command=COMMAND,
+    )
+
+
+if __name__ == "__main__":
+    main()
