@@ -88,7 +88,9 @@ def collection() -> float:
     with tempfile.TemporaryDirectory() as scratch:
         rl_collect(registry.task("abr"), None, Plan(POLICIES, "training", 8), out=Path(scratch) / "warm")
         began = time.perf_counter()
-        rl_collect(registry.task("abr"), None, Plan(POLICIES, "training", sessions), out=Path(scratch) / "out")
+        rl_collect(
+            registry.task("abr"), None, Plan(POLICIES, "training", sessions), out=Path(scratch) / "out"
+        )
         return time.perf_counter() - began
 
 
@@ -118,7 +120,11 @@ def main() -> None:
         for rate in [many_sessions(decider, collector)]
     ]
     took = collection()
-    rows.append(_row("collection, 200 thousand chunks, four policies, one process", "rl_collect", "time", "s", took, 1))
+    rows.append(
+        _row(
+            "collection, 200 thousand chunks, four policies, one process", "rl_collect", "time", "s", took, 1
+        )
+    )
     print(json.dumps({f"{r.setting}, {r.subject}": r.value for r in rows}, indent=2))
     if chosen.results:
         write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})

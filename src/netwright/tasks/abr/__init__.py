@@ -55,7 +55,7 @@ TASK = Task(
     verify="netwright.tasks.abr.golden:verify",
     reference_policy="bba",
     training_defaults={
-        "iterations": 3000,
+        "iterations": 1200,
         "warm_start": 0.9,
         "batch_size": 64,
         "learning_rate": 1e-3,
@@ -63,7 +63,14 @@ TASK = Task(
         "lora_dropout": 0.0,
         "encoder_dropout": 0.0,
         "average": 0.99,
-        "evaluate_every": 250,
+        "evaluate_every": 100,
         "rank": 32,
+    },
+    online_defaults={
+        "iterations": 600,
+        "epochs": 2,
+        "average": 0.97,
+        "entropy_start": 0.02,
+        "entropy_end": 0.002,
     },
 )
