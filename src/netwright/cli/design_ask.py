@@ -26,7 +26,7 @@ from netwright.synthesis.dialogue import Dialogue, DialogueResult
 from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.queries import Answer, Kind, Query
 from netwright.synthesis.setup import PoolProblem, Setup
-from netwright.wan.exporting import Tables, figures, tables_of, today_of, write_design
+from netwright.wan.exporting import Solved, Tables, figures, solved, today_of, write_design
 
 DIALOGUE_FILE = "dialogue.json"
 QUICK_TUNNELS = 2_000  # up to here a design is solved for again in a fraction of a second
@@ -133,14 +133,14 @@ class Details:
         stored = source.pool.provenance["scenario"] == "ospf"
         self.quick = stored or len(source.instance.tunnels) <= QUICK_TUNNELS
 
-    def tables(self, design: int) -> Tables:
-        """The design's tables."""
-        return tables_of(self.source.pool, self.source.path, self.source.instance, design)
+    def solved(self, design: int) -> Solved:
+        """The design with its tables."""
+        return solved(self.source.pool, self.source.path, self.source.instance, design)
 
-    def figures(self, design: int, tables: Tables | None = None) -> dict[str, float | str]:
+    def figures(self, design: int) -> dict[str, float | str]:
         """Worst link, starved flows, changes from today."""
         if design not in self._known:
-            tables = tables if tables is not None else self.tables(design)
+            tables = self.solved(design).tables
             if self._today is None:
                 self._today = today_of(tables, self.source.instance, self._today_file)
             self._known[design] = figures(tables, self._today)
@@ -231,18 +231,15 @@ class Conversation:
 def finish(dialogue: Dialogue, source: inputs.Source, details: Details, folder: Path) -> list[Path]:
     """Write the recommended design with its tables, what was learnt, and the dialogue."""
     result = dialogue.result()
-    tables = details.tables(result.design)
+    chosen = details.solved(result.design)
     document = {
         **result.to_json(),
         "scenario": source.pool.provenance["scenario"],
         "instance": source.instance.describe(),
-        "metrics": {
-            f"{metric.name} ({metric.unit})": value
-            for metric, value in zip(source.pool.group.metrics, result.metrics.metrics, strict=True)
-        },
-        "figures": details.figures(result.design, tables),
+        "metrics": dict(chosen.metrics),
+        "figures": details.figures(result.design),
     }
-    return write_design(folder, document, tables)
+    return write_design(folder, document, chosen.tables)
 
 
 def result_facts(result: DialogueResult, dialogue: Dialogue) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,29 @@ def decision_of(pool: Pool, path: Path, instance: Instance, design: int) -> Arra
     return scenario(pool.provenance["scenario"]).decide(instance, pool.family, pool.knobs[row])
 
 
-def tables_of(pool: Pool, path: Path, instance: Instance, design: int) -> Tables:
-    """The tables "tunnels" and "links" of one of a pool's designs."""
+@dataclass(frozen=True)
+class Solved:
+    """A design as it can be put to work.
+
+    Attributes:
+        metrics: its own, by name and unit; where an objective is flat they may differ a little from the pool's.
+        tables: "links", and "tunnels" where the scenario has them.
+    """
+
+    metrics: Mapping[str, float]
+    tables: Tables
+
+
+def solved(pool: Pool, path: Path, instance: Instance, design: int) -> Solved:
+    """One of a pool's designs with its tables; arguments as for `decision_of`."""
     decision = decision_of(pool, path, instance, design)
-    return scenario(pool.provenance["scenario"]).export(instance, decision)
+    known = scenario(pool.provenance["scenario"])
+    values = known.evaluate(instance, decision)
+    names = (f"{metric.name} ({metric.unit})" for metric in pool.group.metrics)
+    return Solved(
+        {name: float(value) for name, value in zip(names, values, strict=True)},
+        known.export(instance, decision),
+    )
 
 
 def today_of(tables: Tables, instance: Instance, path: Path | None) -> Tables | None:
