@@ -114,6 +114,8 @@ def test_what_networkx_writes_is_read(seed, directed, tmp_path_factory):
         ("a.json", changed(nodes=[{"id": "x"}, {"id": "x"}]), ["node 'x' is given 2 times"]),
         ("a.json", changed(nodes=[{"label": "x"}]), ["node 1", "id"]),
         ("a.json", changed(nodes=[{"id": "x", "lat": 95}]), ["node 'x'", "latitude must be at most 90"]),
+        ("a.json", changed(nodes=[{"id": "x\x1b[2J"}]), ["node 'x\\x1b[2J'", "control characters"]),
+        ("a.json", changed(nodes=[{"id": "x", "label": "y" * 300}]), ["longer than 200 characters"]),
         ("a.json", changed(nodes=3), ["no list 'nodes'"]),
         ("a.json", {"nodes": []}, ["no list 'links'"]),
         ("a.json", {"nodes": [], "links": []}, ["holds no network"]),

@@ -12,6 +12,7 @@ from typing import Any
 from netwright.core.errors import DataError
 
 MAX_NODES, MAX_LINKS = 2_000, 20_000
+MAX_NAME = 200  # of a node's name and label together, which terminals and spreadsheets are to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,13 @@ class ImportedGraph:
             raise DataError(
                 f"{self.source}: node {name!r} is given {times} times; give every node a name of its own."
             )
+
+        for node in self.nodes:
+            if not (node.name + node.label).isprintable() or len(node.name + node.label) > MAX_NAME:
+                raise DataError(
+                    f"{self.source}: node {node.name[:20]!r} has a name or label with control characters, or one "
+                    f"that is longer than {MAX_NAME} characters; rename it."
+                )
 
     def _check_ends(self, link: Link) -> None:
         for name in (link.a, link.b):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.graph import ImportedGraph, Link, link, node, nodes_of_links
+from netwright.wan.importing.graph import MAX_NAME, ImportedGraph, Link, link, node, nodes_of_links
 
 _ENDS = (("a", "b"), ("source", "target"), ("from", "to"))
 
@@ -34,14 +34,13 @@ def parse_node_link(content: bytes, name: str, source: str) -> ImportedGraph:
         )
     else:
         nodes = nodes_of_links(links)
-    title, unit = document.get("name"), document.get("capacity_unit")
     return ImportedGraph(
-        title if isinstance(title, str) and title else name,
+        _word(document.get("name")) or name,
         nodes,
         links,
         document.get("directed") is True,
         source,
-        unit if isinstance(unit, str) else "",
+        _word(document.get("capacity_unit")),
     )
 
 
@@ -90,6 +89,11 @@ def _as_name(value: Any, place: str, key: str, source: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise DataError(f"{source}: {place} needs a text or a whole number as its {key}; give it one.")
     return str(value)
+
+
+def _word(value: Any) -> str:
+    """A short text that can be shown, or "" where there is none."""
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= MAX_NAME else ""
 
 
 def _mapping(entry: Any) -> Mapping[str, Any]:
