@@ -67,8 +67,8 @@ def folder_name(name: str, seed: int) -> str:
     return f"{name.replace(':', '-')}-seed{seed}"
 
 
-OFFLINE: Mapping[str, Any] = {"iterations": 1500, "warm_start": 0.93, "evaluate_every": 500}
-ONLINE: Mapping[str, Any] = {"iterations": 400, "evaluate_every": 100}
+OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
+ONLINE: Mapping[str, Any] = {"iterations": 300, "evaluate_every": 100}
 
 
 def arms() -> Iterator[Arm]:
@@ -80,11 +80,13 @@ def arms() -> Iterator[Arm]:
         yield Arm("adapted:tiny:online", seed, options=ONLINE, start="adapted:tiny")
     yield offline("adapted:none", 0, "none")
     yield offline("adapted:random:tiny", 0, "random:tiny")
-    for recipe in ("clone", "advantage", "returns", "returns-published", "regret", "vector-returns"):
-        yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     yield offline("adapted:tiny:paper", 0, recipe="paper", place="paper")
-    for window in (1, 5, 20):
+    for recipe in ("clone", "advantage", "returns"):
+        yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
+    for window in (1, 20, 5):
         yield offline(f"adapted:tiny:w{window}", 0, recipe_options={"window": window})
+    for recipe in ("returns-published", "regret", "vector-returns"):
+        yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     yield Arm("adapted:none:online", 0, "none", options=ONLINE, start="adapted:none")
     slow = {**OFFLINE, "warm_start": 0.98, "batch_size": 32}
     yield Arm("adapted:tiny:eight-tokens", 0, recipe_options={"layout": "paper"}, options=slow)
