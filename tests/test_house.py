@@ -26,6 +26,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 # The documented commands run at sizes that a test can wait for.
 SMALLER = {
+    "collect": "--episodes 6",
     "adapt": "--iterations 2 --batch-size 8 --set evaluate_every=2",
     "pretrain": "--iterations 2",
     "demo": "--short",
