@@ -320,16 +320,25 @@ class Random:
         return self.rng.integers(0, obs.n_levels, obs.n)
 
 
-@pytest.mark.parametrize("n_levels", [4, 6, 10])
-def test_a_hundred_thousand_decisions_on_random_states_are_valid(n_levels: int) -> None:
+def valid_decisions(n_levels: int, seeds: int, n: int) -> None:
     policy = untrained("none")
     policy.greedy = False
-    for seed in range(2):
+    for seed in range(seeds):
         policy.reset(np.random.default_rng(seed))
-        chosen = policy.act(observations(17_000, seed, n_levels))
+        chosen = policy.act(observations(n, seed, n_levels))
         assert chosen.min() >= 0
         assert chosen.max() < n_levels
         assert len(np.unique(chosen)) == n_levels
+
+
+@pytest.mark.parametrize("n_levels", [4, 6, 10])
+def test_a_hundred_thousand_decisions_on_random_states_are_valid(n_levels: int) -> None:
+    valid_decisions(n_levels, 2, 17_000)
+
+
+@pytest.mark.slow
+def test_a_million_decisions_on_random_states_are_valid() -> None:
+    valid_decisions(6, 20, 50_000)
 
 
 def test_the_guard_takes_states_that_training_never_saw(

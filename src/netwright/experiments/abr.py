@@ -85,8 +85,9 @@ def arms() -> Iterator[Arm]:
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     for window in (1, 20, 5):
         yield offline(f"adapted:tiny:w{window}", 0, recipe_options={"window": window})
-    for recipe in ("returns-published", "regret", "vector-returns"):
+    for recipe in ("returns-published", "regret"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
+    yield offline("adapted:tiny:vector-returns", 0, recipe="vector-returns", place="weights")
     yield Arm("adapted:none:online", 0, "none", options=ONLINE, start="adapted:none")
     slow = {**OFFLINE, "warm_start": 0.98, "batch_size": 32}
     yield Arm("adapted:tiny:eight-tokens", 0, recipe_options={"layout": "paper"}, options=slow)
@@ -142,6 +143,11 @@ PLACES: Mapping[str, Place] = {
         teachers=(("ppo:paper", 0),),
         players=("ppo-paper-seed0", "sampled:ppo-paper-seed0", "noisy:0.1:ppo-paper-seed0", "mpc", "bba"),
         labels=("ppo-paper-seed0",),
+    ),
+    "weights": Place(
+        teachers=(),
+        players=("ppo", "sampled:ppo", "mpc", "noisy:0.1:mpc", "bba"),
+        labels=(),
     ),
 }
 

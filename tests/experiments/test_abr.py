@@ -1,0 +1,74 @@
+"""The experiments on bitrate decisions: their arms fit together, and a small one runs from experience to rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netwright.core import registry
+from netwright.core.errors import ConfigError
+from netwright.experiments import abr, abr_dials
+from netwright.experiments.abr import Arm, Place
+from netwright.tasks.abr.collecting import PLACES
+from netwright.tasks.abr.generator import generate
+
+QUICK = {"iterations": 2, "batch_size": 4, "evaluate_every": 2, "precision": "float32"}
+
+
+def test_arms_name_what_exists() -> None:
+    task, every = registry.task("abr"), list(abr.arms())
+    made: set[str] = set()
+    for arm in every:
+        assert arm.label not in made
+        assert arm.recipe in task.recipes
+        assert arm.place in abr.PLACES
+        assert arm.start is None or abr.folder_name(arm.start, arm.seed) in made
+        made.add(arm.label)
+    assert {a.backbone for a in every} == {"tiny", "random:tiny", "none"}
+    assert {a.recipe_options.get("window") for a in every} >= {1, 5, 20}
+    assert {*abr_dials.TARGETS, abr_dials.VECTOR} <= {a.recipe for a in every}
+
+
+def test_players_are_teachers_or_baselines() -> None:
+    task = registry.task("abr")
+    for name, place in abr.PLACES.items():
+        assert name in PLACES
+        trained = {abr.folder_name(*teacher) for teacher in place.teachers}
+        for player in (*place.players, *place.labels):
+            assert player.rpartition(":")[2] in {*trained, *task.policies}
+
+
+@pytest.mark.parametrize("experiment", [abr, abr_dials])
+def test_it_needs_the_real_traces(experiment: object, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="NETWRIGHT_DATA"):
+        experiment.run(None, tmp_path, print)  # type: ignore[attr-defined]
+
+
+def test_conditioned_arms_and_an_online_phase_from_experience_to_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abr, "PLACES", {"training": Place((), ("mpc", "bba"), ())})
+    monkeypatch.setattr(abr, "N_SESSIONS", 6)
+    arms = {
+        recipe: Arm(f"adapted:none:{recipe}", 0, "none", recipe=recipe, options=QUICK)
+        for recipe in ("regret", "vector-returns", "advantage")
+    }
+    online = {"iterations": 1, "batch_size": 6, "critic_warmup": 0}
+    going_on = Arm("adapted:none:online", 0, "none", options=online, start="adapted:none:advantage")
+    every = [*arms.values(), going_on]
+    tested = [e for arm in every for e in abr.adapt_and_test(arm, data_folder=None, runs=tmp_path)]  # type: ignore[arg-type]
+    task, data = registry.task("abr"), generate(seed=0)
+    assert {row.subject for row in abr.result_rows(task, tested)} == {arm.name for arm in every}
+    dials = [
+        *abr_dials.target_rows(task, data, tmp_path, arms["regret"]),
+        *abr_dials.weight_rows(task, data, tmp_path, arms["vector-returns"]),
+        *(row for arm in every for row in abr_dials.cost_rows(tmp_path, arm)),
+    ]
+    assert [row.extra["target"] for row in dials if row.metric == "qoe_asked_for"] == [
+        *abr_dials.TARGETS["regret"]
+    ]
+    weighed = [row for row in dials if row.metric == "qoe"]
+    assert {row.subject for row in weighed} == {"adapted:none:vector-returns", "mpc"}
+    assert len(weighed) == 2 * len(abr_dials.WEIGHTS)
+    assert {row.metric for row in dials if row.subject == going_on.name} == set(abr_dials.PHASES)
