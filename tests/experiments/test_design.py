@@ -73,7 +73,7 @@ def test_a_cell_of_another_pool_is_measured_again(small, tmp_path, monkeypatch):
 
 def test_cells_have_different_names():
     labels = [cell.label for cell in design.cells()]
-    assert len(set(labels)) == len(labels) > 200
+    assert len(set(labels)) == len(labels) > 100
 
 
 def test_the_interval_of_a_median_covers_it():

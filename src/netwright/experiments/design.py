@@ -57,6 +57,11 @@ INSTANCES: dict[tuple[str, str], int] = {  # with the number of objectives, trut
     ("ospf", "cwix"): N_OBJECTIVES,
     ("mcf", "tinet"): N_OBJECTIVES,
     ("bw", "tinet"): N_OBJECTIVES,
+    ("nf", "tinet"): N_OBJECTIVES,
+    ("ospf", "btnorthamerica"): N_OBJECTIVES,
+    ("ospf", "tinet"): N_OBJECTIVES,
+    ("ospf", "deltacom"): N_OBJECTIVES,
+    ("ospf", "ion"): N_OBJECTIVES,
 }
 
 Progress = Callable[[str], None]
@@ -89,26 +94,40 @@ class Cell:
 
 
 def cells() -> Iterator[Cell]:
-    """All cells, instance by instance, then the sizes of pools."""
+    """All cells, instance by instance, then more kinds of teachers on Abilene and the sizes of pools."""
     for scenario, topology in INSTANCES:
         cell = partial(Cell, scenario, topology)
-        for noise in (0.0, 5.0, 10.0, 20.0):
+        for noise in (0.0, 10.0, 20.0):
             yield cell("no-prune", noise_percent=noise)
             yield cell("voting", noise_percent=noise)
-            yield cell("bayes:pair", noise_percent=noise, n_queries=6 if noise else 10)
-            yield cell("bayes:triple", noise_percent=noise, n_queries=6)
-        yield cell("objective-only")
-        yield cell("bayes:tick", n_queries=6)
-        yield cell("bayes:tick", noise_percent=10.0, n_queries=6)
-        yield cell("bayes:tick", jnd_share=0.05, n_queries=6)
-        for truths in ("minimum", "power"):
-            yield cell("no-prune", truths=truths)
-            yield cell("voting", truths=truths)
-            yield cell("bayes:triple", truths=truths, n_queries=6)
+            yield cell("bayes:triple", noise_percent=noise, n_queries=5 if noise else 6)
+        yield cell("bayes:pair")
+        yield cell("bayes:tick", jnd_share=0.05, n_queries=5)
+        yield from _outside(cell, "minimum")
+        if topology == "abilene":
+            yield from _more_teachers(cell)
     for scenario in ("mcf", "bw"):
         for size in SIZES:
             yield Cell(scenario, "abilene", "voting", size=size)
-            yield Cell(scenario, "abilene", "bayes:triple", n_queries=6, size=size)
+            yield Cell(scenario, "abilene", "bayes:triple", n_queries=5, size=size)
+
+
+def _outside(cell: Callable[..., Cell], truths: str) -> Iterator[Cell]:
+    """Operators whose objective is not of the template."""
+    yield cell("no-prune", truths=truths)
+    yield cell("voting", truths=truths)
+    yield cell("bayes:triple", truths=truths, n_queries=5)
+
+
+def _more_teachers(cell: Callable[..., Cell]) -> Iterator[Cell]:
+    yield cell("objective-only")
+    yield cell("bayes:tick", n_queries=6)
+    yield cell("bayes:tick", noise_percent=10.0, n_queries=5)
+    yield from _outside(cell, "power")
+    for learner in ("no-prune", "voting", "bayes:triple"):
+        yield cell(learner, noise_percent=5.0, n_queries=10 if learner != "bayes:triple" else 5)
+    for noise in (5.0, 10.0, 20.0):
+        yield cell("bayes:pair", noise_percent=noise, n_queries=5)
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
