@@ -22,7 +22,7 @@ NAME = "pensieve"
 WIDTH = 128
 SCALAR_ROWS = (0, 1, 5)  # last bitrate, buffer, chunks left
 HISTORY_ROWS = (2, 3, 4)  # throughputs, download times, next sizes
-CONFIG = PpoConfig(iterations=160)
+CONFIG = PpoConfig(iterations=80)
 
 
 class Network(nn.Module):
