@@ -167,7 +167,7 @@ def test_damaged_folders_are_named(folder, tmp_path):
         ppo.load(tmp_path)
 
 
-SHIPPED = ("ppo", "genet")
+SHIPPED = ("ppo", "pensieve", "genet")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

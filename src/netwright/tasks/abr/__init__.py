@@ -28,6 +28,18 @@ _POLICIES = (
     ),
     PolicySpec("ppo-sampled", "ppo, drawing from its probabilities", f"{_BASELINES}.ppo:load_sampled"),
     PolicySpec(
+        "pensieve",
+        "Pensieve's state, network and actions, trained by us",
+        f"{_BASELINES}.pensieve:load",
+        f"{_BASELINES}.pensieve:train",
+        shipped=True,
+    ),
+    PolicySpec(
+        "pensieve-sampled",
+        "pensieve, drawing from its probabilities",
+        f"{_BASELINES}.pensieve:load_sampled",
+    ),
+    PolicySpec(
         "genet",
         "Pensieve's network on GENET's curriculum of environments where it trails mpc",
         f"{_BASELINES}.genet:load",
