@@ -58,6 +58,7 @@ INSTANCES: dict[tuple[str, str], int] = {  # with the number of objectives, trut
     ("mcf", "tinet"): N_OBJECTIVES,
     ("bw", "tinet"): N_OBJECTIVES,
     ("nf", "tinet"): N_OBJECTIVES,
+    ("mcf", "deltacom"): N_OBJECTIVES,
     ("ospf", "btnorthamerica"): N_OBJECTIVES,
     ("ospf", "tinet"): N_OBJECTIVES,
     ("ospf", "deltacom"): N_OBJECTIVES,

@@ -87,13 +87,13 @@ def by_noise(rows: Sequence[Row], topology: str = "abilene", query: int = 5) -> 
         axes.set_title(f"{TITLES[scenario]}, {topology}")
         axes.set_xlabel("noise p, % of (max - mean)")
         axes.set_xticks([0, 5, 10, 20])
-    _finish(panels, f"median quality after {query} questions")
+        axes.set_ylim(0.75, 1.005)
+    _finish(panels, f"median quality after {query} questions", "lower left")
     return figure
 
 
 def by_size(rows: Sequence[Row], query: int = 5) -> Figure:
-    """Median quality after five questions against the number of objectives that the learner's pool holds."""
-    whole = max((r["pool_objectives"] for r in rows), default=0)
+    """Quality after five questions, judged by the largest pool, against the size of the learner's pool."""
     chosen = [r for r in rows if not _usual(r) and r["query"] == query]
     scenarios = [s for s in TITLES if any(r["setting"].startswith(f"{s}:") for r in chosen)]
     figure, panels = _panels(len(scenarios))
@@ -105,13 +105,16 @@ def by_size(rows: Sequence[Row], query: int = 5) -> Figure:
                 if r["setting"].startswith(f"{scenario}:") and r["subject"] == subject
             )
             if found:
-                sizes, medians, lows = zip(*found, strict=True)
-                axes.plot(sizes, medians, label=subject, marker="o", markersize=3, **style)
-                axes.plot(sizes, lows, **{**style, "linewidth": 0.8, "alpha": 0.55})
+                at, medians, lows = zip(*found, strict=True)
+                axes.plot(at, medians, label=subject, marker="o", markersize=3, **style)
+                axes.plot(at, lows, **{**style, "linewidth": 0.8, "alpha": 0.55})
         axes.set_title(f"{TITLES[scenario]}, abilene")
         axes.set_xscale("log")
+        sizes = sorted({r["pool_objectives"] for r in chosen})
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("objectives in the pool")
-    _finish(panels, f"quality after {query} questions, by the pool of {whole}")
+    _finish(panels, f"quality after {query} questions")
     return figure
 
 
@@ -133,10 +136,10 @@ def _panels(n: int) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(1, max(n, 1), squeeze=False)[0])[:n]
 
 
-def _finish(panels: Sequence[Axes], label: str) -> None:
+def _finish(panels: Sequence[Axes], label: str, legend: str = "lower right") -> None:
     for axes in panels:
         axes.grid(color=FAINT[0], alpha=0.2)
     if panels:
         panels[0].set_ylabel(label)
-        if panels[-1].get_legend_handles_labels()[0]:
-            panels[-1].legend(loc="lower right")
+        if panels[0].get_legend_handles_labels()[0]:
+            panels[0].legend(loc=legend)
