@@ -16,11 +16,11 @@ Doubles = NDArray[np.float64]
 KNEE = -5.0
 
 
-def squashed(rewards: NDArray[np.floating]) -> Doubles:
-    """Rewards, those below -5 brought nearer: -5 - 5 log(1 + (-5 - r) / 5); one bad moment must not drown the rest."""
+def squashed(rewards: NDArray[np.floating], knee: float = KNEE) -> Doubles:
+    """Rewards, those below the knee k brought nearer: k + k log(1 + (k - r) / -k); no moment may drown the rest."""
     values = rewards.astype(np.float64)
-    below = np.maximum(KNEE - values, 0.0)
-    return np.where(values < KNEE, KNEE + KNEE * np.log1p(below / -KNEE), values)
+    below = np.maximum(knee - values, 0.0)
+    return np.where(values < knee, knee + knee * np.log1p(below / -knee), values)
 
 
 def gae(rewards: Doubles, values: Doubles, gamma: float, lam: float) -> Doubles:

@@ -48,6 +48,7 @@ class OnlineConfig(TrainingConfig):
         ratio_clip: how far the probability of a choice may move in an iteration.
         advantage_limit: normalised advantages are cut to plus and minus so much.
         entropy_start, entropy_end: weight of the entropy, falling exponentially.
+        knee: rewards below it are squashed, see `squashed`. Lower ones make long stalls count for more.
         critic_warmup: iterations at the start in which only the critic learns.
     """
 
@@ -72,6 +73,7 @@ class OnlineConfig(TrainingConfig):
     advantage_limit: float = 5.0
     entropy_start: float = 0.03
     entropy_end: float = 0.003
+    knee: float = -12.0
     critic_warmup: int = 5
 
     def __post_init__(self) -> None:
@@ -85,6 +87,8 @@ class OnlineConfig(TrainingConfig):
         for name in ("ratio_clip", "advantage_limit", "entropy_start", "entropy_end"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
+        if not -math.inf < self.knee < 0.0:
+            raise ConfigError(f"knee must be below 0 and finite, got {self.knee}.")
         if self.encoder_dropout or self.lora_dropout:
             raise ConfigError(
                 "the online phase needs encoder_dropout and lora_dropout 0: who plays is who learns."
@@ -197,7 +201,7 @@ class OnlineTrainer(Trainer):
             critic_inputs=torch.stack(seen, dim=1),
             actions=torch.stack(chosen, dim=1),
             log_probabilities=torch.stack(logs, dim=1),
-            rewards=squashed(np.stack(rewards, axis=1)),
+            rewards=squashed(np.stack(rewards, axis=1), self.config.knee),
         )
 
     def _judged(self, played: Played) -> tuple[Tensor, Tensor]:

@@ -68,7 +68,7 @@ def folder_name(name: str, seed: int) -> str:
 
 
 OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 200}
-ONLINE: Mapping[str, Any] = {"iterations": 300, "evaluate_every": 100}
+ONLINE: Mapping[str, Any] = {"iterations": 200, "evaluate_every": 50}
 
 
 def arms() -> Iterator[Arm]:
