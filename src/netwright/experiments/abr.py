@@ -67,7 +67,7 @@ def folder_name(name: str, seed: int) -> str:
     return f"{name.replace(':', '-')}-seed{seed}"
 
 
-OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 200}
+OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
 ONLINE: Mapping[str, Any] = {"iterations": 200, "evaluate_every": 50}
 
 
