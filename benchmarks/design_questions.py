@@ -2,7 +2,7 @@
 
     python benchmarks/design_questions.py [--dialogues 20] [--results results]
 
-The pools are of the scenario BW on Abilene, whose designs nearly all differ: no scenario is slower per objective.
+The pools are of the scenario BW on Abilene, whose designs nearly all differ.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netwright.core.errors import ConfigError
-from netwright.synthesis.generation import OnlineGenerator, PoolGenerator
+from netwright.synthesis.generation import OnlineGenerator, PoolGenerator, _better
 from netwright.synthesis.no_prune import NoPrune
 from netwright.synthesis.objective_only import ObjectiveOnly
 from netwright.synthesis.pool import quality
@@ -66,6 +66,19 @@ def test_candidates_explain_every_answer_and_improve_on_the_best():
             best = learner.recommend()
             values = pool.values(learner.pcs.knobs)
             assert (values[np.arange(len(learner.pcs)), learner.pcs.designs] > values[:, best]).all()
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_candidates_that_better_the_best_are_found_whatever_their_number(name):
+    pool = POOLS[name]
+    values = pool.values(pool.knobs)
+    own = values[np.arange(len(pool)), pool.optimum]
+    for best in (0, 7, pool.n_designs - 1):
+        found = _better(pool.family, pool.knobs, pool.scores, pool.optimum, best)
+        clear = np.abs(own - values[:, best]) > 1e-9
+        np.testing.assert_array_equal(found[clear], (own > values[:, best])[clear])
+        assert not found[pool.optimum == best].any()
+    assert _better(pool.family, pool.knobs, pool.scores, pool.optimum, None).all()
 
 
 def test_the_same_seed_asks_the_same():

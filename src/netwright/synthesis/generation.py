@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from netwright.synthesis.pool import Index, Pool
 from netwright.synthesis.problem import Array, Objective, ObjectiveFamily
@@ -13,6 +14,10 @@ from netwright.synthesis.queries import Exchange, satisfying
 
 FRESH_DRAWS = 4096
 FRESH_ROUNDS = 4
+
+_BLOCK = 64  # objectives whose own designs are evaluated together
+
+Mask = npt.NDArray[np.bool_]
 
 Improve = Callable[[Objective], Array]
 """Solves for an objective's best design and returns its oriented scores (m,)."""
@@ -143,21 +148,20 @@ class OnlineGenerator:
         return len(self.scores) - 1
 
 
-def _better(
-    family: ObjectiveFamily, knobs: Array, scores: Array, designs: Index, best: int | None
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _better(family: ObjectiveFamily, knobs: Array, scores: Array, designs: Index, best: int | None) -> Mask:
     """Which objectives (n, k) rate their own design (n,) above the running best; shape (n,)."""
-    if best is None or not len(knobs):
-        return np.ones(len(knobs), dtype=bool)
-    used, column = np.unique(np.append(designs, best), return_inverse=True)
-    values = family.values(knobs, scores[used])
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
-        values[np.arange(len(knobs)), column[:-1]] > values[:, column[-1]]
-    )
+    found: Mask = np.ones(len(knobs), dtype=bool)
+    if best is None:
+        return found
+    for low in range(0, len(knobs), _BLOCK):
+        block = slice(low, low + _BLOCK)
+        values = family.values(knobs[block], scores[[*designs[block], best]])
+        found[block] = np.diagonal(values) > values[:, -1]
+    found &= designs != best
     return found
 
 
-def _among(knobs: Array, known: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _among(knobs: Array, known: Array) -> Mask:
     """Which rows of `knobs` (n, k) are rows of `known` (G, k)."""
     out = np.zeros(len(knobs), dtype=bool)
     for row in known:
