@@ -129,6 +129,20 @@ def test_the_walk_visits_every_objective_once_and_starts_at_the_first():
     assert steps < 0.7 * np.linalg.norm(np.diff(points, axis=0), axis=1).mean()
 
 
+def test_walking_to_an_optimum_gives_the_same_value(monkeypatch):
+    scenario, instance = registry.scenario("nf"), abilene("nf")
+    family = scenario.family(scenario.metrics(instance), {})
+    knobs = family.sample(np.random.default_rng(1), 1)
+    straight = scenario.optimise(instance, family, {}, knobs, Work())
+    monkeypatch.setattr(weighted, "WALK_FROM_NONZEROS", 0)
+    walked = scenario.optimise(instance, family, {}, knobs, Work())
+    assert family.values(knobs, walked.scores) == pytest.approx(
+        family.values(knobs, straight.scores), abs=1e-4
+    )
+    assert walked.report["cold_gap_max"] < 1e-6
+    assert walked.report["iterations"] < straight.report["iterations"]  # only the last step is counted
+
+
 def test_an_allocation_of_another_instance_is_refused():
     with pytest.raises(ConfigError, match="440 tunnels"):
         Allocation(abilene("mcf"), np.zeros(3))

@@ -14,11 +14,13 @@ from typing import Literal
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 
 from netwright.solvers.program import FEASIBILITY, Array, LinearProgram
 from netwright.solvers.status import Solution, SolveError, SolveReport, Status
 
 Method = Literal["simplex", "ipm"]
+Flags = npt.NDArray[np.bool_]
 SIMPLEX_UP_TO_NONZEROS = 200_000
 
 _STATUS = {
@@ -102,6 +104,16 @@ class Solver:
         spent = self._iterations() - (pivots if warm else 0)
         report = SolveReport(self.method, warm, seconds, spent, violation)
         return Solution(status, x, float(self.program.cost @ x), report)
+
+    def start_at(self, basic_columns: Flags, basic_rows: Flags) -> None:
+        """Go on from that feasible basis; columns (n,) and rows (rows,) outside are at their lower, upper bound."""
+        status = highspy.HighsBasisStatus
+        basis = highspy.HighsBasis()
+        basis.col_status = [status.kBasic if b else status.kLower for b in basic_columns.tolist()]
+        basis.row_status = [status.kBasic if b else status.kUpper for b in basic_rows.tolist()]
+        basis.valid = True
+        self._highs.setBasis(basis)
+        self._has_basis = True
 
     def forget(self) -> None:
         """Drop the basis: the next solve starts cold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,14 +11,32 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from netwright.solvers.highs import Solver, cold_gap, method_for, optimum
+from netwright.solvers.highs import Flags, Solver, cold_gap, method_for, optimum
 from netwright.solvers.program import LinearProgram
+from netwright.solvers.status import Solution
 from netwright.wan.chunks import Arrays, Work
 from netwright.wan.instance import Instance
 from netwright.wan.scenario import Optima
 from netwright.wan.topology import Array
 
+WALK_FROM_NONZEROS = 50_000  # above it, the first optimum is walked to
+DEAREST, CHEAPEST, STEP = 40.0, 0.01, 0.6  # price of capacity on the way, in units of gain per capacity
+_WHAT = "the best design of an objective"
 CHUNK = 100  # objectives; fixed, so that a pool does not depend on the number of workers
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """From a design that carries nothing, which is the best when capacity is dear, to the best when it is free.
+
+    Attributes:
+        usage: how much capacity, summed over arcs, each column takes; shape (n,).
+        basic_columns, basic_rows: the basis of the first design; shapes (n,) and (rows,).
+    """
+
+    usage: Array
+    basic_columns: Flags
+    basic_rows: Flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +47,7 @@ class LinearDesign:
         program: its costs are replaced by each objective's.
         metrics: score of column x is `metrics @ x + offset`, larger is better; shape (m, n).
         n_tunnels: the first columns are what each tunnel carries, as a share of its flow's demand.
+        walk: how to walk to an optimum of a large program, where that is faster than starting anywhere.
         decimals: of scores that count; the solver's own noise beyond would tell equal designs apart.
     """
 
@@ -37,6 +56,7 @@ class LinearDesign:
     offset: Array
     n_tunnels: int
     decimals: int = 6
+    walk: Walk | None = None
 
     def scores(self, x: Array) -> Array:
         """Oriented metrics of the columns (n,); shape (m,)."""
@@ -62,9 +82,31 @@ def optimise(make: Make, instance: Instance, weights: Array, work: Work) -> Opti
 def best(make: Make, instance: Instance, weights: Array) -> Array:
     """What each tunnel carries in the best design of one weighted sum (m,), as a share of demand; (T,)."""
     design = make(instance)
-    solver = Solver(design.program, method_for(design.program))
-    solver.change_costs(design.metrics.T @ weights)
-    return optimum(solver, "the best design").x[: design.n_tunnels]
+    cost = design.metrics.T @ weights
+    if design.walk is None:
+        found = optimum(Solver(replace(design.program, cost=cost), method_for(design.program)), _WHAT)
+    else:
+        found = first_optimum(design, Solver(design.program), cost)
+    return found.x[: design.n_tunnels]
+
+
+def first_optimum(design: LinearDesign, solver: Solver, cost: Array) -> Solution:
+    """The optimum where there is no basis near it to go on from.
+
+    While capacity falls in price step by step, the primal simplex follows. On Ion this finds the best design of NF
+    in 11 s where the interior point method takes 18 s, and it leaves a basis.
+    """
+    walk = design.walk
+    if walk is not None and design.program.matrix.nnz > WALK_FROM_NONZEROS:
+        solver.start_at(walk.basic_columns, walk.basic_rows)
+        rate = float(cost[cost > 0.0].sum() / walk.usage.sum())
+        price = DEAREST
+        while price > CHEAPEST:
+            solver.change_costs(cost - price * rate * walk.usage)
+            optimum(solver, "a design on the way to the best")
+            price *= STEP
+    solver.change_costs(cost)
+    return optimum(solver, _WHAT)
 
 
 def _solve_chunk(make: Make, instance: Instance, time_limit_s: float, weights: Array) -> Arrays:
@@ -72,9 +114,12 @@ def _solve_chunk(make: Make, instance: Instance, time_limit_s: float, weights: A
     design = make(instance)
     solver = Solver(design.program, time_limit_s=time_limit_s)
     scores, seconds, iterations, violation = [], [], [], []
-    for row in weights:
-        solver.change_costs(design.metrics.T @ row)
-        found = optimum(solver, "the best design of an objective")
+    for i, row in enumerate(weights):
+        if i == 0:
+            found = first_optimum(design, solver, design.metrics.T @ row)
+        else:
+            solver.change_costs(design.metrics.T @ row)
+            found = optimum(solver, _WHAT)
         scores.append(design.scores(found.x))
         seconds.append(found.report.seconds)
         iterations.append(found.report.iterations)

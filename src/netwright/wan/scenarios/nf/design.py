@@ -13,7 +13,7 @@ from netwright.wan.instance import Instance
 from netwright.wan.scenario import Optima, Reference
 from netwright.wan.scenarios.nf.metrics import kills
 from netwright.wan.topology import Array
-from netwright.wan.weighted import LinearDesign
+from netwright.wan.weighted import LinearDesign, Walk
 
 
 def linear_design(instance: Instance) -> LinearDesign:
@@ -43,7 +43,14 @@ def linear_design(instance: Instance) -> LinearDesign:
         row_upper=np.concatenate([np.ones(n_arcs), np.zeros(rows - n_arcs)]),
     )
     offset = np.zeros(2 * instance.demands.n_classes)
-    return LinearDesign(program, _metrics(instance), offset, n_tunnels, decimals=4)
+    first_of_flow = np.diff(sets.flow, prepend=-1) > 0
+    walk = Walk(
+        usage=np.concatenate([instance.demand_per_capacity.sum(0), np.zeros(2 * n_flows)]),
+        # nothing is reserved: each b is held at 0 by its row, each z by the row of its flow's first set
+        basic_columns=np.arange(n) >= n_tunnels,
+        basic_rows=np.concatenate([np.ones(n_arcs, bool), np.zeros(n_flows, bool), ~first_of_flow]),
+    )
+    return LinearDesign(program, _metrics(instance), offset, n_tunnels, decimals=4, walk=walk)
 
 
 def _metrics(instance: Instance) -> sparse.csr_array:
