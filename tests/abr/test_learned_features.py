@@ -34,7 +34,7 @@ def played(levels, *, video=VIDEO, traces=TRACES, start_rows=None):
 
 def by_hand(o, b):
     """The same features, slowly."""
-    rates = [max(r, 0.02) for r in o.throughputs_mbps[b] if r > 0.0]
+    rates = [max(r, 0.02) for r in o.throughputs_mbps[b, -8:] if r > 0.0]
     logs = [math.log(r) for r in rates]
     recent = rates[-5:]
     harmonic = len(recent) / sum(1.0 / r for r in recent)
@@ -47,7 +47,7 @@ def by_hand(o, b):
     return np.concatenate(
         [
             [0.0] * (8 - len(logs)) + logs,
-            np.log1p(o.delays_s[b]),
+            np.log1p(o.delays_s[b, -8:]),
             sizes.ravel(),
             np.eye(o.n_levels)[o.last_level[b]],
             [o.buffer_s[b] / 10.0, o.n_left[b] / 24.0, math.log(harmonic)],
