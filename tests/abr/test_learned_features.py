@@ -43,6 +43,9 @@ def by_hand(o, b):
         [min(60.0, max(-20.0, o.buffer_s[b] - 8.0 * mb / rate)) / 10.0 for mb in o.next_sizes_mb[b, 0]]
         for rate in (harmonic, rates[-1])
     ]
+    past = [max(r, 0.001) for r in o.throughputs_mbps[b] if r > 0.0]
+    log_past = np.log(past)
+    before = [math.log(max(r, 0.001)) if r > 0.0 else 0.0 for r in o.throughputs_mbps[b, :16]]
     trend = np.polyfit(range(len(logs)), logs, 1)[0] if len(logs) > 1 else 0.0
     return np.concatenate(
         [
@@ -53,6 +56,9 @@ def by_hand(o, b):
             [o.buffer_s[b] / 10.0, o.n_left[b] / 24.0, math.log(harmonic)],
             *after,
             [min(logs), max(logs), np.mean(logs), np.std(logs), trend],
+            before,
+            [len(past) / 24, np.mean(log_past), np.std(log_past)],
+            [np.abs(np.diff(log_past)).sum() / max(1, len(past) - 1)],
         ]
     )
 
@@ -61,7 +67,7 @@ def by_hand(o, b):
 def test_the_vector_is_the_one_worked_by_hand(levels):
     o = played(levels).observe()
     found = features.vector(o)
-    assert found.shape == (6, features.size(6)) == (6, 72)
+    assert found.shape == (6, features.size(6)) == (6, 92)
     assert found.dtype == np.float32
     for b in range(o.n):
         assert found[b] == pytest.approx(by_hand(o, b), abs=1e-5)

@@ -21,7 +21,7 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.decisions import CANDIDATES, Decider, DecisionModel, choice_loss
 from netwright.adaptation.guard import Guarded
 from netwright.adaptation.saving import assemble
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, NetwrightError
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy
 from tests.adaptation.toy import small_backbone
@@ -219,28 +219,34 @@ class TestOnline:
         assert {p.name: p.read_bytes() for p in adapted.folder.iterdir()} == before
         assert not any("critic" in k for k in load_file(model.folder / "encoder_head.safetensors"))
 
+    @pytest.mark.parametrize("advantages", ["critic", "branches"])
     @pytest.mark.parametrize("warm_start", [0.0, 0.5])
     def test_it_learns_from_a_model_that_knows_little(
-        self, tmp_path: Path, backbone: str, collected: Path, warm_start: float
+        self, tmp_path: Path, backbone: str, collected: Path, warm_start: float, advantages: str
     ) -> None:
         start = run(tmp_path / "start", backbone, collected, iterations=1, evaluate_every=1)
         options = {"warm_start": warm_start, "learning_rate": 1e-2, "iterations": 30, "evaluate_every": 30}
+        options |= {"advantages": advantages, "critic_warmup": 3}
         model = improve(toy.TASK, "toy", start.folder, out=tmp_path / "out", options=options)
         assert toy.play(model.policy, 2) > toy.play(start.policy, 2) + 0.3
         gate = load_file(model.folder / "encoder_head.safetensors")["gate"]
         assert gate.any()
 
+    @pytest.mark.parametrize("advantages", ["critic", "branches"])
     def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(
-        self, tmp_path: Path, adapted: Adapted
+        self, tmp_path: Path, adapted: Adapted, advantages: str
     ) -> None:
-        whole = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "whole")
+        options = {"advantages": advantages}
+        whole = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "whole", options=options)
 
         def interrupt(line: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):
-            improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", progress=interrupt)
-        resumed = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", resume=True)
+            improve(
+                toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", options=options, progress=interrupt
+            )
+        resumed = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", options=options, resume=True)
         one, other = (load_file(m.folder / "encoder_head.safetensors") for m in (whole, resumed))
         assert all(torch.equal(one[k], other[k]) for k in one)
 
@@ -256,8 +262,14 @@ class TestOnline:
         )
 
     def test_options_that_cannot_be(self, tmp_path: Path, adapted: Adapted) -> None:
-        for wrong in ({"epochs": 0}, {"gamma": 2.0}, {"ratio_clip": 0.0}, {"encoder_dropout": 0.1}):
-            with pytest.raises(ConfigError):
+        for wrong in (
+            {"epochs": 0},
+            {"gamma": 2.0},
+            {"ratio_clip": 0.0},
+            {"encoder_dropout": 0.1},
+            {"advantages": "guesses"},
+        ):
+            with pytest.raises(NetwrightError):
                 improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=wrong)
 
 

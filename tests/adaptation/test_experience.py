@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netwright.adaptation import collecting, conditions
 from netwright.adaptation import experience as storage
-from netwright.adaptation.advantages import advantages_of, gae, squashed
+from netwright.adaptation.advantages import advantages_of, squashed
 from netwright.adaptation.collecting import Plan, rl_collect
 from netwright.adaptation.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
@@ -261,22 +261,6 @@ def test_a_vector_is_asked_for_by_the_weights() -> None:
     asked = conditioning.start(2, 1.0).now(np.array([4, 4]), np.array([[1.0, 0.0], [0.0, 1.0]]))
     assert asked[0, 0] > 0 > asked[0, 1]
     assert asked[1, 1] > 0 > asked[1, 0]
-
-
-def test_rewards_are_squashed_below_the_knee_only() -> None:
-    rewards = np.array([3.0, 0.0, -5.0, -10.0, -160.0])
-    found = squashed(rewards)
-    assert found[:3].tolist() == [3.0, 0.0, -5.0]
-    assert found[3] == pytest.approx(-5 - 5 * np.log(2))
-    assert -25 < found[4] < found[3]
-
-
-def test_advantages_of_a_perfect_critic_are_surprises_only() -> None:
-    rewards = np.array([[1.0, 2.0, 3.0]])
-    values = np.array([[6.0, 5.0, 3.0]])
-    assert np.allclose(gae(rewards, values, 1.0, 0.9), 0.0)
-    lucky = rewards + np.array([[0.0, 1.0, 0.0]])
-    assert np.allclose(gae(lucky, values, 1.0, 0.9), [[0.9, 1.0, 0.0]])
 
 
 def test_better_decisions_have_higher_advantages(tmp_path: Path) -> None:

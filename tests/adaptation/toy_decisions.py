@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,18 @@ class Doors:
         number = self.numbers[np.arange(self.n), self.time, actions]
         self.time += 1
         return number * self.sign, np.stack([number, self.sign], axis=1)
+
+    def take(self, rows: np.ndarray) -> Doors:
+        other = copy(self)
+        other.n, other.sign, other.numbers = len(rows), self.sign[rows], self.numbers[rows]
+        return other
+
+    def join(self, other: Doors) -> Doors:
+        both = copy(self)
+        both.n = self.n + other.n
+        both.sign = np.concatenate([self.sign, other.sign])
+        both.numbers = np.concatenate([self.numbers, other.numbers])
+        return both
 
 
 class DoorsCollector:

@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 KNEE = -5.0
+CENTRE_REACH = 4.0  # usual sizes beyond which an advantage moves the centre no further
 
 
 def squashed(rewards: NDArray[np.floating], knee: float = KNEE) -> Doubles:
@@ -39,6 +40,18 @@ def gae(rewards: Doubles, values: Doubles, gamma: float, lam: float) -> Doubles:
         advantages[:, step] = following
         next_value = values[:, step]
     return advantages
+
+
+def normalised(advantages: Doubles, limit: float) -> Doubles:
+    """Advantages around 0 in units of their usual size, cut at plus and minus `limit`.
+
+    The usual size is half the distance from the 16th to the 84th percentile, which is the standard deviation of a
+    normal distribution but does not grow with a few long stalls: these would make all else look small.
+    """
+    low, high = np.percentile(advantages, (16.0, 84.0))
+    size = max(float(high - low) / 2.0, 1e-8)
+    middle = np.clip(advantages, low - CENTRE_REACH * size, high + CENTRE_REACH * size).mean()
+    return np.asarray(np.clip((advantages - middle) / size, -limit, limit))
 
 
 class Critic(nn.Module):

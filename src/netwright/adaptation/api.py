@@ -166,6 +166,7 @@ def improve(
     Raises:
         ConfigError, KeyboardInterrupt: as for `adapt`.
     """
+    from netwright.adaptation.branching import BranchTrainer
     from netwright.adaptation.online import OnlineConfig, OnlineTrainer
 
     task = registry.task(task) if isinstance(task, str) else task
@@ -187,7 +188,8 @@ def improve(
     assert isinstance(model, DecisionModel)
     if config.joins_at and model.gate is not None:
         torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
-    trainer = OnlineTrainer(
+    kind: type[Trainer] = BranchTrainer if config.advantages == "branches" else OnlineTrainer
+    trainer = kind(
         model,
         adapter,
         config,

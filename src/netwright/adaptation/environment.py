@@ -38,6 +38,14 @@ class Environment(Protocol):
         """Take one decision (B,) for each; gives rewards (B,) and their components (B, K), in their own units."""
         ...
 
+    def take(self, rows: Array) -> Environment:
+        """Copies of the episodes of these rows (R,), at the same step; each goes its own way into the same future."""
+        ...
+
+    def join(self, other: Environment) -> Environment:
+        """These episodes and, behind them, those of another environment of the same kind that is at the same step."""
+        ...
+
 
 class Collector(Protocol):
     """Where a task's experience comes from. Made by `Task.collector`, called with the task's data.

@@ -15,21 +15,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netwright.adaptation.advantages import Critic, gae, squashed
+from netwright.adaptation.advantages import Critic, gae, normalised, squashed
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import DecisionAdapter
 from netwright.adaptation.decisions import DecisionModel
 from netwright.adaptation.training import Progress, Trainer, learning_rate_at
-from netwright.core.errors import ConfigError, DataError
+from netwright.core.errors import ConfigError, DataError, UnknownNameError
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.seeding import seeded
+
+Advantages = Literal["critic", "branches"]
 
 CRITIC = "critic."
 
@@ -49,7 +51,15 @@ class OnlineConfig(TrainingConfig):
         advantage_limit: normalised advantages are cut to plus and minus so much.
         entropy_start, entropy_end: weight of the entropy, falling exponentially.
         knee: rewards below it are squashed, see `squashed`. Lower ones make long stalls count for more.
-        critic_warmup: iterations at the start in which only the critic learns.
+        critic_rate: the critic's learning rate at its peak.
+        critic_warmup, critic_epochs: iterations at the start in which only the critic learns, and passes in each of
+            them. Advantages of a critic that knows nothing yet are noise, which would spoil what was learned offline.
+        return_scale: the critic learns returns in this unit; a typical size of a return.
+        advantages: "critic": of the choice that was made, by a critic, as here; "branches": of every choice, by playing
+            copies of the episode to the end, see `netwright.adaptation.branching`. The next are for the latter.
+        branch_certain, branch_least: branches start where no choice is as likely as this, with choices that are
+            likelier than that.
+        branch_limit: differences of returns are cut at plus and minus so much.
     """
 
     iterations: int = 600
@@ -70,25 +80,37 @@ class OnlineConfig(TrainingConfig):
     gamma: float = 0.99
     lam: float = 0.95
     ratio_clip: float = 0.2
-    advantage_limit: float = 5.0
+    advantage_limit: float = 10.0
     entropy_start: float = 0.03
     entropy_end: float = 0.003
-    knee: float = -12.0
-    critic_warmup: int = 5
+    knee: float = -40.0
+    critic_rate: float = 1e-3
+    critic_warmup: int = 20
+    critic_epochs: int = 6
+    return_scale: float = 20.0
+    advantages: Advantages = "critic"
+    branch_certain: float = 0.98
+    branch_least: float = 0.01
+    branch_limit: float = 5.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("joined_batch_size", "epochs", "minibatch"):
+        for name in ("joined_batch_size", "epochs", "critic_epochs", "minibatch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be a whole number from 1, got {getattr(self, name)}.")
         for name in ("gamma", "lam"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}.")
-        for name in ("ratio_clip", "advantage_limit", "entropy_start", "entropy_end"):
+        for name in (
+            *("ratio_clip", "advantage_limit", "entropy_start", "entropy_end"),
+            *("critic_rate", "return_scale", "branch_certain", "branch_least", "branch_limit"),
+        ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
         if not -math.inf < self.knee < 0.0:
             raise ConfigError(f"knee must be below 0 and finite, got {self.knee}.")
+        if self.advantages not in (kinds := get_args(Advantages)):
+            raise UnknownNameError("kind of advantages", self.advantages, kinds)
         if self.encoder_dropout or self.lora_dropout:
             raise ConfigError(
                 "the online phase needs encoder_dropout and lora_dropout 0: who plays is who learns."
@@ -156,7 +178,7 @@ class OnlineTrainer(Trainer):
         config = self.config
         self.model.joined = step >= self.joins_at
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(step, config, start=group["start"])
+            group["lr"] = group["factor"] * learning_rate_at(step, config, start=group["start"])
         torch.manual_seed(derived_seed(self.seed, step))
         rng = generator(self.seed, step)
         began = time.monotonic()
@@ -166,10 +188,21 @@ class OnlineTrainer(Trainer):
         self.model.train()
         losses = [
             self._learn(step, played, rows.to(self.device), advantages, returns)
-            for _ in range(config.epochs)
+            for _ in range(config.epochs if step >= config.critic_warmup else config.critic_epochs)
             for rows in torch.split(torch.from_numpy(rng.permutation(len(played.actions))), config.minibatch)
         ]
         return float(np.mean(losses))
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """As of any run, with the critic apart, whose rate is its own."""
+        critic = {id(p) for p in self.critic.parameters()}
+        groups = []
+        for group in super()._groups():
+            for own in (False, True):
+                params = [p for p in group["params"] if (id(p) in critic) == own]
+                factor = self.config.critic_rate / self.config.learning_rate if own else 1.0
+                groups.append({**group, "params": params, "factor": factor})
+        return [group for group in groups if group["params"]]
 
     @property
     def _with_backbone(self) -> bool:
@@ -205,15 +238,16 @@ class OnlineTrainer(Trainer):
         )
 
     def _judged(self, played: Played) -> tuple[Tensor, Tensor]:
-        """Normalised advantages and the critic's targets, (B, T) each."""
+        """Normalised advantages, and what the critic is to say, (B, T) each."""
         config = self.config
         with torch.inference_mode():
-            values = self.critic(played.critic_inputs).cpu().numpy().astype(np.float64)
+            values = self.critic(played.critic_inputs).cpu().numpy().astype(np.float64) * config.return_scale
         advantages = gae(played.rewards, values, config.gamma, config.lam)
-        returns = torch.from_numpy((advantages + values).astype(np.float32)).to(self.device)
-        normal = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        limited = np.clip(normal, -config.advantage_limit, config.advantage_limit)
-        return torch.from_numpy(limited.astype(np.float32)).to(self.device), returns
+        scores = normalised(advantages, config.advantage_limit)
+        return self._tensor(scores), self._tensor((advantages + values) / config.return_scale)
+
+    def _tensor(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(self.device)
 
     def _learn(self, step: int, played: Played, rows: Tensor, advantages: Tensor, returns: Tensor) -> float:
         config = self.config

@@ -79,10 +79,12 @@ TASK = Task(
         "rank": 32,
     },
     online_defaults={
-        "iterations": 600,
+        "iterations": 150,
+        "advantages": "branches",
+        "gamma": 1.0,
         "epochs": 2,
-        "average": 0.97,
-        "entropy_start": 0.02,
-        "entropy_end": 0.002,
+        "average": 0.95,
+        "entropy_start": 0.003,
+        "entropy_end": 0.0005,
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -279,10 +279,33 @@ class Sessions:
 
     def only(self, index: int) -> Sessions:
         """The session of that index alone, in the same state; it draws its noise from the same `rng`."""
+        return self.take(np.array([index]))
+
+    def take(self, rows: Ints, *, noise: bool = True) -> Sessions:
+        """Copies of the sessions of these rows (R,), in the same state; noise, if wanted, is from the same `rng`."""
         other = copy.copy(self)
-        other.n = 1
+        other.n = len(rows)
         for name in (*_GIVEN, *_STATE):
-            setattr(other, name, getattr(self, name)[index : index + 1].copy())
+            setattr(other, name, getattr(self, name)[rows])
+        if not noise:
+            other.rules, other.rng = replace(self.rules, noise=0.0), None
+        return other
+
+    def join(self, more: Sessions) -> Sessions:
+        """These sessions and, behind them, more of the same traces, videos and rules that are at the same chunk.
+
+        Raises:
+            ConfigError: they are not.
+        """
+        same = (more.traces is self.traces, more.videos is self.videos, more.rules == self.rules)
+        if not all(same) or more.qoe != self.qoe or more.chunk != self.chunk:
+            raise ConfigError(
+                "sessions are joined only over the same traces, videos and rules, at one chunk."
+            )
+        other = copy.copy(self)
+        other.n = self.n + more.n
+        for name in (*_GIVEN, *_STATE):
+            setattr(other, name, np.concatenate([getattr(self, name), getattr(more, name)]))
         return other
 
     def _noise(self) -> Floats:

@@ -15,7 +15,7 @@ from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.data import AbrData
 from netwright.tasks.abr.media import QoE
 from netwright.tasks.abr.observation import Observation
-from netwright.tasks.abr.training_set import TrainingSet
+from netwright.tasks.abr.training_set import NOISY_RULES, TrainingSet
 
 COMPONENTS = ("bitrate_mbps", "rebuffer_s", "change_mbps")
 
@@ -57,7 +57,7 @@ class AbrCollector:
         return self._sets[place]
 
     def environment(self, place: str, rng: np.random.Generator, n: int) -> AbrEnvironment:
-        """`n` fresh training sessions."""
+        """`n` fresh training sessions, delays with noise."""
         qoe = QoE()
         if place == "weights":
             qoe = replace(
@@ -65,7 +65,7 @@ class AbrCollector:
                 rebuffer=float(np.exp(rng.uniform(*np.log(_REBUFFER_RANGE)))),
                 change=float(np.exp(rng.uniform(*np.log(_CHANGE_RANGE)))),
             )
-        return AbrEnvironment(self.training_set(place).sample(rng, n, qoe=qoe))
+        return AbrEnvironment(self.training_set(place).sample(rng, n, rules=NOISY_RULES, qoe=qoe))
 
     def validation(self, place: str) -> list[Sessions]:
         """The fixed validation sessions of a place, a batch for each source."""
@@ -117,3 +117,11 @@ class AbrEnvironment:
         """QoE of the chunk (B,), and its three factors (B, 3)."""
         seen = self.sessions.step(actions)
         return seen.qoe, np.stack([getattr(seen, name) for name in COMPONENTS], axis=1)
+
+    def take(self, rows: NDArray[np.int64]) -> AbrEnvironment:
+        """Copies of these sessions. Their delays have no noise, so that copies of one differ by their choices only."""
+        return AbrEnvironment(self.sessions.take(rows, noise=False))
+
+    def join(self, other: AbrEnvironment) -> AbrEnvironment:
+        """These sessions and those of another environment."""
+        return AbrEnvironment(self.sessions.join(other.sessions))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import RECENT, Observation
+from netwright.tasks.abr.observation import HISTORY, RECENT, Observation
 
 Features = NDArray[np.float32]
 
 N_AHEAD = 5  # chunks whose sizes are looked at
 N_RATES = 5  # throughputs in the harmonic mean
-LOWEST_MBPS = 0.02
+N_MEMORY = HISTORY - RECENT + 4  # numbers about the chunks before the recent ones
+LOWEST_MBPS, LEAST_MBPS = 0.02, 0.001
 LARGEST_BUFFER_S, LARGEST_STALL_S = 60.0, 20.0
 
 PENSIEVE_ROWS, PENSIEVE_HISTORY = 6, 6
@@ -23,7 +25,7 @@ PENSIEVE_ROWS, PENSIEVE_HISTORY = 6, 6
 
 def size(n_levels: int) -> int:
     """Number of features F for a ladder of that many rungs."""
-    return 2 * RECENT + 8 + n_levels * (N_AHEAD + 3)
+    return 2 * RECENT + 8 + n_levels * (N_AHEAD + 3) + N_MEMORY
 
 
 def vector(observation: Observation) -> Features:
@@ -32,14 +34,20 @@ def vector(observation: Observation) -> Features:
     In order: log of the last 8 throughputs; log of the last 8 delays; sizes of the next 5 chunks for every rung,
     in MB; last rung, one-hot; buffer; chunks left; log of the harmonic mean of the last 5 throughputs; the buffer
     when the next chunk has arrived, for every rung, at that mean and at the last throughput; least, largest and
-    mean log throughput, its spread and its trend.
+    mean log throughput, its spread and its trend; and the memory of the chunks before, see `remember`.
     """
     o = observation
     out = np.empty((o.n, size(o.n_levels)), dtype=np.float32)
-    throughputs_mbps, delays_s = (
-        np.ascontiguousarray(x[:, -RECENT:]) for x in (o.throughputs_mbps, o.delays_s)
+    delays_s = np.ascontiguousarray(o.delays_s[:, -RECENT:])
+    _fill(
+        np.ascontiguousarray(o.throughputs_mbps),
+        delays_s,
+        o.buffer_s,
+        o.last_level,
+        o.n_left,
+        o.next_sizes_mb,
+        out,
     )
-    _fill(throughputs_mbps, delays_s, o.buffer_s, o.last_level, o.n_left, o.next_sizes_mb, out)
     return out
 
 
@@ -62,9 +70,39 @@ def pensieve_state(observation: Observation) -> Features:
     return out
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def remember(throughputs_mbps: NDArray[Any], out: Features) -> None:
+    """Write into `out` (20,) what the whole history (24,) tells; 0 where there was no chunk yet.
+
+    In order: log throughputs of the 16 chunks before the recent ones; of all, the share that is there, and mean,
+    spread and mean absolute step of the logs. How restless a connection is shows in minutes, not in 8 chunks.
+    """
+    n_before = len(throughputs_mbps) - RECENT
+    n, total, squares, steps, before = 0, 0.0, 0.0, 0.0, 0.0
+    for i in range(len(throughputs_mbps)):
+        rate = throughputs_mbps[i]
+        log_rate = 0.0
+        if rate > 0.0:
+            log_rate = math.log(max(rate, LEAST_MBPS))
+            total += log_rate
+            squares += log_rate * log_rate
+            if n > 0:
+                steps += abs(log_rate - before)
+            before = log_rate
+            n += 1
+        if i < n_before:
+            out[i] = log_rate
+    out[n_before:] = 0.0
+    if n > 0:
+        out[n_before] = n / len(throughputs_mbps)
+        out[n_before + 1] = total / n
+        out[n_before + 2] = math.sqrt(max(squares / n - (total / n) ** 2, 0.0))
+        out[n_before + 3] = steps / max(1, n - 1)
+
+
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _fill(
-    throughputs_mbps: Floats,
+    history_mbps: Floats,
     delays_s: Floats,
     buffer_s: Floats,
     last_level: Ints,
@@ -73,7 +111,8 @@ def _fill(
     out: Features,
 ) -> None:
     n, n_levels = out.shape[0], next_sizes_mb.shape[2]
-    history = throughputs_mbps.shape[1]
+    throughputs_mbps = history_mbps[:, history_mbps.shape[1] - RECENT :]
+    history = RECENT
     for b in range(n):
         at = 0
         known = 0
@@ -132,3 +171,4 @@ def _fill(
         out[b, at + 2] = mean
         out[b, at + 3] = spread
         out[b, at + 4] = trend
+        remember(history_mbps[b], out[b, at + 5 :])

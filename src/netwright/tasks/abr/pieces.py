@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from netwright.tasks.abr.features import remember
 from netwright.tasks.abr.observation import RECENT, Observation
 
 Floats = NDArray[np.float32]
@@ -123,26 +124,6 @@ def _rates(throughputs: NDArray[Any]) -> tuple[int, float, float, float, float, 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _remember(throughputs: NDArray[Any], out: NDArray[Any]) -> None:
-    """Of the whole history: share that is there; mean, spread and mean absolute step of the logs."""
-    n, total, squares, steps, before = 0, 0.0, 0.0, 0.0, 0.0
-    for rate in throughputs:
-        if rate > 0.0:
-            now = np.log(max(rate, 1e-3))
-            total += now
-            squares += now**2
-            if n > 0:
-                steps += abs(now - before)
-            before = now
-            n += 1
-    if n > 0:
-        out[0] = n / len(throughputs)
-        out[1] = total / n
-        out[2] = np.sqrt(max(squares / n - (total / n) ** 2, 0.0))
-        out[3] = steps / max(1, n - 1)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _fill(
     throughputs: NDArray[Any],
     delays: NDArray[Any],
@@ -237,7 +218,4 @@ def _fill(
             out[54 + point] = np.log(_at(bitrates[b], point))
             for i in range(ahead):
                 out[60 + i * POINTS + point] = _at(sizes[b, i], point)
-        for i in range(throughputs.shape[1] - RECENT):
-            if throughputs[b, i] > 0.0:
-                out[90 + i] = np.log(max(throughputs[b, i], 1e-3))
-        _remember(throughputs[b], out[106:110])
+        remember(throughputs[b], out[90:110])

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from netwright.adaptation.advantages import gae, normalised, squashed
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, replacing, write_text
 from netwright.core.seeding import derived_seed, generator
@@ -28,6 +29,7 @@ from netwright.tasks.abr import features
 from netwright.tasks.abr.baselines.learned import RETURN_SCALE, Critic, Design
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.media import Floats
+from netwright.tasks.abr.training_set import NOISY_RULES, SCALE_RANGE, SCALED
 
 Sampler = Callable[[np.random.Generator, int], Sessions]
 """Draws that many sessions to train on."""
@@ -57,7 +59,7 @@ class PpoConfig:
             knowing the few hours of measured traces by heart.
     """
 
-    iterations: int = 240
+    iterations: int = 480
     n_sessions: int = 512
     epochs: int = 3
     minibatch: int = 4096
@@ -68,13 +70,13 @@ class PpoConfig:
     clip: float = 0.2
     entropy: float = 0.40
     final_entropy: float = 0.005
-    largest_advantage: float = 5.0
+    largest_advantage: float = 10.0
     largest_gradient: float = 0.5
-    squash_below: float = -5.0
+    squash_below: float = -40.0
     average: float = 0.96
-    scaled: float = 0.8
-    scale_range: float = 0.7
-    noise: float = 0.1
+    scaled: float = SCALED
+    scale_range: float = SCALE_RANGE
+    noise: float = NOISY_RULES.noise
 
     def __post_init__(self) -> None:
         for name in ("iterations", "n_sessions", "epochs", "minibatch"):
@@ -117,26 +119,6 @@ class Decisions:
         return len(self.choices)
 
 
-def squashed(rewards: Floats, below: float) -> Floats:
-    """Rewards of which those under `below` grow with the logarithm only; smooth at `below`."""
-    excess = np.maximum(below - rewards, 0.0)
-    return np.where(rewards < below, below * (1.0 + np.log1p(excess / -below)), rewards)
-
-
-def advantages(
-    rewards: Floats, values: Floats, *, discount: float, trace_decay: float
-) -> NDArray[np.float64]:
-    """(T, B) generalised advantage estimates of sessions that end after T decisions (Schulman et al. 2016, Eq. 16)."""
-    found = np.zeros_like(rewards)
-    later = np.zeros(rewards.shape[1])
-    following = np.zeros(rewards.shape[1])
-    for t in range(len(rewards) - 1, -1, -1):
-        error = rewards[t] + discount * following - values[t]
-        later = error + discount * trace_decay * later
-        found[t], following = later, values[t]
-    return found
-
-
 class Learner:
     """An actor and its critic in training; plain state, so that a run can be stopped and taken up.
 
@@ -177,10 +159,9 @@ class Learner:
         played = self._play(sample(rng, config.n_sessions), rng)
         shape = played.rewards.shape
         values = self._values(played).reshape(shape)
-        gained = advantages(played.rewards, values, discount=config.discount, trace_decay=config.trace_decay)
+        gained = gae(played.rewards.T, values.T, config.discount, config.trace_decay).T
         returns = torch.from_numpy(((gained + values) / RETURN_SCALE).astype(np.float32).ravel())
-        normal = (gained - gained.mean()) / (gained.std() + 1e-8)
-        normal = np.clip(normal, -config.largest_advantage, config.largest_advantage)
+        normal = normalised(gained, config.largest_advantage)
         scores = torch.from_numpy(normal.astype(np.float32).ravel())
         rate = config.learning_rate_at(self.iteration)
         for optimiser in self.optimisers.values():
