@@ -3,8 +3,8 @@
 In every state in which the model is not sure, each choice that it might take is taken in a copy of the episode,
 which the model then plays on greedily. Copies of one state meet the same future, so that the difference of their
 returns is due to the choice alone; the advantage of a choice is its return less the mean over the choices, weighted
-by their probabilities. The usual estimate from one choice and a critic is far noisier: on bitrates its errors are a dozen
-times as large as what choices differ by.
+by their probabilities. The usual estimate from one choice and a critic is far noisier: on bitrates its errors are a
+dozen times as large as what choices differ by.
 
 Sources: "vine" estimates with common random numbers (Schulman et al. 2015, Trust Region Policy Optimization, 5.2); the
 sum over all choices in place of a sampled one (Ciosek and Whiteson 2018, Expected Policy Gradients); clipped ratios
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,13 @@ from netwright.adaptation.contract import DecisionAdapter
 from netwright.adaptation.decisions import DecisionModel
 from netwright.adaptation.environment import Environment
 from netwright.adaptation.online import OnlineConfig
-from netwright.adaptation.training import Trainer, learning_rate_at
+from netwright.adaptation.training import Trainer, autocast_dtype, learning_rate_at
 from netwright.core.errors import DataError
 from netwright.core.seeding import derived_seed, generator
 
 Doubles = NDArray[np.float64]
+
+CHUNK = 1024  # copies whose choices are worked out at once
 
 
 @dataclass(frozen=True)
@@ -172,11 +174,20 @@ class BranchTrainer(Trainer):
         return rows, choices
 
     def _greedy(self, environment: Environment) -> NDArray[np.int64]:
-        """(K,) what encoder and head alone would choose; what the backbone adds cancels among copies of a state."""
-        joined, self.model.joined = self.model.joined, False
-        chosen = self.model.next(self._read(environment), None).argmax(dim=-1).cpu().numpy()
-        self.model.joined = joined
-        return np.asarray(chosen)
+        """(K,) what encoder and head alone would choose; what the backbone adds cancels among copies of a state.
+
+        In lower precision where that is faster, and in parts that fit the processor's cache: this is most of the work.
+        """
+        model, read = self.model, self._read(environment)
+        lower = autocast_dtype(replace(self.config, precision="auto"), self.device)
+        joined, model.joined = model.joined, False
+        chosen = []
+        with torch.autocast(self.device.type, dtype=lower, enabled=lower is not None):
+            for first in range(0, environment.n, CHUNK):
+                part = {name: value[first : first + CHUNK] for name, value in read.items()}
+                chosen.append(model.next(part, None).argmax(dim=-1))
+        model.joined = joined
+        return np.asarray(torch.cat(chosen).cpu().numpy())
 
     def _read(self, environment: Environment) -> dict[str, Tensor]:
         arrays = self.adapter.inputs(environment.observe())

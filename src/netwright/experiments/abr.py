@@ -68,7 +68,7 @@ def folder_name(name: str, seed: int) -> str:
 
 
 OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
-ONLINE: Mapping[str, Any] = {"iterations": 200, "evaluate_every": 50}
+ONLINE: Mapping[str, Any] = {"iterations": 100, "evaluate_every": 25}
 
 
 def arms() -> Iterator[Arm]:
@@ -135,9 +135,12 @@ class Place:
 
 PLACES: Mapping[str, Place] = {
     "training": Place(
-        teachers=(("ppo", 1), ("ppo", 2)),
-        players=("ppo", "ppo-seed1", "sampled:ppo", "sampled:ppo-seed2", "noisy:0.1:ppo", "mpc", "bba"),
-        labels=("ppo", "ppo-seed1", "ppo-seed2"),
+        teachers=tuple(("ppo", seed) for seed in SEEDS),
+        players=(
+            *("ppo-seed0", "ppo-seed1", "ppo-seed2", "sampled:ppo-seed0", "sampled:ppo-seed1"),
+            *("noisy:0.1:ppo-seed2", "mpc", "bba"),
+        ),
+        labels=("ppo-seed0", "ppo-seed1", "ppo-seed2"),
     ),
     "paper": Place(
         teachers=(("ppo:paper", 0),),

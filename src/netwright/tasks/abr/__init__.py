@@ -79,7 +79,7 @@ TASK = Task(
         "rank": 32,
     },
     online_defaults={
-        "iterations": 150,
+        "iterations": 100,
         "advantages": "branches",
         "gamma": 1.0,
         "epochs": 2,
