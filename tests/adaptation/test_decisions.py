@@ -249,6 +249,18 @@ class TestOnline:
         resumed = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", options=options, resume=True)
         one, other = (load_file(m.folder / "encoder_head.safetensors") for m in (whole, resumed))
         assert all(torch.equal(one[k], other[k]) for k in one)
+        again = improve(toy.TASK, "toy", adapted.folder, out=whole.folder, options=options, resume=True)
+        assert again.info == whole.info
+        with pytest.raises(ConfigError, match="made with another gamma, seed"):
+            improve(
+                toy.TASK,
+                "toy",
+                adapted.folder,
+                out=whole.folder,
+                seed=9,
+                options=options | {"gamma": 0.5},
+                resume=True,
+            )
 
     def test_the_model_has_no_weights_for_what_only_the_critic_sees(self, adapted: Adapted) -> None:
         """The encoder reads four numbers of a step; the environment's private one is not among them."""

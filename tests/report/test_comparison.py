@@ -52,6 +52,23 @@ def test_higher_is_better_turns_the_outcome():
     assert found.method("mlp").to_reference.advantage.value == pytest.approx(1)
 
 
+def test_who_knows_the_future_is_shown_and_beats_nobody():
+    task = make_task()
+    known = replace(task.policies["track"], clairvoyant=True)
+    task = replace(task, policies={**task.policies, "track": known})
+    found = only(
+        [
+            make_evaluation("track", [1, 2, 3]),
+            make_evaluation("mlp", [2, 3, 4]),
+            make_evaluation(LAST, [4, 5, 6]),
+        ],
+        task,
+    )
+    assert found.ranked[0].policy == "track"
+    assert found.ranked[0].clairvoyant
+    assert (found.best.policy, found.winner, found.best_baseline) == ("mlp", "mlp", "mlp")
+
+
 def test_what_cannot_be_told_apart_has_no_winner():
     found = only([make_evaluation(LAST, [10, 20, 30, 40]), make_evaluation("mlp", [12, 17, 33, 37])])
     assert found.best.policy == "mlp"

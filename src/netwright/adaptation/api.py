@@ -179,7 +179,9 @@ def improve(
     kept = {name: getattr(offline, name) for name in ("method", "rank", "alpha", "targets", "max_layers")}
     config = OnlineConfig.from_options(kept, task.online_defaults, options or {})
     partial = out.with_name(out.name + ".partial")
+    online = asdict(config) | {"seed": seed, "start": sha256_of_file(start / ENCODER_HEAD)}
     if (out / DESCRIPTION).is_file() and resume:
+        _check_improved_so(out, online)
         progress(f"{out} is complete; nothing to resume")
         return load(out, task, device=device)
     _check_free(out, partial, resume)
@@ -196,7 +198,7 @@ def improve(
         seed=seed,
         folder=partial,
         progress=progress,
-        origin={"task": task.name, "start": sha256_of_file(start / ENCODER_HEAD)},
+        origin={"task": task.name, "start": online["start"]},
         lower_is_better=task.lower_is_better,
     )
     if resume:
@@ -212,7 +214,7 @@ def improve(
     description = {
         **before,
         "name": before["name"] + ":online",
-        "online": asdict(config) | {"seed": seed},
+        "online": online,
         "validation": _validation(task, trainer) | {"offline": before["validation"]},
         "cost": cost,
         "versions": versions(),
@@ -348,6 +350,16 @@ def _check_made_so(folder: Path, wanted: Mapping[str, Any], backbone: str) -> No
         other.append("backbone")
     trained: Mapping[str, Any] = found.get("training", {})
     other += [key for key, value in wanted["training"].items() if trained.get(key, value) != value]
+    _refuse(folder, other)
+
+
+def _check_improved_so(folder: Path, wanted: Mapping[str, Any]) -> None:
+    """The same for a model that has learned online."""
+    found: Mapping[str, Any] = read_description(folder).get("online", {})
+    _refuse(folder, [key for key, value in wanted.items() if found.get(key, value) != value])
+
+
+def _refuse(folder: Path, other: Sequence[str]) -> None:
     if other:
         raise ConfigError(
             f"{folder} is complete, but made with another {', '.join(other)}; choose another --out, or delete it first."

@@ -39,7 +39,8 @@ class PolicySpec:
 
     `factory()` gives a ready policy. For a trained policy `factory(folder)` loads it, and
     `train(data, out=folder, recipe=.., seed=.., progress=..)` writes that folder. Where weights are `shipped`,
-    trained with the task's first recipe, `factory()` gives those.
+    trained with the task's first recipe, `factory()` gives those. A `clairvoyant` one knows the future: it is shown as
+    the end of the scale, and is never the best that others are held against.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PolicySpec:
     factory: str
     train: str | None = None
     shipped: bool = False
+    clairvoyant: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,12 @@ class MethodResult:
         ratio: mean over the reference policy's mean; None without a reference whose mean is above zero.
         to_reference, to_best_baseline, to_best: paired differences; None to itself, or if none was tested.
         to_controls: an adapted model against each control arm.
+        clairvoyant: it knows the future; shown as the end of the scale.
     """
 
     policy: str
     kind: Kind
+    clairvoyant: bool
     mean: Interval
     ratio: float | None
     seeds: tuple[int | None, ...]
@@ -95,6 +97,7 @@ class MethodResult:
         return {
             "policy": self.policy,
             "kind": self.kind,
+            "clairvoyant": self.clairvoyant,
             "mean": asdict(self.mean),
             "ratio": self.ratio,
             "seeds": list(self.seeds),
@@ -132,20 +135,25 @@ class SettingComparison:
         sign = 1.0 if self.lower_is_better else -1.0
         return tuple(sorted(self.methods, key=lambda m: (sign * m.mean.value, m.policy)))
 
+    @cached_property
+    def rivals(self) -> tuple[MethodResult, ...]:
+        """The methods that play by the rules, best first; all if none does: who knows the future is no rival."""
+        return tuple(m for m in self.ranked if not m.clairvoyant) or self.ranked
+
     @property
     def best(self) -> MethodResult:
-        """The method with the best mean, distinguishable from the others or not."""
-        return self.ranked[0]
+        """The rival with the best mean, distinguishable from the others or not."""
+        return self.rivals[0]
 
     @cached_property
     def level_with_best(self) -> tuple[MethodResult, ...]:
-        """The methods that cannot be told from the best one, by their mean."""
-        return tuple(m for m in self.ranked if m.to_best is not None and m.to_best.outcome == "level")
+        """The rivals that cannot be told from the best one, by their mean."""
+        return tuple(m for m in self.rivals if m.to_best is not None and m.to_best.outcome == "level")
 
     @property
     def winner(self) -> str | None:
-        """The best method if it is distinguishable from every other one, otherwise None."""
-        return self.best.policy if len(self.methods) > 1 and not self.level_with_best else None
+        """The best rival if it is distinguishable from every other one, otherwise None."""
+        return self.best.policy if len(self.rivals) > 1 and not self.level_with_best else None
 
     def method(self, policy: str) -> MethodResult | None:
         """The method of that name, or None if it was not tested here."""
@@ -199,12 +207,17 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
     groups = next((a.groups for a in arms.values() if a.groups is not None), None)
     pairs = Pairs(arms, groups, task.lower_is_better)
     reference = task.reference_policy if task.reference_policy in arms else None
-    best = pairs.best(arms)
-    best_baseline = pairs.best([p for p, a in arms.items() if a.kind == "baseline"])
+    clairvoyant = {p for p in arms if p in task.policies and task.policies[p].clairvoyant}
+    rivals = [p for p in arms if p not in clairvoyant] or list(arms)
+    best = pairs.best(rivals)
+    best_baseline = pairs.best([p for p in rivals if arms[p].kind == "baseline"])
     controls = [p for p, a in arms.items() if a.kind == "control"]
     return SettingComparison(
         setting=setting,
-        methods=tuple(_method(pairs, p, reference, best_baseline, best, controls) for p in arms),
+        methods=tuple(
+            _method(pairs, p, reference, best_baseline, best, controls, clairvoyant=p in clairvoyant)
+            for p in arms
+        ),
         reference=reference,
         best_baseline=best_baseline,
         n_episodes=len(first.episodes),
@@ -222,6 +235,8 @@ def _method(
     best_baseline: str | None,
     best: str | None,
     controls: Sequence[str],
+    *,
+    clairvoyant: bool,
 ) -> MethodResult:
     def against(other: str | None) -> Contrast | None:
         return None if other is None or other == policy else pairs.contrast(policy, other)
@@ -231,6 +246,7 @@ def _method(
     return MethodResult(
         policy=policy,
         kind=arm.kind,
+        clairvoyant=clairvoyant,
         mean=pairs.interval(arm.values)[0],
         ratio=pairs.mean(policy) / scale if scale > 0 else None,
         seeds=arm.seeds,

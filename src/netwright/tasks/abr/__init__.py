@@ -18,6 +18,7 @@ _POLICIES = (
         "offline-optimum",
         "the best play with full knowledge of the future, which no player has",
         f"{_BASELINES}.offline_optimum:OfflineOptimum",
+        clairvoyant=True,
     ),
     PolicySpec(
         "ppo",
