@@ -88,3 +88,14 @@ def test_the_interval_of_a_median_covers_it():
 
 def test_the_styles_cover_every_learner():
     assert {cell.learner for cell in design.cells()} == set(design_figures.STYLES)
+
+
+def test_some_cells_alone_leave_the_rows_of_the_others(small, tmp_path):
+    results = tmp_path / "results"
+    design.run(None, results, lambda line: None)
+    before = read_rows(results / "design.jsonl")
+    design.run(None, results, lambda line: None, only=lambda cell: cell.learner == "voting")
+    after = read_rows(results / "design.jsonl")
+    assert len(after) == len(before)
+    for row in before:
+        assert {**row, "date": ""} in [{**r, "date": ""} for r in after]

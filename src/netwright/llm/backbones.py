@@ -123,8 +123,8 @@ class Backbone(nn.Module):
         if self.model is None:
             return tokens, None
         self._check_length(tokens.shape[1] + (cache.get_seq_length() if cache is not None else 0))
-        output = self.model(inputs_embeds=tokens.to(self.dtype), past_key_values=cache, use_cache=True)
-        return output.last_hidden_state, output.past_key_values
+        output = self.model(inputs_embeds=tokens.to(self.dtype), cache=cache, use_cache=True)
+        return output.last_hidden_state, output.cache
 
     def checkpoint_gradients(self) -> None:
         """Recompute activations in the backward pass instead of keeping them: less memory, more time.

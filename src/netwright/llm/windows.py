@@ -81,7 +81,7 @@ class WindowMemory:
             inputs_embeds=tokens.to(backbone.dtype),
             attention_mask=mask.to(backbone.dtype),
             position_ids=positions,
-            past_key_values=self.cache,
+            cache=self.cache,
             use_cache=True,
         )
         self.ages += 1
