@@ -99,3 +99,20 @@ def test_some_cells_alone_leave_the_rows_of_the_others(small, tmp_path):
     assert len(after) == len(before)
     for row in before:
         assert {**row, "date": ""} in [{**r, "date": ""} for r in after]
+
+
+def test_truths_of_a_small_pool_are_drawn_beside_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(design, "INSTANCES", {("mcf", "abilene"): 60})
+    pool = design.obtain("mcf", "abilene", 60, data_folder=None, runs=tmp_path)
+    rest, truths = design.with_truths(pool)
+    assert rest is pool
+    assert len(truths) == design.N_TRUTHS
+    assert not {tuple(row) for row in truths} & {tuple(row) for row in pool.knobs}
+    row = next(
+        design.result_rows(
+            cell := Cell("mcf", "abilene", "voting"), design.measure(cell, data_folder=None, runs=tmp_path)
+        )
+    )
+    assert row.extra["pool_objectives"] == 60
+    monkeypatch.setattr(design, "N_TRUTHS", 20)
+    assert [len(part) for part in design.with_truths(pool)] == [40, 20]

@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 CALM = 1e-11  # least weight of a column in the normal equations, which would be singular where many columns are free
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def times(starts: Ints, row: Ints, value: Array, x: Array, n_rows: int) -> Array:
     """A x; shape (R,)."""
     found = np.zeros(n_rows)
@@ -30,7 +30,7 @@ def times(starts: Ints, row: Ints, value: Array, x: Array, n_rows: int) -> Array
     return found
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def times_transposed(starts: Ints, row: Ints, value: Array, y: Array) -> Array:
     """A' y; shape (N,)."""
     found = np.empty(len(starts) - 1)
@@ -42,7 +42,7 @@ def times_transposed(starts: Ints, row: Ints, value: Array, y: Array) -> Array:
     return found
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def residuals(
     starts: Ints,
     row: Ints,
@@ -87,7 +87,7 @@ def residuals(
     return r_p, r_d, r_u, theta, (lack_b, lack_u, lack_c, products, primal, dual)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def second_order(
     u: Array,
     x: Array,
@@ -110,7 +110,7 @@ def second_order(
     return pairs_x, pairs_t
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def recentred(
     u: Array,
     x: Array,
@@ -140,7 +140,7 @@ def recentred(
     return more_x, more_t
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def newton(
     starts: Ints,
     row: Ints,
@@ -169,7 +169,7 @@ def newton(
     return rho, right
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def direction(
     starts: Ints,
     row: Ints,
@@ -210,7 +210,7 @@ def direction(
     return dx, dt, dz, dw, primal, dual
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def products_after(
     u: Array,
     x: Array,
@@ -233,7 +233,7 @@ def products_after(
     return total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def eliminate(
     first_column: Ints,
     first_row: Ints,
@@ -302,7 +302,7 @@ def eliminate(
                     line[met[q]] += left * share[q]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _cholesky(system: Array) -> None:
     """The factor of a small system (lower half), in place."""
     for i in range(len(system)):
@@ -316,7 +316,7 @@ def _cholesky(system: Array) -> None:
                 system[i, j] = total / system[j, j]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _solve_small(system: Array, values: Array) -> None:
     """Solve by a Cholesky factor, in place."""
     size = len(values)
@@ -330,7 +330,7 @@ def _solve_small(system: Array, values: Array) -> None:
         values[i] /= system[i, i]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def condense(
     first_column: Ints,
     first_row: Ints,
@@ -359,7 +359,7 @@ def condense(
                 right[row[p]] -= held * value[p]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def expand(
     first_column: Ints,
     first_row: Ints,

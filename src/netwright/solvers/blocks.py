@@ -27,6 +27,7 @@ Ints = npt.NDArray[np.int64]
 
 MOST_ITERATIONS = 150
 ACCURACY = 1e-8  # relative, of both feasibilities and of the gap between the two optima
+EXACT = 1e-10  # what rows lack, relative, and need not be told apart from rounding
 STEP_SHARE = 0.9995  # of the way to the nearest bound
 MOST_CORRECTIONS = 2  # of a step's centrality, each a solve with the same factors
 LONGER, LONGER_BY, LONG_ENOUGH, WORTH = 1.1, 0.1, 0.9, 0.02  # steps that corrections aim at and are kept for
@@ -186,6 +187,7 @@ class BlockSolver:
         kept: _Point | None = None
         size_b, size_c = 1.0 + float(np.abs(b).max()), 1.0 + float(np.abs(c).max())
         n_pairs = len(c) + int(np.isfinite(u).sum())
+        expected, refine = np.inf, False
         for iteration in range(MOST_ITERATIONS):
             x, t, y, z, w = point.x, point.t, point.y, point.z, point.w
             r_p, r_d, r_u, theta, found = kernels.residuals(*matrix, b, c, u, x, t, y, z, w)
@@ -203,8 +205,12 @@ class BlockSolver:
             system = self._factorised(theta)
             if system is None:
                 return Status.FAILED, x, iteration
+            # Rows should lack what the last step left of it; more than that comes from inexact solves.
+            refine = refine or lack_b > max(2.0 * expected, EXACT * size_b)
+            system.refine = refine
             step = self._step(point, (r_p, r_d, r_u, theta), system, products / n_pairs)
             primal, dual = (min(1.0, STEP_SHARE * share) for share in (step.primal, step.dual))
+            expected = (1.0 - primal) * lack_b
             point = _Point(
                 x + primal * step.dx,
                 t + primal * step.dt,
@@ -328,18 +334,31 @@ def _lifted(first: Array, second: Array, boxed: npt.NDArray[np.bool_]) -> tuple[
     return np.maximum(first, floor), np.maximum(second, floor)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _System:
-    """Factors of the normal equations: those of each block, and of the linking rows with the blocks eliminated."""
+    """Factors of the normal equations: those of each block, and of the linking rows with the blocks eliminated.
+
+    `refine` asks for solutions that are corrected once by what they leave of the right side.
+    """
 
     blocks: Blocks
     theta: Array
     first_factor: Ints
     factor: Array
     cholesky: Array
+    refine: bool = False
 
     def solve(self, right: Array) -> Array:
         """The solution (R,) for a right side (R,)."""
+        found = self._solve_once(right)
+        if self.refine:
+            blocks = self.blocks
+            matrix = (blocks.starts, blocks.row, blocks.value)
+            moved = self.theta * kernels.times_transposed(*matrix, found)
+            found += self._solve_once(right - kernels.times(*matrix, moved, len(right)))
+        return found
+
+    def _solve_once(self, right: Array) -> Array:
         blocks, found = self.blocks, right.copy()
         arguments = (
             blocks.first_column,
