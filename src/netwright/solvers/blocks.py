@@ -26,7 +26,9 @@ from netwright.solvers.status import Solution, SolveReport, Status
 Ints = npt.NDArray[np.int64]
 
 MOST_ITERATIONS = 150
-ACCURACY = 1e-8  # relative, of both feasibilities and of the gap between the two optima
+ACCURACY = 1e-8  # relative, of the prices' feasibility and of the gap between the two optima
+FEASIBLE = 1e-7  # what rows and upper bounds may lack, relative to the largest right side
+LEAST_PRODUCTS = 1e-30  # where nothing is left to gain, rounding has the upper hand
 EXACT = 1e-10  # what rows lack, relative, and need not be told apart from rounding
 STEP_SHARE = 0.9995  # of the way to the nearest bound
 MOST_CORRECTIONS = 2  # of a step's centrality, each a solve with the same factors
@@ -193,11 +195,12 @@ class BlockSolver:
             r_p, r_d, r_u, theta, found = kernels.residuals(*matrix, b, c, u, x, t, y, z, w)
             lack_b, lack_u, lack_c, products, primal, dual = found
             gap = abs(primal - dual) / (1.0 + abs(primal))
-            if not np.isfinite(products) or products < 0.0:
+            if not products > LEAST_PRODUCTS:  # or not a number
                 return Status.FAILED, x, iteration
             if kept is None and max(lack_b / size_b, gap) < REUSABLE:
                 kept = replace(point, y=scale * y, z=scale * z, w=scale * w)
-            if max(lack_b / size_b, lack_u / size_b, lack_c / size_c, gap) < ACCURACY:
+            # An objective that is too good by what rows lack shows in the gap.
+            if max(lack_b, lack_u) < FEASIBLE * size_b and max(lack_c / size_c, gap) < ACCURACY:
                 self._kept = kept if self.warm else None
                 return Status.OPTIMAL, x, iteration
             if time.perf_counter() - began > self.time_limit_s:
@@ -316,7 +319,7 @@ class BlockSolver:
         )
         linked += np.triu(linked, 1).T  # what landed above the diagonal belongs below it
         diagonal = np.einsum("ii->i", linked)
-        diagonal += LEAST_PIVOT * max(float(diagonal.max()), 1e-300)
+        diagonal += LEAST_PIVOT * diagonal + 1e-300
         try:
             cholesky = linalg.cholesky(linked, lower=True, overwrite_a=True)
         except (linalg.LinAlgError, ValueError):
