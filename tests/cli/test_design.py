@@ -263,6 +263,97 @@ def test_demands_of_ones_own(cli, ring):
     assert (found["instance"]["n_flows"], found["instance"]["load"]) == (2, 0.0)
 
 
+def test_flows_tunnels_and_classes_of_ones_own(cli):
+    words = ["design", "pool", "--scenario", "bw", "--topology", "abilene", "--objectives", 5]
+    found = cli(*words, "--flows", 12, "--tunnels", "k2", "--classes", 3, "--json").document
+    assert (found["instance"]["n_flows"], found["instance"]["n_tunnels"]) == (12, 24)
+    assert found["metrics"] == ["class 1 (ln)", "class 2 (ln)", "class 3 (ln)"]
+
+
+def test_classes_of_the_demand_file_are_kept(cli, ring):
+    Path("demands.csv").write_text("source,target,volume,class\na,c,3,0\nb,d,2,1\nd,b,2,1\n")
+    words = ["design", "pool", "--scenario", "bw", "--topology", ring, "--demands", "demands.csv", "--json"]
+    found = cli(*words, "--classes", 0, "--objectives", 5).document
+    assert found["metrics"] == ["class 1 (ln)", "class 2 (ln)"]
+    assert found["instance"]["n_classes"] == 0
+
+
+def test_failures_of_ones_own_are_planned_for(cli):
+    """Two links at once take more of what is guaranteed than none at all."""
+    guaranteed = {}
+    for name, failures in {
+        "none": "[]",
+        "two": '[[["Seattle", "Sunnyvale"], ["Denver", "Seattle"]]]',
+    }.items():
+        Path(f"{name}.json").write_text(failures)
+        knobs = [f"--knob=weight-of-group-{g}-{k}=0.25" for g in (1, 2) for k in ("normal", "worst-failure")]
+        words = ["--scenario", "nf", "--topology", "abilene", "--failures", f"{name}.json", "--out", name]
+        run = cli("design", "solve", *words, *knobs, "--json")
+        assert run.code == 0, run.err
+        metrics = run.document["metrics"]
+        guaranteed[name] = sum(v for k, v in metrics.items() if "worst failure" in k)
+        assert run.document["instance"]["failures"].endswith(f"{name}.json")
+    assert guaranteed["two"] < guaranteed["none"]
+    Path("bad.json").write_text('[[["Seattle", "Atlantis"]]]')
+    words = ["--scenario", "nf", "--topology", "abilene", "--failures", "bad.json"]
+    assert "names the link Seattle - Atlantis" in sentence(cli("design", "pool", *words))
+
+
+MCF_KNOBS = {
+    "latency-weight": 0.4,
+    "throughput-discount": 0.5,
+    "latency-surcharge": 1.0,
+    "throughput-threshold": 0.8,
+    "latency-threshold": 0.6,
+}
+
+
+def knob_words(knobs) -> list[str]:
+    """Options of `design solve`."""
+    return [f"--knob={name}={value}" for name, value in knobs.items()]
+
+
+def test_a_known_objective_is_solved_for(cli, pool_file):
+    """The design beats every design of a pool for the same objective, and is taken as the one in use."""
+    words = ["design", "solve", "--scenario", "mcf", "--topology", "abilene", *knob_words(MCF_KNOBS)]
+    found = cli(*words, "--out", "best", "--json").document
+    pool = pools.read(pool_file)
+    knobs = np.array([list(MCF_KNOBS.values())])
+    own = np.array([[found["metrics"]["throughput (%)"], -found["metrics"]["latency (ms)"]]])
+    assert pool.family.values(knobs, own)[0, 0] >= pool.values(knobs).max() - 1e-6
+    assert found["objective"]["knobs"]["latency weight"] == 0.4
+    again = cli("design", "solve", "--pool", pool_file, *knob_words(MCF_KNOBS), "--out", "pool", "--json")
+    assert again.document["metrics"] == pytest.approx(found["metrics"], abs=1e-4)
+    same = cli(*words, "--out", "same", "--today", "best/design.json", "--json").document
+    assert same["figures"]["changes from today"] == 0
+    assert len(table("best/tunnels.csv")) == 440
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"latency-weight": 1.5}, "mcf knob latency weight must lie in 0 to 1.2, got 1.5"),
+        ({"latency-weight": "much"}, "takes NAME=VALUE with a number, got 'latency-weight=much'"),
+        ({"latency-weight": "nan"}, "must be a finite number"),
+        ({"latency-wait": 1}, "did you mean 'latency-weight'"),
+        ({"latency weight": 0.4}, "is given twice"),
+        ({"latency-weight": None}, "give --knob NAME=VALUE for latency-weight in 0 to 1.2."),
+    ],
+)
+def test_infeasible_knobs_are_refused_in_a_sentence(cli, pool_file, changed, message):
+    knobs = {name: value for name, value in (MCF_KNOBS | changed).items() if value is not None}
+    assert message in sentence(cli("design", "solve", "--pool", pool_file, *knob_words(knobs)))
+    assert not Path("netwright-design").exists()
+
+
+def test_weights_that_do_not_sum_to_one_are_refused(cli):
+    knobs = {f"weight-of-class-{k}": 0.5 for k in (1, 2, 3, 4)}
+    words = ["--scenario", "bw", "--topology", "abilene"]
+    assert "the weights of bw must sum to 1, got 2" in sentence(
+        cli("design", "solve", *words, *knob_words(knobs))
+    )
+
+
 @pytest.mark.parametrize(
     ("network", "demands", "words"),
     [
@@ -295,6 +386,28 @@ def test_networks_and_demands_that_cannot_be(cli, network, demands, words):
         (["pool", "--scenario", "ospf", "--topology", "b4"], "all links of B4 have the same latency"),
         (["pool", "--scenario", "mcf", "--topology", "b4", "--load", "-1"], "load must be above 0"),
         (["pool", "--scenario", "mcf", "--topology", "b4", "--objectives", "0"], "at least one objective"),
+        (
+            ["pool", "--scenario", "mcf", "--topology", "b4", "--tunnels", "four"],
+            "unknown tunnel rule 'four'",
+        ),
+        (["pool", "--scenario", "nf", "--topology", "b4", "--failures", "absent.json"], "absent.json"),
+        (["pool", "--scenario", "bw", "--topology", "b4", "--classes", "999"], "cannot be dealt into 999"),
+        (
+            [
+                "pool",
+                "--scenario",
+                "nf",
+                "--topology",
+                "b4",
+                "--flows",
+                "1",
+                "--classes",
+                "1",
+                "--tunnels",
+                "k70",
+            ],
+            "a flow has 70 tunnels, but failures are followed over 62 at most",
+        ),
         (["simulate", "--scenario", "mcf", "--topology", "b4", "--teacher", "kind"], "--teacher is perfect"),
         (["ask", "--pool", "absent.parquet"], "no such pool"),
     ],
@@ -311,6 +424,7 @@ def test_wrong_words_are_refused_in_a_sentence(cli, words, message):
         (["simulate", "--runs", "120"], "1 to 119 can be held out"),
         (["simulate", "--truths", "maximum"], "unknown kind of truth"),
         (["ask", "--scenario", "mcf"], "--pool says already"),
+        (["simulate", "--flows", "9", "--tunnels", "k2"], "what --flows, --tunnels would"),
         (["ask", "--learner", "vote"], "did you mean"),
     ],
 )
@@ -338,7 +452,7 @@ def test_a_network_is_imported(cli, ring):
     assert one["links"] == two["links"]
 
 
-@pytest.mark.parametrize("command", ["pool", "simulate", "ask", "import"])
+@pytest.mark.parametrize("command", ["pool", "simulate", "ask", "solve", "import"])
 def test_each_command_has_help(cli, command):
     run = cli("design", command, "--help")
     assert run.code == 0

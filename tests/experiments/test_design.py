@@ -88,3 +88,31 @@ def test_the_interval_of_a_median_covers_it():
 
 def test_the_styles_cover_every_learner():
     assert {cell.learner for cell in design.cells()} == set(design_figures.STYLES)
+
+
+def test_some_cells_alone_leave_the_rows_of_the_others(small, tmp_path):
+    results = tmp_path / "results"
+    design.run(None, results, lambda line: None)
+    before = read_rows(results / "design.jsonl")
+    design.run(None, results, lambda line: None, only=lambda cell: cell.learner == "voting")
+    after = read_rows(results / "design.jsonl")
+    assert len(after) == len(before)
+    for row in before:
+        assert {**row, "date": ""} in [{**r, "date": ""} for r in after]
+
+
+def test_truths_of_a_small_pool_are_drawn_beside_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(design, "INSTANCES", {("mcf", "abilene"): 60})
+    pool = design.obtain("mcf", "abilene", 60, data_folder=None, runs=tmp_path)
+    rest, truths = design.with_truths(pool)
+    assert rest is pool
+    assert len(truths) == design.N_TRUTHS
+    assert not {tuple(row) for row in truths} & {tuple(row) for row in pool.knobs}
+    row = next(
+        design.result_rows(
+            cell := Cell("mcf", "abilene", "voting"), design.measure(cell, data_folder=None, runs=tmp_path)
+        )
+    )
+    assert row.extra["pool_objectives"] == 60
+    monkeypatch.setattr(design, "N_TRUTHS", 20)
+    assert [len(part) for part in design.with_truths(pool)] == [40, 20]

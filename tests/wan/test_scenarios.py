@@ -146,3 +146,20 @@ def test_walking_to_an_optimum_gives_the_same_value(monkeypatch):
 def test_an_allocation_of_another_instance_is_refused():
     with pytest.raises(ConfigError, match="440 tunnels"):
         Allocation(abilene("mcf"), np.zeros(3))
+
+
+@pytest.mark.parametrize("name", ["bw", "nf"])
+def test_large_programs_are_solved_by_blocks_to_the_same_values(name, monkeypatch):
+    instance, scenario = abilene(name), registry.scenario(name)
+    family = scenario.family(scenario.metrics(instance), {})
+    knobs = family.sample(np.random.default_rng(4), 8)
+    usual = scenario.optimise(instance, family, {}, knobs, Work())
+    monkeypatch.setattr(weighted, "BLOCKS_FROM_NONZEROS", 0)
+    blocks = scenario.optimise(instance, family, {}, knobs, Work())
+    assert family.values(knobs, blocks.scores).diagonal() == pytest.approx(
+        family.values(knobs, usual.scores).diagonal(), rel=1e-6
+    )
+    assert blocks.report["cold_gap_max"] <= 1e-6
+    assert blocks.report["violation_max"] <= 1e-6
+    share = scenario.decide(instance, family, knobs[0])
+    assert scenario.evaluate(instance, share) == pytest.approx(usual.scores[0], abs=1e-3)

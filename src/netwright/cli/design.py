@@ -11,6 +11,7 @@ from netwright import __version__
 from netwright.cli import design_inputs as inputs
 from netwright.cli import options
 from netwright.cli.design_ask import ask
+from netwright.cli.design_solve import solve
 from netwright.cli.output import interruptible, print_facts, print_json, print_table, progress
 from netwright.core.errors import UnknownNameError
 from netwright.core.seeding import generator
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("ask")(ask)
+app.command("solve")(solve)
 
 
 @app.command()
@@ -38,6 +40,10 @@ def pool(
     topology: inputs.Topology = None,
     demands: inputs.Demands = None,
     load: inputs.Load = None,
+    flows: inputs.Flows = None,
+    tunnels: inputs.TunnelRule = None,
+    classes: inputs.Classes = None,
+    failures: inputs.Failures = None,
     objectives: inputs.Objectives = 1000,
     seed: options.Seed = 0,
     out: Annotated[
@@ -48,7 +54,8 @@ def pool(
     as_json: options.AsJson = False,
 ) -> None:
     """Build a pool: objectives that an operator may have, each with its best design."""
-    wanted = inputs.Wanted(scenario, topology, demands, load, objectives, seed, None, data, workers, out)
+    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = inputs.Wanted(scenario, network, objectives, seed, None, data, workers, out)
     with interruptible(GO_ON):
         facts = inputs.pool_facts(wanted.source())
     if as_json:
@@ -75,6 +82,10 @@ def simulate_(
     pool: inputs.PoolFile = None,
     demands: inputs.Demands = None,
     load: inputs.Load = None,
+    flows: inputs.Flows = None,
+    tunnels: inputs.TunnelRule = None,
+    classes: inputs.Classes = None,
+    failures: inputs.Failures = None,
     workers: inputs.Workers = 1,
     data: options.Data = None,
     as_json: options.AsJson = False,
@@ -88,9 +99,8 @@ def simulate_(
     ):
         if name not in known:
             raise UnknownNameError(kind, name, known)
-    wanted = inputs.Wanted(
-        scenario, topology, demands, load, objectives + runs, pool_seed, pool, data, workers
-    )
+    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = inputs.Wanted(scenario, network, objectives + runs, pool_seed, pool, data, workers)
     with interruptible(GO_ON):
         source = wanted.source()
         rest, held_out = source.pool.split(generator(seed, 0), runs)

@@ -65,13 +65,18 @@ def ask(
     pool: inputs.PoolFile = None,
     demands: inputs.Demands = None,
     load: inputs.Load = None,
+    flows: inputs.Flows = None,
+    tunnels: inputs.TunnelRule = None,
+    classes: inputs.Classes = None,
+    failures: inputs.Failures = None,
     workers: inputs.Workers = 1,
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Find the design that you would choose, by at most ten questions about pairs or triples of designs."""
     file = output_folder(out, DIALOGUE_FILE) / DIALOGUE_FILE
-    wanted = inputs.Wanted(scenario, topology, demands, load, objectives, pool_seed, pool, data, workers)
+    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = inputs.Wanted(scenario, network, objectives, pool_seed, pool, data, workers)
     with interruptible(f"the dialogue is kept in {file}; repeat the command to go on."):
         source = wanted.source()
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +35,35 @@ Load = Annotated[
         "By default what suits the scenario, or 0 with --demands."
     ),
 ]
+Flows = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Only so many flows of largest demand; all by default."),
+]
+TunnelRule = Annotated[
+    str | None,
+    typer.Option(
+        "--tunnels",
+        metavar="RULE",
+        help="Paths of each flow: k4, the four of least latency, or d3, three as disjoint as possible; "
+        "by default what suits the network's size.",
+    ),
+]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Deal the flows into so many classes; 0 keeps those of --demands. By default what suits the scenario.",
+    ),
+]
+Failures = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Failures to plan for, as JSON: a list of failures, each a list of links, each two nodes. "
+        "Every link alone by default.",
+    ),
+]
 Objectives = Annotated[int, typer.Option("--objectives", metavar="N", help="Objectives of the pool.")]
 PoolSeed = Annotated[int, typer.Option("--pool-seed", min=0, help="Seed that draws the pool's objectives.")]
 PoolFile = Annotated[
@@ -54,13 +83,49 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Network:
+    """What the user says of the network, option by option; None is what suits scenario and topology."""
+
+    topology: str | None = None
+    demands: Path | None = None
+    load: float | None = None
+    flows: int | None = None
+    tunnels: str | None = None
+    classes: int | None = None
+    failures: Path | None = None
+
+    def given(self) -> list[str]:
+        """The options that were given."""
+        return [f"--{field.name}" for field in fields(self) if getattr(self, field.name) is not None]
+
+    def place(self) -> str | None:
+        """The name of the topology, or the whole path of its file."""
+        if self.topology is None or not Path(self.topology).suffix:
+            return self.topology
+        return str(Path(self.topology).absolute())
+
+    def overrides(self) -> dict[str, Any]:
+        """Fields of `InstanceConfig`; files by their whole path, so that a pool's instance is found again."""
+        return {
+            "demands": _whole(self.demands),
+            "load": 0.0 if self.load is None and self.demands is not None else self.load,
+            "flows": self.flows,
+            "tunnels": self.tunnels,
+            "n_classes": self.classes,
+            "failures": _whole(self.failures),
+        }
+
+
+def _whole(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+@dataclass(frozen=True)
 class Wanted:
     """Which pool the user asked for: a file, or what to build it from."""
 
     scenario: str | None
-    topology: str | None
-    demands: Path | None = None
-    load: float | None = None
+    network: Network
     n: int = 1000
     seed: int = 0
     pool: Path | None = None
@@ -75,10 +140,10 @@ class Wanted:
             ConfigError: the options contradict each other, or too few are given.
         """
         if self.pool is not None:
-            self._check_alone()
+            self.check_alone()
             found = pools.read(self.pool)
             return Source(found, self.pool, pools.instance_of(found, self.data))
-        spec = self._spec()
+        spec = self.spec()
         instance = build(spec.instance, self.data)
         kind = executor("processes", self.workers) if self.workers > 1 else executor()
         builder = pools.Builder(kind, self.data, progress=progress)
@@ -87,27 +152,27 @@ class Wanted:
             progress(f"building the pool {spec.name} of {spec.n} objectives; it is kept in {path}")
         return Source(builder.obtain(spec, path), path, instance)
 
-    def _spec(self) -> pools.PoolSpec:
-        if self.scenario is None or self.topology is None:
+    def spec(self) -> pools.PoolSpec:
+        """What to build the pool from.
+
+        Raises:
+            ConfigError: too few options are given.
+        """
+        topology = self.network.place()
+        if self.scenario is None or topology is None:
             raise ConfigError(
                 "give --scenario and --topology, or --pool with a file of `netwright design pool`."
             )
-        changes: dict[str, Any] = {"load": self.load}
-        if self.demands is not None:
-            changes["demands"] = str(self.demands.absolute())
-            changes["load"] = 0.0 if self.load is None else self.load
-        own = Path(self.topology)
-        topology = str(own.absolute()) if own.suffix else self.topology
+        changes = self.network.overrides()
         return pools.spec_of(self.scenario, topology, n=self.n, seed=self.seed, data=self.data, **changes)
 
-    def _check_alone(self) -> None:
-        given = {
-            "--scenario": self.scenario,
-            "--topology": self.topology,
-            "--demands": self.demands,
-            "--load": self.load,
-        }
-        too_many = [name for name, value in given.items() if value is not None]
+    def check_alone(self) -> None:
+        """Refuse options that a pool's file answers already.
+
+        Raises:
+            ConfigError: names them.
+        """
+        too_many = [*(["--scenario"] if self.scenario is not None else []), *self.network.given()]
         if too_many:
             raise ConfigError(f"--pool says already what {', '.join(too_many)} would; drop one or the other.")
 

@@ -35,12 +35,17 @@ COMMAND = "netwright experiments design"
 
 SEED = 0
 N_TRUTHS = 301
+TRUTH_STREAM = 3  # of truths drawn beside a pool; the pool itself is drawn from another
 N_OBJECTIVES = 1300
 REPORTED = (3, 4, 5, 6, 10)  # queries
 SIZES = (10, 30, 100, 300, 1000, 5000)
 SETTINGS = {"bayes": asdict(BayesConfig()), "voting": asdict(VotingConfig())}
 
-INSTANCES: dict[tuple[str, str], int] = {  # with the number of objectives, truths among them
+FEW_OBJECTIVES = 300  # where an optimum takes a second or more
+
+INSTANCES: dict[
+    tuple[str, str], int
+] = {  # with the number of objectives, truths among them unless they are few
     ("mcf", "abilene"): N_OBJECTIVES,
     ("mcf", "b4"): N_OBJECTIVES,
     ("mcf", "cwix"): N_OBJECTIVES,
@@ -59,11 +64,17 @@ INSTANCES: dict[tuple[str, str], int] = {  # with the number of objectives, trut
     ("bw", "tinet"): N_OBJECTIVES,
     ("nf", "tinet"): N_OBJECTIVES,
     ("mcf", "deltacom"): N_OBJECTIVES,
+    ("mcf", "ion"): N_OBJECTIVES,
+    ("bw", "deltacom"): FEW_OBJECTIVES,
+    ("bw", "ion"): FEW_OBJECTIVES,
+    ("nf", "deltacom"): FEW_OBJECTIVES,
     ("ospf", "btnorthamerica"): N_OBJECTIVES,
     ("ospf", "tinet"): N_OBJECTIVES,
     ("ospf", "deltacom"): N_OBJECTIVES,
     ("ospf", "ion"): N_OBJECTIVES,
 }
+
+SMALL = ("abilene", "b4", "cwix", "btnorthamerica")  # topologies with operators of concave power as well
 
 Progress = Callable[[str], None]
 
@@ -105,6 +116,8 @@ def cells() -> Iterator[Cell]:
         yield cell("bayes:pair")
         yield cell("bayes:tick", jnd_share=0.05, n_queries=5)
         yield from _outside(cell, "minimum")
+        if topology in SMALL:
+            yield from _outside(cell, "power")
         if topology == "abilene":
             yield from _more_teachers(cell)
     for scenario in ("mcf", "bw"):
@@ -124,35 +137,61 @@ def _more_teachers(cell: Callable[..., Cell]) -> Iterator[Cell]:
     yield cell("objective-only")
     yield cell("bayes:tick", n_queries=6)
     yield cell("bayes:tick", noise_percent=10.0, n_queries=5)
-    yield from _outside(cell, "power")
     for learner in ("no-prune", "voting", "bayes:triple"):
         yield cell(learner, noise_percent=5.0, n_queries=10 if learner != "bayes:triple" else 5)
     for noise in (5.0, 10.0, 20.0):
         yield cell("bayes:pair", noise_percent=noise, n_queries=5)
 
 
-def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
-    """Work out every cell that is not yet in `runs/design`, and write `design.jsonl` and figures."""
+def run(
+    data_folder: Path | None,
+    results_folder: Path,
+    progress: Progress,
+    only: Callable[[Cell], bool] | None = None,
+) -> None:
+    """Work out every cell that is not yet in `runs/design`, and write `design.jsonl` and figures.
+
+    Args:
+        only: which cells; rows of the others then stay as they are. All by default.
+    """
     from netwright.experiments.design_figures import draw
 
     runs = results_folder.absolute().parent / "runs" / NAME
-    every = list(cells())
+    results = results_folder / "design.jsonl"
+    every = [cell for cell in cells() if only is None or only(cell)]
     for scenario, topology, n in sorted({_pool_of(cell) for cell in every}):
         pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
         progress(f"pool {pool.name}: {len(pool)} objectives, {pool.n_designs} designs")
     work = partial(measure, data_folder=data_folder, runs=runs)
     rows: list[ResultRow] = []
     for i, (cell, found) in enumerate(zip(every, executor("processes", 2).map(work, every), strict=True)):
-        rows += result_rows(cell, found)
+        of_cell = list(result_rows(cell, found))
+        rows += of_cell
+        if only is not None:
+            write_rows(results, of_cell, replaces=_same_cell(of_cell[0]))
         progress(f"{i + 1}/{len(every)} {cell.label}: {found['median'][-1]:.3f} after {cell.n_queries}")
-    write_rows(results_folder / "design.jsonl", rows, replaces={"area": "design", "command": COMMAND})
-    for path in draw(results_folder / "design.jsonl"):
+    if only is None:
+        write_rows(results, rows, replaces={"area": "design", "command": COMMAND})
+    for path in draw(results):
         progress(f"drew {path}")
+
+
+def _same_cell(row: ResultRow) -> dict[str, Any]:
+    """What all rows of a cell have in common, and no row of another cell has."""
+    document = row.to_json()
+    keys = ("area", "command", "setting", "subject", "truths", "noise_percent", "jnd_share")
+    return {key: document[key] for key in (*keys, "size_of_pool_varied", "pool_objectives")}
 
 
 def _pool_of(cell: Cell) -> tuple[str, str, int]:
     n = INSTANCES[cell.scenario, cell.topology] if cell.size is None else max(SIZES) + N_TRUTHS
     return cell.scenario, cell.topology, n
+
+
+def _objectives(cell: Cell) -> int:
+    """How many objectives the pool of the learners holds."""
+    n = _pool_of(cell)[2]
+    return n if n <= N_TRUTHS else n - N_TRUTHS
 
 
 @cache
@@ -180,7 +219,7 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
         kept: dict[str, Any] = read_json(path)
         if kept["identity"] == identity:
             return kept
-    rest, held_out = pool.split(generator(SEED, 0), N_TRUTHS)
+    rest, held_out = with_truths(pool)
     found, judged = simulated(cell, rest, held_out)
     document = found.to_json() | judged | {"identity": identity, "pool_designs": rest.n_designs}
     if cell == Cell("mcf", topology, "voting"):
@@ -189,6 +228,16 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
         document["sortability_violations"] = steps.violations / steps.steps
     write_json(path, document)
     return document
+
+
+def with_truths(pool: Pool) -> tuple[Pool, Array]:
+    """The pool of the learners, and the knobs (N_TRUTHS, k) of objectives that it does not hold.
+
+    Truths are held out, or where the pool is small drawn beside it: they are only evaluated on its designs.
+    """
+    if len(pool) > N_TRUTHS:
+        return pool.split(generator(SEED, 0), N_TRUTHS)
+    return pool, pool.family.sample(generator(SEED, TRUTH_STREAM), N_TRUTHS)
 
 
 def plain(document: Any) -> Any:
@@ -246,7 +295,7 @@ def result_rows(cell: Cell, found: dict[str, Any]) -> Iterator[ResultRow]:
             "truths": cell.truths,
             "noise_percent": cell.noise_percent,
             "jnd_share": cell.jnd_share,
-            "pool_objectives": cell.size or _pool_of(cell)[2] - N_TRUTHS,
+            "pool_objectives": cell.size or _objectives(cell),
             "size_of_pool_varied": cell.size is not None,
             "p10": found["p10"][query - 1],
             "p90": found["p90"][query - 1],

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netwright.solvers.program import FEASIBILITY, Array, LinearProgram
+from netwright.solvers.solver import LinearSolver
 from netwright.solvers.status import Solution, SolveError, SolveReport, Status
 
 Method = Literal["simplex", "ipm"]
@@ -51,7 +52,7 @@ class Solver:
         time_limit_s: float = np.inf,
     ) -> None:
         self.program = program
-        self.method = method
+        self.method: Method = method
         self.warm = warm and method == "simplex"
         self.time_limit_s = time_limit_s
         self._columns = np.arange(len(program.cost), dtype=np.int32)
@@ -165,7 +166,7 @@ def method_for(program: LinearProgram) -> Method:
     return "simplex" if program.matrix.nnz <= SIMPLEX_UP_TO_NONZEROS else "ipm"
 
 
-def cold_gap(solver: Solver, found: Solution) -> float:
+def cold_gap(solver: LinearSolver, found: Solution) -> float:
     """How far the value of a solution is from that of its program solved again, cold, by another solver.
 
     Relative to the value where that is above 1. Guards against warm starts that end a little off.
@@ -174,7 +175,7 @@ def cold_gap(solver: Solver, found: Solution) -> float:
     return abs(again.value - found.value) / max(1.0, abs(found.value))
 
 
-def optimum(solver: Solver, what: str) -> Solution:
+def optimum(solver: LinearSolver, what: str) -> Solution:
     """The optimum; where a warm start fails it is solved again cold, and then by the other method.
 
     Raises:
@@ -187,7 +188,7 @@ def optimum(solver: Solver, what: str) -> Solution:
         solver.forget()
         found = solver.solve()
     if found.status in (Status.FAILED, Status.INACCURATE):
-        other: Method = "ipm" if solver.method == "simplex" else "simplex"
+        other: Method = "simplex" if solver.method == "ipm" else "ipm"
         found = solve(solver.program, other, time_limit_s=solver.time_limit_s)
     if found.status is not Status.OPTIMAL:
         advice = {

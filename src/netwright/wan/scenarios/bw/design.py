@@ -43,7 +43,7 @@ def linear_design(instance: Instance) -> LinearDesign:
     slopes = (mean[:, None] * SLOPES).ravel()
     shape = (instance.demands.n_classes, n)
     metrics = sparse.csr_array(sparse.coo_array((slopes, (rows, columns)), shape=shape))
-    return LinearDesign(program, metrics, np.full(shape[0], np.log(LEAST_SHARE)), n_tunnels)
+    return LinearDesign(program, metrics, np.full(shape[0], np.log(LEAST_SHARE)), n_arcs, n_tunnels)
 
 
 def optimise(

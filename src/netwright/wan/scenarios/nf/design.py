@@ -50,7 +50,7 @@ def linear_design(instance: Instance) -> LinearDesign:
         basic_columns=np.arange(n) >= n_tunnels,
         basic_rows=np.concatenate([np.ones(n_arcs, bool), np.zeros(n_flows, bool), ~first_of_flow]),
     )
-    return LinearDesign(program, _metrics(instance), offset, n_tunnels, decimals=4, walk=walk)
+    return LinearDesign(program, _metrics(instance), offset, n_arcs, n_tunnels, decimals=4, walk=walk)
 
 
 def _metrics(instance: Instance) -> sparse.csr_array:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from netwright.core.errors import ConfigError
 from netwright.synthesis.problem import Metric, MetricGroup
 from netwright.wan.allocation import Allocation
 from netwright.wan.instance import Instance, InstanceConfig
@@ -21,6 +22,7 @@ from netwright.wan.topology import Array, Ints, Topology
 
 N_GROUPS = 2
 LOAD = 4.0
+MOST_TUNNELS = 62  # of a flow: bits of a signed 64-bit number that are free
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
@@ -63,8 +65,18 @@ class Kills:
 
 
 def kills(instance: Instance) -> Kills:
-    """The maximal kill sets of every flow; a guarantee against these is one against all failures."""
+    """The maximal kill sets of every flow; a guarantee against these is one against all failures.
+
+    Raises:
+        ConfigError: a flow has more tunnels than a set, kept as the bits of a number, can hold.
+    """
     tunnels = instance.tunnels
+    most = int(np.diff(tunnels.first).max())
+    if most > MOST_TUNNELS:
+        raise ConfigError(
+            f"a flow has {most} tunnels, but failures are followed over {MOST_TUNNELS} at most; give a tunnel "
+            "rule of fewer, such as d3."
+        )
     down = sparse.lil_array((len(instance.failures), instance.topology.n_arcs))
     for row, arcs in enumerate(instance.failures):
         down[row, list(arcs)] = 1.0
