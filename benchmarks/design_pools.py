@@ -40,7 +40,7 @@ JOBS = (
         "mcf:ion",
     ),
     *("2:bw:tinet", "2:nf:tinet"),
-    *("1:nf:ion", "1:nf:deltacom", "1:bw:deltacom"),
+    *("1:nf:ion", "1:nf:deltacom", "1:bw:deltacom", "1:bw:ion"),
 )
 
 
