@@ -104,7 +104,7 @@ def lessons(
             squashed(experience.columns[REWARD]),
             seed=seed,
         )
-        weight = np.minimum(np.exp(advantages / temperature), LARGEST_WEIGHT).astype(np.float32)
+        weight = np.exp(np.minimum(advantages / temperature, np.log(LARGEST_WEIGHT))).astype(np.float32)
         weight /= weight.mean()
     elif method == "clone":
         episodes = np.flatnonzero(experience.policy == best_policy(experience))
