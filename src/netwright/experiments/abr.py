@@ -78,6 +78,8 @@ def arms() -> Iterator[Arm]:
         yield offline("adapted:tiny", seed)
     for seed in SEEDS:
         yield Arm("adapted:tiny:online", seed, options=ONLINE, start="adapted:tiny")
+    for seed in SEEDS:
+        yield Arm("adapted:tiny:online:twice", seed, options=ONLINE, start="adapted:tiny:online")
     yield offline("adapted:none", 0, "none")
     yield offline("adapted:random:tiny", 0, "random:tiny")
     yield offline("adapted:tiny:paper", 0, recipe="paper", place="paper")
