@@ -61,6 +61,20 @@ def test_closing_early_stops_the_workers():
         next(results)
 
 
+def threads_of(item: int) -> str | None:
+    return os.environ.get("OMP_NUM_THREADS")
+
+
+def test_workers_share_the_cores_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    shared = str(max(1, (os.cpu_count() or 1) // 2))
+    assert set(ProcessExecutor(2).map(threads_of, range(4))) == {shared}
+    assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert set(ProcessExecutor(2).map(threads_of, range(4))) == {"7"}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
 def test_no_items_no_results(each_executor):
     assert list(each_executor.map(draw, [])) == []
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from netwright.core.errors import ConfigError, UnknownNameError
@@ -15,6 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 EXECUTORS = ("serial", "processes")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Executor(Protocol):
@@ -36,7 +38,8 @@ class SerialExecutor:
 class ProcessExecutor:
     """Over `n_workers` processes on this machine; `function` and the items must be picklable.
 
-    Workers are spawned, not forked, because forking after torch has started its threads can hang.
+    Workers are spawned, not forked, because forking after torch has started its threads can hang. They share the
+    cores: unless the user has said otherwise, the linear algebra of each takes its share of threads only.
     """
 
     def __init__(self, n_workers: int | None = None) -> None:
@@ -49,9 +52,23 @@ class ProcessExecutor:
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(self.n_workers, mp_context=context, initializer=_end_with_parent)
         try:
-            yield from pool.map(function, items)
+            with _threads_for_each(max(1, (os.cpu_count() or 1) // self.n_workers)):
+                results = pool.map(function, items)  # starts the workers, which read their environment once
+            yield from results
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _threads_for_each(n: int) -> Iterator[None]:
+    """Processes that are started inside use `n` threads for linear algebra, unless the user has set a number."""
+    unset = [name for name in THREAD_VARIABLES if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, str(n)))
+    try:
+        yield
+    finally:
+        for name in unset:
+            del os.environ[name]
 
 
 def _end_with_parent() -> None:
