@@ -14,7 +14,6 @@ sum over all choices in place of a sampled one (Ciosek and Whiteson 2018, Expect
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,13 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netwright.adaptation.advantages import squashed
-from netwright.adaptation.contract import DecisionAdapter
-from netwright.adaptation.decisions import DecisionModel
 from netwright.adaptation.environment import Environment
-from netwright.adaptation.online import OnlineConfig
-from netwright.adaptation.training import Trainer, autocast_dtype, learning_rate_at
-from netwright.core.errors import DataError
-from netwright.core.seeding import derived_seed, generator
+from netwright.adaptation.online import Interacting, entropy_of
+from netwright.adaptation.training import autocast_dtype
 
 Doubles = NDArray[np.float64]
 
@@ -75,7 +70,8 @@ class Branches:
     def advance(self, actions: NDArray[Any]) -> None:
         """All copies take a decision (K,)."""
         assert self.alive is not None
-        self._got(self.alive.step(actions)[0])
+        self.returns += self.factor * squashed(self.alive.step(actions)[0], self.knee)
+        self.factor *= self.gamma
 
     def begin(
         self, environment: Environment, step: int, rows: NDArray[np.int64], choices: NDArray[np.int64]
@@ -89,10 +85,6 @@ class Branches:
         self.steps.append(np.full(len(rows), step))
         self.rows.append(rows)
         self.choices.append(choices)
-
-    def _got(self, rewards: Doubles) -> None:
-        self.returns += self.factor * squashed(rewards, self.knee)
-        self.factor *= self.gamma
 
     def advantages(self, log_probabilities: Doubles, limit: float) -> Doubles:
         """(B, T, N) return of each tried choice less the mean in its state, cut at plus and minus `limit`.
@@ -110,32 +102,17 @@ class Branches:
         return np.asarray(np.clip(np.nan_to_num(found - mean), -limit, limit))
 
 
-class BranchTrainer(Trainer):
+class BranchTrainer(Interacting):
     """A `Trainer` whose update is one iteration of playing, branching and learning."""
-
-    adapter: DecisionAdapter
-    config: OnlineConfig
-    model: DecisionModel
 
     def update(self, step: int) -> float:
         """One iteration; the mean loss of its updates."""
-        config = self.config
-        self.model.joined = step >= self.joins_at
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(step, config, start=group["start"])
-        torch.manual_seed(derived_seed(self.seed, step))
-        rng = generator(self.seed, step)
-        began = time.monotonic()
-        with_backbone = self.model.joined and self.model.gate is not None
-        explored = self._explore(rng, config.joined_batch_size if with_backbone else config.batch_size)
-        self.state.seconds_interacting += time.monotonic() - began
+        rng = self.begin(step)
+        with self.interacting() as n:
+            explored = self._explore(rng, n)
         self.model.train()
-        losses = [
-            self._learn(step, explored, rows.to(self.device))
-            for _ in range(config.epochs)
-            for rows in torch.split(torch.from_numpy(rng.permutation(len(explored.tried))), config.minibatch)
-        ]
-        return float(np.mean(losses))
+        parts = self.parts(rng, len(explored.tried), self.config.epochs)
+        return float(np.mean([self._learn(step, explored, rows) for rows in parts]))
 
     def _explore(self, rng: np.random.Generator, n: int) -> Explored:
         """Play `n` fresh episodes by drawing from the model, and branch wherever it is not sure."""
@@ -162,8 +139,8 @@ class BranchTrainer(Trainer):
         # Stacked out of inference mode, so that gradients may be taken through what is made of them.
         return Explored(
             inputs={name: torch.stack([step[name] for step in shown], dim=1) for name in shown[0]},
-            log_probabilities=self._tensor(log_probabilities),
-            advantages=self._tensor(advantages / max(size, 1e-8)),
+            log_probabilities=self.tensor(log_probabilities),
+            advantages=self.tensor(advantages / max(size, 1e-8)),
             tried=torch.from_numpy((advantages != 0.0).any(axis=-1)).to(self.device),
         )
 
@@ -190,11 +167,7 @@ class BranchTrainer(Trainer):
         return np.asarray(torch.cat(chosen).cpu().numpy())
 
     def _read(self, environment: Environment) -> dict[str, Tensor]:
-        arrays = self.adapter.inputs(environment.observe())
-        return {name: torch.from_numpy(value).to(self.device) for name, value in arrays.items()}
-
-    def _tensor(self, values: Doubles) -> Tensor:
-        return torch.from_numpy(values.astype(np.float32)).to(self.device)
+        return self.tensors(self.adapter.inputs(environment.observe()))
 
     def _learn(self, step: int, explored: Explored, rows: Tensor) -> float:
         """One step on the clipped gain, summed over all choices, and the entropy, of states that were branched."""
@@ -207,16 +180,6 @@ class BranchTrainer(Trainer):
         before, advantages = explored.log_probabilities[rows][tried], explored.advantages[rows][tried]
         possible = before > -math.inf
         ratio = torch.where(possible, now - before, 0.0).exp()
-        clipped = ratio.clamp(1.0 - config.ratio_clip, 1.0 + config.ratio_clip)
-        gain = (before.exp() * torch.minimum(ratio * advantages, clipped * advantages)).sum(dim=-1).mean()
-        probabilities = now.exp()
-        entropy = -torch.where(probabilities > 0, probabilities * now, 0.0).sum(dim=-1).mean()
-        loss = -gain - config.entropy_at(step) * entropy
-        loss.backward()  # type: ignore[no-untyped-call]
-        total = float(loss.detach())
-        if not math.isfinite(total):
-            raise DataError(f"the loss at iteration {step} is not finite; lower the learning rate.")
-        torch.nn.utils.clip_grad_norm_(self.parameters.values(), config.clip)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return total
+        gain = (before.exp() * self.clipped_gain(ratio, advantages)).sum(dim=-1).mean()
+        loss = -gain - config.entropy_at(step) * entropy_of(now)
+        return self.step_on(loss, step, self.parameters.values())

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,9 +25,9 @@ from torch import Tensor, nn
 
 from netwright.adaptation.advantages import Critic, gae, normalised, squashed
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import DecisionAdapter
+from netwright.adaptation.contract import DecisionAdapter, Inputs
 from netwright.adaptation.decisions import DecisionModel
-from netwright.adaptation.training import Progress, Trainer, learning_rate_at
+from netwright.adaptation.training import Progress, Trainer, learning_rate_at, to_tensors
 from netwright.core.errors import ConfigError, DataError, UnknownNameError
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.seeding import seeded
@@ -133,12 +134,74 @@ class Played:
     rewards: NDArray[np.float64]  # squashed
 
 
-class OnlineTrainer(Trainer):
-    """A `Trainer` whose update is one iteration of playing and learning."""
+class Interacting(Trainer):
+    """What every online phase does in an update: play fresh episodes, then learn from them in a few passes."""
 
     adapter: DecisionAdapter
     config: OnlineConfig
     model: DecisionModel
+
+    def begin(self, step: int) -> np.random.Generator:
+        """Set the model and the rates for that iteration; gives the generator of all that it draws."""
+        self.model.joined = step >= self.joins_at
+        for group in self.optimiser.param_groups:
+            rate = learning_rate_at(step, self.config, start=group["start"])
+            group["lr"] = group.get("factor", 1.0) * rate
+        torch.manual_seed(derived_seed(self.seed, step))
+        return generator(self.seed, step)
+
+    @contextmanager
+    def interacting(self) -> Iterator[int]:
+        """Inside, time counts as that of playing; gives the number of episodes to play."""
+        config, began = self.config, time.monotonic()
+        with_backbone = self.model.joined and self.model.gate is not None
+        yield config.joined_batch_size if with_backbone else config.batch_size
+        self.state.seconds_interacting += time.monotonic() - began
+
+    def parts(self, rng: np.random.Generator, n: int, epochs: int) -> Iterator[Tensor]:
+        """Rows of the `n` episodes, a minibatch at a time, in another order in each of the passes."""
+        for _ in range(epochs):
+            for rows in torch.split(torch.from_numpy(rng.permutation(n)), self.config.minibatch):
+                yield rows.to(self.device)
+
+    def step_on(self, loss: Tensor, step: int, *groups: Iterable[nn.Parameter]) -> float:
+        """One optimiser step, gradients of each group of parameters cut by themselves; the loss.
+
+        Raises:
+            DataError: the loss is not finite.
+        """
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = float(loss.detach())
+        if not math.isfinite(total):
+            raise DataError(f"the loss at iteration {step} is not finite; lower the learning rate.")
+        for group in groups:
+            torch.nn.utils.clip_grad_norm_(group, self.config.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        return total
+
+    def clipped_gain(self, ratio: Tensor, advantages: Tensor) -> Tensor:
+        """What choices gain whose probability has changed by that ratio, no more than within the clip (PPO, Eq. 7)."""
+        clipped = ratio.clamp(1.0 - self.config.ratio_clip, 1.0 + self.config.ratio_clip)
+        return torch.minimum(ratio * advantages, clipped * advantages)
+
+    def tensor(self, values: NDArray[Any]) -> Tensor:
+        """An array in single precision, on the model's device."""
+        return torch.from_numpy(values.astype(np.float32)).to(self.device)
+
+    def tensors(self, arrays: Inputs) -> dict[str, Tensor]:
+        """What the model reads of one step (B, ..), on its device."""
+        return to_tensors(arrays, self.device)
+
+
+def entropy_of(log_probabilities: Tensor) -> Tensor:
+    """Mean entropy of the choices (.., N); one that cannot be taken counts for nothing."""
+    probabilities = log_probabilities.exp()
+    return -torch.where(probabilities > 0, probabilities * log_probabilities, 0.0).sum(dim=-1).mean()
+
+
+class OnlineTrainer(Interacting):
+    """A `Trainer` whose update is one iteration of playing and learning, by a critic."""
 
     def __init__(
         self,
@@ -175,21 +238,15 @@ class OnlineTrainer(Trainer):
 
     def update(self, step: int) -> float:
         """One iteration; the mean loss of its updates."""
-        config = self.config
-        self.model.joined = step >= self.joins_at
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["factor"] * learning_rate_at(step, config, start=group["start"])
-        torch.manual_seed(derived_seed(self.seed, step))
-        rng = generator(self.seed, step)
-        began = time.monotonic()
-        played = self._play(rng, config.joined_batch_size if self._with_backbone else config.batch_size)
-        self.state.seconds_interacting += time.monotonic() - began
+        config, rng = self.config, self.begin(step)
+        with self.interacting() as n:
+            played = self._play(rng, n)
         advantages, returns = self._judged(played)
         self.model.train()
+        epochs = config.epochs if step >= config.critic_warmup else config.critic_epochs
         losses = [
-            self._learn(step, played, rows.to(self.device), advantages, returns)
-            for _ in range(config.epochs if step >= config.critic_warmup else config.critic_epochs)
-            for rows in torch.split(torch.from_numpy(rng.permutation(len(played.actions))), config.minibatch)
+            self._learn(step, played, rows, advantages, returns)
+            for rows in self.parts(rng, len(played.actions), epochs)
         ]
         return float(np.mean(losses))
 
@@ -204,10 +261,6 @@ class OnlineTrainer(Trainer):
                 groups.append({**group, "params": params, "factor": factor})
         return [group for group in groups if group["params"]]
 
-    @property
-    def _with_backbone(self) -> bool:
-        return self.model.joined and self.model.gate is not None
-
     def _play(self, rng: np.random.Generator, n: int) -> Played:
         model, adapter = self.model.eval(), self.adapter
         environment = adapter.environment(rng, n)
@@ -220,9 +273,9 @@ class OnlineTrainer(Trainer):
         with torch.inference_mode():
             while not environment.done:
                 arrays = adapter.inputs(environment.observe())
-                shown.append({k: torch.from_numpy(v).to(self.device) for k, v in arrays.items()})
+                shown.append(self.tensors(arrays))
                 private = np.concatenate([adapter.critic_inputs(arrays), environment.privileged()], axis=1)
-                seen.append(torch.from_numpy(private.astype(np.float32)).to(self.device))
+                seen.append(self.tensor(private))
                 log_probabilities = torch.log_softmax(model.next(shown[-1], memory), dim=-1)
                 noise = torch.from_numpy(rng.gumbel(size=log_probabilities.shape)).to(log_probabilities)
                 chosen.append((log_probabilities + noise).argmax(dim=-1))
@@ -244,10 +297,7 @@ class OnlineTrainer(Trainer):
             values = self.critic(played.critic_inputs).cpu().numpy().astype(np.float64) * config.return_scale
         advantages = gae(played.rewards, values, config.gamma, config.lam)
         scores = normalised(advantages, config.advantage_limit)
-        return self._tensor(scores), self._tensor((advantages + values) / config.return_scale)
-
-    def _tensor(self, values: NDArray[np.float64]) -> Tensor:
-        return torch.from_numpy(values.astype(np.float32)).to(self.device)
+        return self.tensor(scores), self.tensor((advantages + values) / config.return_scale)
 
     def _learn(self, step: int, played: Played, rows: Tensor, advantages: Tensor, returns: Tensor) -> float:
         config = self.config
@@ -258,20 +308,7 @@ class OnlineTrainer(Trainer):
             log_probabilities = torch.log_softmax(scores, dim=-1)
             chosen = log_probabilities.gather(-1, played.actions[rows][..., None])[..., 0]
             ratio = torch.exp(chosen - played.log_probabilities[rows])
-            clipped = ratio.clamp(1.0 - config.ratio_clip, 1.0 + config.ratio_clip)
-            gain = torch.minimum(ratio * advantages[rows], clipped * advantages[rows]).mean()
-            probabilities = log_probabilities.exp()
-            entropy = (
-                -torch.where(probabilities > 0, probabilities * log_probabilities, 0.0).sum(dim=-1).mean()
-            )
-            loss = loss - gain - config.entropy_at(step) * entropy
-        loss.backward()  # type: ignore[no-untyped-call]
-        total = float(loss.detach())
-        if not math.isfinite(total):
-            raise DataError(f"the loss at iteration {step} is not finite; lower the learning rate.")
+            gain = self.clipped_gain(ratio, advantages[rows]).mean()
+            loss = loss - gain - config.entropy_at(step) * entropy_of(log_probabilities)
         own = [p for name, p in self.parameters.items() if not name.startswith(CRITIC)]
-        torch.nn.utils.clip_grad_norm_(own, config.clip)
-        torch.nn.utils.clip_grad_norm_(self.critic.parameters(), config.clip)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return total
+        return self.step_on(loss, step, own, self.critic.parameters())
