@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,21 @@ def test_ctrl_c_keeps_the_dialogue(pool_file, tmp_path):
     assert running.returncode == 130
     assert f"the dialogue is kept in {kept}" in err
     assert len(json.loads(kept.read_text())["exchanges"]) == 1
+
+
+def test_ctrl_c_that_a_library_swallows_ends_the_dialogue(cli, pool_file, monkeypatch):
+    """An exception in a callback from C is printed and forgotten; the operator's wish to stop is not."""
+
+    class Swallowing(io.StringIO):
+        def readline(self, *_: object) -> str:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            return ""
+
+    monkeypatch.setattr("sys.stdin", Swallowing())
+    run = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", "d")
+    assert run.code == 130
+    assert "the dialogue is kept in" in run.err
 
 
 def test_weights_of_a_users_own_network(cli, ring, said):

@@ -77,12 +77,12 @@ def ask(
     file = output_folder(out, DIALOGUE_FILE) / DIALOGUE_FILE
     network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
     wanted = inputs.Wanted(scenario, network, objectives, pool_seed, pool, data, workers)
-    with interruptible(f"the dialogue is kept in {file}; repeat the command to go on."):
+    with interruptible(f"the dialogue is kept in {file}; repeat the command to go on.") as pressed:
         source = wanted.source()
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}
         dialogue = taken_up(file, source, {k: v for k, v in given.items() if v is not None})
         details = Details(source, today)
-        end = Conversation(dialogue, source, details, file).hold(sys.stdin.readline)
+        end = Conversation(dialogue, source, details, file, pressed).hold(sys.stdin.readline)
         left = end is End.LEFT or dialogue.recommend() is None
         files = [] if left else finish(dialogue, source, details, out)
     document: dict[str, Any] = {
@@ -160,13 +160,20 @@ class Conversation:
     source: inputs.Source
     details: Details
     file: Path
+    interrupted: Callable[[], bool] = lambda: False
 
     def hold(self, read_line: Callable[[], str]) -> End:
-        """Ask until the dialogue is finished, the operator stops it, or no line is left."""
+        """Ask until the dialogue is finished, the operator stops it, or no line is left.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed, be it that a library swallowed it.
+        """
         while (query := self.dialogue.ask()) is not None:
             order = self.order(query)
             self.show(query, order)
             said = self.read(query, read_line)
+            if self.interrupted():
+                raise KeyboardInterrupt
             if isinstance(said, Leave):
                 return End.LEFT
             if isinstance(said, Stop):

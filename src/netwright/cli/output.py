@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any, TextIO
 
 import typer
@@ -54,13 +57,28 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def interruptible(sentence: str) -> Iterator[None]:
-    """On Ctrl-C: say `sentence`, which tells how to go on, and exit with 130."""
+def interruptible(sentence: str) -> Iterator[Callable[[], bool]]:
+    """On Ctrl-C: say `sentence`, which tells how to go on, and exit with 130.
+
+    Yields whether Ctrl-C was pressed: a library may swallow the exception (in a callback from C, in `__del__`),
+    and whoever works in steps can look before the next one.
+    """
+    pressed = threading.Event()
+
+    def press(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGINT, press) if main else None
     try:
-        yield
+        yield pressed.is_set
     except KeyboardInterrupt:
         progress(f"\nnetwright: interrupted; {sentence}")
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, previous)
 
 
 def _is_number(cell: str) -> bool:
