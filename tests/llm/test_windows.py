@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError
 from netwright.llm.backbones import build_backbone
+from netwright.llm.llama_step import fits
+from netwright.llm.lora import add_low_rank
 from netwright.llm.windows import WindowMemory, band_mask, windowed
 from tests.llm.models import FAMILIES
 
@@ -38,6 +40,31 @@ def test_step_by_step_equals_the_whole_episode(
     with torch.inference_mode():
         steps = [memory.extend(backbone, step) for step in tokens.split(n_tokens, dim=1)]
     assert torch.allclose(torch.cat(steps, dim=1), whole, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["tiny", "random:small"])
+def test_the_pass_written_out_is_that_of_the_framework(name: str) -> None:
+    """With gradients on, the framework computes; without, `llama_step`."""
+    backbone = build_backbone(name)
+    assert fits(backbone.model)
+    tokens = tokens_of(backbone.width, 12, 2)
+    ways: list[list[torch.Tensor]] = []
+    for enabled in (True, False):
+        memory = WindowMemory(3, 2, 4, CPU)
+        with torch.set_grad_enabled(enabled):
+            ways.append([memory.extend(backbone, step) for step in tokens.split(2, dim=1)])
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*ways, strict=True))
+
+
+def test_what_is_not_a_plain_llama_goes_the_frameworks_way(folder_of: Callable[[str], Path]) -> None:
+    backbone = build_backbone("random:tiny", max_layers=1)
+    assert fits(backbone.model)
+    assert not fits(build_backbone("random:tiny", max_layers=1, dtype=torch.bfloat16).model)
+    add_low_rank(backbone, rank=2, alpha=2.0, dropout=0.0)
+    assert not fits(backbone.model)
+    assert not fits(None)
+    others = [f for f in FAMILIES if not fits(build_backbone(str(folder_of(f))).model)]
+    assert 0 < len(others) < len(FAMILIES)
 
 
 def test_an_episode_that_begins_later_knows_nothing_of_the_one_before_it() -> None:

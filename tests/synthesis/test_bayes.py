@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.bayes import Bayes, BayesConfig
-from netwright.synthesis.look_ahead import Outlook, best_triple, menu, question_values
+from netwright.synthesis.look_ahead import (
+    Outlook,
+    best_pair,
+    best_triple,
+    information,
+    menu,
+    question_values,
+)
 from netwright.synthesis.particles import sample_ces, sample_particles, sample_sigmoid_sums
 from netwright.synthesis.problem import Objective
 from netwright.synthesis.queries import Answer, Kind, Query
@@ -78,6 +85,29 @@ def test_look_ahead_is_the_expected_best_rank_after_the_answer(kind, size):
             expected += (p[i][:, None] * outlook.rank).mean(0).max()
         assert value == pytest.approx(expected, rel=1e-4)
         assert value >= outlook.present_value() - 1e-5  # information never hurts
+
+
+def test_where_no_answer_changes_the_recommendation_a_pair_is_asked_for_what_it_tells():
+    """Each of four objectives has its own best among designs 1 to 4, hard to tell apart; 0 is nearly as good for all.
+
+    Only 5 against 6 says anything, and that does not suffice to leave the safe design.
+    """
+    own, group = np.arange(4), np.array([0, 0, 1, 1])
+    standing, rank = np.full((2, 4, 7), 0.9, dtype=np.float32)
+    rank[:], rank[:, 0], rank[own, own + 1] = 0.1, 0.95, 1.0
+    standing[:, 0], standing[own, own + 1] = 0.95, 1.0
+    standing[:, 5:], standing[own, 5 + group] = 0.1, 0.6
+    sharp, tie = np.full(4, 1e-3, dtype=np.float32), np.full(4, 0.2, dtype=np.float32)
+    outlook = Outlook(np.arange(7), standing, rank, sharp, tie)
+    pairs = np.array(list(itertools.combinations(range(7), 2)))
+    values = question_values(outlook, Kind.COMPARE, pairs, ties=True)
+    assert values == pytest.approx(outlook.present_value(), abs=1e-6)
+    told = information(outlook, Kind.COMPARE, pairs, ties=True)
+    assert told[-1] == pytest.approx(np.log(2.0), abs=0.05)
+    assert told[:-1] == pytest.approx(0.0, abs=1e-3)
+    asked, value = best_pair(outlook, Kind.COMPARE, True, 100, np.random.default_rng(0))
+    assert asked == (5, 6)
+    assert value == values[-1]
 
 
 def test_exchanging_designs_betters_a_triple():

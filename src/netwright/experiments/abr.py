@@ -68,6 +68,11 @@ def folder_name(name: str, seed: int) -> str:
 
 
 OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
+JOINED: Mapping[str, Any] = {
+    "iterations": 700,
+    "warm_start": 0.5,
+    "evaluate_every": 175,
+}  # half with backbone
 ONLINE: Mapping[str, Any] = {"iterations": 100, "evaluate_every": 25}
 
 
@@ -81,12 +86,16 @@ def arms() -> Iterator[Arm]:
     for seed in SEEDS:
         yield Arm("adapted:tiny:online:twice", seed, options=ONLINE, start="adapted:tiny:online")
     yield offline("adapted:none", 0, "none")
-    yield offline("adapted:random:tiny", 0, "random:tiny")
     yield offline("adapted:tiny:paper", 0, recipe="paper", place="paper")
     for recipe in ("clone", "advantage", "returns"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
-    for window in (1, 20, 5):
-        yield offline(f"adapted:tiny:w{window}", 0, recipe_options={"window": window})
+    joined = partial(Arm, options=JOINED)
+    for seed in SEEDS:
+        yield joined("adapted:tiny:joined", seed)
+        yield joined("adapted:random:tiny:joined", seed, "random:tiny")
+        yield joined("adapted:none:joined", seed, "none")
+        for window in (1, 20, 5):
+            yield joined(f"adapted:tiny:joined:w{window}", seed, recipe_options={"window": window})
     for recipe in ("returns-published", "regret"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     yield offline("adapted:tiny:vector-returns", 0, recipe="vector-returns", place="weights")

@@ -18,6 +18,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from netwright.core.errors import ConfigError
 from netwright.llm.backbones import Backbone
+from netwright.llm.llama_step import fits, llama_step
 
 _HIDDEN = -1e9  # added to the attention score of what a token may not see
 
@@ -64,6 +65,7 @@ class WindowMemory:
     def __init__(self, n_episodes: int, n_tokens: int, window: int, device: torch.device) -> None:
         self.n_tokens, self.window = n_tokens, window
         self.ages = torch.zeros(n_episodes, dtype=torch.long, device=device)
+        self._plain: bool | None = None  # whether the backbone can be read without its framework
         self.cache = Cache(layer_class_to_replicate=partial(_WindowLayer, (window - 1) * n_tokens))
 
     def restart(self, rows: Tensor) -> None:
@@ -76,16 +78,21 @@ class WindowMemory:
         within = torch.arange(self.n_tokens, device=tokens.device)
         positions = self.ages[:, None] * self.n_tokens + within
         _check_positions(backbone, int(self.ages.max()) * self.n_tokens + self.n_tokens)
-        mask = self._mask(within)
-        output = backbone.model(
-            inputs_embeds=tokens.to(backbone.dtype),
-            attention_mask=mask.to(backbone.dtype),
-            position_ids=positions,
-            cache=self.cache,
-            use_cache=True,
-        )
+        tokens, mask = tokens.to(backbone.dtype), self._mask(within).to(backbone.dtype)
+        if self._plain is None:
+            self._plain = fits(backbone.model)
+        hidden: Tensor
+        if self._plain and not torch.is_grad_enabled():
+            hidden = llama_step(backbone.model, tokens, self.cache, mask, positions)
+        else:
+            hidden = backbone.model(
+                inputs_embeds=tokens,
+                attention_mask=mask,
+                position_ids=positions,
+                cache=self.cache,
+                use_cache=True,
+            ).last_hidden_state
         self.ages += 1
-        hidden: Tensor = output.last_hidden_state
         return hidden
 
     def _mask(self, within: Tensor) -> Tensor:

@@ -1,7 +1,10 @@
 """One-step look-ahead: the question after which the best design by mean rank is expected to be best.
 
 This is the knowledge gradient of Frazier, Powell and Dayanik (2009) on the rank: the value of a question is
-sum over answers of max over designs of E[P(answer) rank(design)].
+sum over answers of max over designs of E[P(answer) rank(design)]. It gets stuck where no single answer would change the
+recommendation: then all questions are worth the same. With two answers that is common where designs are few, so a
+pair is also chosen for what its answer says about which design is the best one (as in predictive entropy search,
+Hernandez-Lobato, Hoffman and Ghahramani 2014).
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from netwright.synthesis.answer_models import Float32, probabilities
 from netwright.synthesis.queries import Kind, Query
 
 Columns = npt.NDArray[np.int64]
+
+_NAT = np.float32(0.03)  # rank that a nat of information about the best design is worth
+_TINY = np.float32(1e-12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +48,7 @@ class Outlook:
 
 def question_values(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
     """Expected rank of the recommendation after each question; `columns` (n, 2 or 3) index the candidates."""
-    z = np.ascontiguousarray(outlook.standing.T)[columns.T]  # (n shown, n, P)
-    query = Query(kind, (0,) * columns.shape[1], ties)
-    p = probabilities(query, z, outlook.noise, outlook.tie)  # (A, n, P)
+    p = _answers(outlook, kind, columns, ties)
     n_answers, n, n_samples = p.shape
     after = (p[:-1].reshape(-1, n_samples) @ outlook.rank).reshape(n_answers - 1, n, -1)
     last = outlook.rank.sum(0) - after.sum(0)  # the probabilities sum to 1
@@ -52,15 +56,34 @@ def question_values(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) 
     return found
 
 
+def information(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
+    """Nats that the answer to each question is expected to say about which candidate is the best one."""
+    p = _answers(outlook, kind, columns, ties)
+    n_answers, n, n_samples = p.shape
+    is_best = np.zeros(outlook.rank.shape, dtype=np.float32)
+    is_best[np.arange(n_samples), outlook.rank.argmax(1)] = 1.0 / n_samples
+    joint = (p.reshape(-1, n_samples) @ is_best).reshape(n_answers, n, -1)  # (A, n, C)
+    apart = joint.sum(-1, keepdims=True) * joint.sum(0)
+    found: Float32 = (joint * np.log((joint + _TINY) / (apart + _TINY))).sum((0, 2))
+    return found
+
+
+def _answers(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
+    """Probability of each answer to each question in each sample; shape (A, n, P)."""
+    z = np.ascontiguousarray(outlook.standing.T)[columns.T]  # (n shown, n, P)
+    return probabilities(Query(kind, (0,) * columns.shape[1], ties), z, outlook.noise, outlook.tie)
+
+
 def best_pair(
     outlook: Outlook, kind: Kind, ties: bool, n_questions: int, rng: np.random.Generator
 ) -> tuple[tuple[int, ...], float]:
-    """The best of up to `n_questions` pairs: designs and value."""
+    """The best of up to `n_questions` pairs, by value and information: designs and value."""
     pairs = np.array(list(itertools.combinations(range(len(outlook.designs)), 2)))
     if len(pairs) > n_questions:
         pairs = pairs[rng.choice(len(pairs), n_questions, replace=False)]
     values = question_values(outlook, kind, pairs, ties)
-    return _designs(outlook, pairs[values.argmax()]), float(values.max())
+    chosen = (values + _NAT * information(outlook, kind, pairs, ties)).argmax()
+    return _designs(outlook, pairs[chosen]), float(values[chosen])
 
 
 def best_triple(
