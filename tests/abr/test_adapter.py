@@ -170,6 +170,20 @@ class TestWhatAModelIsShown:
         assert np.array_equal(shown[0].rungs, shown[1].rungs)
         assert ahead.max() > 1.0  # the critic does see it
 
+    @pytest.mark.parametrize("memory", [1, 6, 8, 13])
+    def test_with_a_short_memory_it_is_what_a_player_would_be_shown_who_has_forgotten(
+        self, memory: int
+    ) -> None:
+        seen = observations(30)
+        shown = pieces.shown(pieces.columns(seen), memory)
+        past = {"throughputs_mbps": seen.throughputs_mbps.copy(), "delays_s": seen.delays_s.copy()}
+        for column in past.values():
+            column[:, :-memory] = 0.0
+        forgetful = pieces.shown(pieces.columns(replace(seen, **past)))
+        assert np.array_equal(shown.summary, forgetful.summary)
+        assert np.array_equal(shown.rungs, forgetful.rungs)
+        assert not np.array_equal(shown.summary, pieces.shown(pieces.columns(seen)).summary)
+
     def test_the_pieces_cover_the_summary_once(self) -> None:
         covered = np.concatenate([np.arange(p.start, p.stop) for p in pieces.PIECES.values()])
         assert np.array_equal(np.sort(covered), np.arange(pieces.N_SUMMARY))

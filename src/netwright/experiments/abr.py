@@ -90,12 +90,11 @@ def arms() -> Iterator[Arm]:
     for recipe in ("clone", "advantage", "returns"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     joined = partial(Arm, options=JOINED)
-    for seed in SEEDS:
-        yield joined("adapted:tiny:joined", seed)
-        yield joined("adapted:random:tiny:joined", seed, "random:tiny")
-        yield joined("adapted:none:joined", seed, "none")
-        for window in (1, 20, 5):
-            yield joined(f"adapted:tiny:joined:w{window}", seed, recipe_options={"window": window})
+    for backbone in ("tiny", "random:tiny", "none"):
+        yield joined(f"adapted:{backbone}:joined", 0, backbone)
+        yield joined(f"adapted:{backbone}:short", 0, backbone, recipe_options={"memory": 1})
+    for window in (1, 5, 20):
+        yield joined(f"adapted:tiny:short:w{window}", 0, recipe_options={"memory": 1, "window": window})
     for recipe in ("returns-published", "regret"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     yield offline("adapted:tiny:vector-returns", 0, recipe="vector-returns", place="weights")

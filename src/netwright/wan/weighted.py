@@ -25,7 +25,7 @@ WALK_FROM_NONZEROS = 50_000  # above it, the first optimum is walked to by the s
 BLOCKS_FROM_NONZEROS = 200_000  # above it, an interior point method that knows the blocks is faster
 DEAREST, CHEAPEST, STEP = 40.0, 0.01, 0.6  # price of capacity on the way, in units of gain per capacity
 _WHAT = "the best design of an objective"
-CHUNK = 100  # objectives; fixed, so that a pool does not depend on the number of workers
+CHUNK = 50  # objectives; fixed, so that a pool does not depend on the number of workers
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ class AbrAdapter:
         self.collector = None if data is None else AbrCollector(data)
         self._experience = experience
         if experience is not None:
-            shown = pieces.shown(_kept(experience.columns))
+            shown = pieces.shown(_kept(experience.columns), recipe.memory)
             self._lessons = lessons(
                 recipe.method,
                 experience,
@@ -163,7 +163,7 @@ class AbrAdapter:
         return self.ranges.outside(self.critic_inputs(inputs))
 
     def _inputs(self, kept: Mapping[str, NDArray[Any]], condition: Floats) -> dict[str, NDArray[Any]]:
-        shown = pieces.shown(kept)
+        shown = pieces.shown(kept, self.recipe.memory)
         # The summary is always there for critic and guard; an encoder reads what its modalities name.
         inputs: dict[str, NDArray[Any]] = {CANDIDATES: shown.rungs}
         if self.recipe.layout == "fused":

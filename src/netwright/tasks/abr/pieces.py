@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from netwright.tasks.abr.features import remember
-from netwright.tasks.abr.observation import RECENT, Observation
+from netwright.tasks.abr.observation import HISTORY, RECENT, Observation
 
 Floats = NDArray[np.float32]
 
@@ -73,9 +73,12 @@ def columns(observation: Observation) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(getattr(observation, name), dtype=np.float32) for name in COLUMNS}
 
 
-def shown(kept: Mapping[str, NDArray[Any]]) -> Shown:
-    """What a model reads of states whose kept fields (B, ..) these are."""
-    arrays = [np.ascontiguousarray(kept[name], dtype=np.float32) for name in COLUMNS]
+def shown(kept: Mapping[str, NDArray[Any]], memory: int = HISTORY) -> Shown:
+    """What a model reads of states whose kept fields (B, ..) these are, with `memory` chunks back in each."""
+    forgotten = {name: kept[name].copy() for name in ("throughputs_mbps", "delays_s")}
+    for column in forgotten.values():
+        column[:, : max(0, column.shape[1] - memory)] = 0.0
+    arrays = [np.ascontiguousarray({**kept, **forgotten}[name], dtype=np.float32) for name in COLUMNS]
     n, n_levels = kept["bitrates_mbps"].shape
     summary = np.zeros((n, N_SUMMARY), dtype=np.float32)
     rungs = np.zeros((n, n_levels, N_RUNG), dtype=np.float32)

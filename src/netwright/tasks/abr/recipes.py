@@ -7,6 +7,7 @@ from typing import Literal
 
 from netwright.core.errors import ConfigError
 from netwright.core.task import Recipe
+from netwright.tasks.abr.observation import HISTORY
 
 Method = Literal["advantage", "clone", "distill", "returns", "returns-published", "regret", "vector-returns"]
 
@@ -20,6 +21,8 @@ class AbrRecipe:
         layout: tokens of a step; "fused": one for all; "paper": the return, each piece of the state and the last action
             are tokens of their own.
         window: how many decisions one sees (w of Eq. 3).
+        memory: throughputs and delays of how many chunks back each state holds; with 1, what came before can only be
+            known through the window.
         place: where validation and online episodes come from, see `AbrCollector`.
         target: what is asked for at test time: a quantile of the returns in the experience (`returns`), a share of the
             highest (`returns-published`), standard deviations above the other policies (`regret`), or a share of what
@@ -30,6 +33,7 @@ class AbrRecipe:
     method: Method = "advantage"
     layout: Literal["fused", "paper"] = "fused"
     window: int = 10
+    memory: int = HISTORY
     place: str = "training"
     target: float = 0.75
     temperature: float = 0.5
@@ -37,6 +41,8 @@ class AbrRecipe:
     def __post_init__(self) -> None:
         if self.window < 1:
             raise ConfigError(f"window must be at least 1 decision, got {self.window}.")
+        if not 1 <= self.memory <= HISTORY:
+            raise ConfigError(f"memory must be 1 to {HISTORY} chunks, got {self.memory}.")
         if self.temperature <= 0.0:
             raise ConfigError(f"temperature must be above 0, got {self.temperature}.")
 
