@@ -1,3 +1,5 @@
+import pytest
+
 import netwright.experiments
 from netwright.experiments import catalogue
 
@@ -44,6 +46,30 @@ def test_nothing_runs_when_one_name_is_wrong(cli, monkeypatch, tmp_path):
     run = cli("experiments", "first", "secnod", "--results", tmp_path / "r")
     assert run.code == 2
     assert "did you mean 'second'" in run.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_parts_of_an_experiment_are_chosen_by_a_pattern(cli, monkeypatch, tmp_path):
+    parts = EXPERIMENT.replace("results_folder, progress", "results_folder, progress, only=None").replace(
+        "repr(data_folder)", "' '.join(p for p in ('ab-1', 'ab-2', 'c') if only is None or only(p))"
+    )
+    (tmp_path / "toy_parts.py").write_text(parts.format(name="parts"))
+    _install(monkeypatch, tmp_path)
+    results = tmp_path / "r"
+    cli("experiments", "parts", "--only", "ab-*", "--results", results)
+    assert (results / "parts.jsonl").read_text() == "ab-1 ab-2"
+    cli("experiments", "parts", "--results", results)
+    assert (results / "parts.jsonl").read_text() == "ab-1 ab-2 c"
+    run = cli("experiments", "first", "--only", "ab-*", "--results", results)
+    assert run.code == 2
+    assert "first has no parts to choose from; leave out --only" in run.err
+
+
+@pytest.mark.parametrize("name", ["abr", "design"])
+def test_a_pattern_that_no_part_matches_is_refused(cli, tmp_path, name):
+    run = cli("experiments", name, "--only", "nothing", "--results", tmp_path / "r", "--data", tmp_path)
+    assert run.code == 2
+    assert "has no such part" in run.err
     assert not (tmp_path / "r").exists()
 
 

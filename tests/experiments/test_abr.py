@@ -72,3 +72,14 @@ def test_conditioned_arms_and_an_online_phase_from_experience_to_rows(
     assert {row.subject for row in weighed} == {"adapted:none:vector-returns", "mpc"}
     assert len(weighed) == 2 * len(abr_dials.WEIGHTS)
     assert {row.metric for row in dials if row.subject == going_on.name} == set(abr_dials.PHASES)
+
+
+def test_an_arm_is_chosen_with_those_that_it_goes_on_from() -> None:
+    chosen = abr.chosen_arms(lambda name: name == "adapted:tiny:online:twice")
+    assert [arm.label for arm in chosen if arm.seed == 1] == [
+        "adapted-tiny-seed1",
+        "adapted-tiny-online-seed1",
+        "adapted-tiny-online-twice-seed1",
+    ]
+    assert {arm.seed for arm in chosen} == set(abr.SEEDS)
+    assert abr.chosen_arms(None) == list(abr.arms())

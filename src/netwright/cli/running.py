@@ -41,6 +41,13 @@ def experiments(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the measured rows.")] = Path(
         "results"
     ),
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help='Measure only the parts whose names match, such as "*bayes-pair*"; other rows stay as they are.',
+        ),
+    ] = None,
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -61,7 +68,7 @@ def experiments(
     for experiment in chosen:
         progress(f"experiment {experiment.name}: {experiment.summary}")
         with interruptible(f"rows written so far are in {results}; repeat the command to go on."):
-            experiment.run(data, results, progress)
+            experiment.measure(data, results, progress, only)
     if as_json:
         print_json({"done": [e.name for e in chosen], "results": str(results)})
     else:

@@ -103,29 +103,58 @@ def arms() -> Iterator[Arm]:
     yield Arm("adapted:tiny:eight-tokens", 0, recipe_options={"layout": "paper"}, options=slow)
 
 
-def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
+def run(
+    data_folder: Path | None,
+    results_folder: Path,
+    progress: Progress,
+    only: Callable[[str], bool] | None = None,
+) -> None:
     """Do what is not yet in `runs/abr`, and write `abr.jsonl` after every arm.
 
     Two arms at a time, one thread each; an interrupted run goes on where it stopped.
+
+    Args:
+        only: names of arms; rows of the others then stay as they are. All by default.
     """
     if data_folder is None:
         raise ConfigError("this experiment needs the real traces; set --data or NETWRIGHT_DATA.")
+    every = chosen_arms(only)
+    results = results_folder / "abr.jsonl"
     runs = results_folder.absolute().parent / "runs" / NAME
     runs.mkdir(parents=True, exist_ok=True)
     two = executor("processes", 2)
     prepare("training", data_folder, runs, two, progress)
     task = registry.task(NAME)
     tested = test_rules(task, load_attribute(task.load_data)(data_folder, seed=0))
-    every = list(arms())
     work = partial(adapt_and_test, data_folder=data_folder, runs=runs)
     for arm, evaluations in zip(every, two.map(work, every), strict=True):
         tested += evaluations
         progress(f"{arm.label}: " + ", ".join(f"{e.setting} {e.mean:.3f}" for e in evaluations))
-        write_rows(
-            results_folder / "abr.jsonl",
-            list(result_rows(task, tested)),
-            replaces={"area": "abr", "command": COMMAND},
+        rows = list(result_rows(task, tested))
+        of_run = {"area": "abr", "command": COMMAND}
+        if only is None:
+            write_rows(results, rows, replaces=of_run)
+        else:
+            of_arm = [row for row in rows if row.subject == arm.name]
+            write_rows(results, of_arm, replaces={**of_run, "subject": arm.name})
+
+
+def chosen_arms(only: Callable[[str], bool] | None) -> list[Arm]:
+    """The arms of these names and those that they go on from, in order.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    every = list(arms())
+    names = {arm.name for arm in every if only is None or only(arm.name)}
+    if not names:
+        raise ConfigError(
+            f"experiment {NAME} has no such part; its parts are {', '.join(dict.fromkeys(a.name for a in every))}."
         )
+    for arm in reversed(every):  # an arm stands behind the one that it goes on from
+        if arm.name in names and arm.start is not None:
+            names.add(arm.start)
+    return [arm for arm in every if arm.name in names]
 
 
 @dataclass(frozen=True)
@@ -247,6 +276,12 @@ def test_rules(task: Task, data: Any) -> list[Evaluation]:
     ]
 
 
+def rivals(policy: str) -> tuple[str, ...]:
+    """Whom an adapted model is compared with: for the arms about the backbone, their control without one as well."""
+    groups = [g for g in ("joined", "short") if f":{g}" in policy]
+    return (*OPPONENTS, *(f"adapted:none:{g}" for g in groups))
+
+
 def result_rows(task: Task, evaluations: list[Evaluation]) -> Iterator[ResultRow]:
     """Means with their share of the offline optimum, and the paired differences that the claims rest on."""
     details = {(e.setting, e.policy): e.detail for e in evaluations}
@@ -269,8 +304,8 @@ def result_rows(task: Task, evaluations: list[Evaluation]) -> Iterator[ResultRow
             yield make(
                 metric="qoe", unit="per chunk", value=mean.value, low=mean.low, high=mean.high, extra=extra
             )
-            for other in OPPONENTS if policy.startswith("adapted:") else ():
-                if other in methods:
+            for other in rivals(policy) if policy.startswith("adapted:") else ():
+                if other in methods and other != policy:
                     d = pairs.contrast(policy, other).difference
                     yield make(
                         metric="qoe_difference",

@@ -6,11 +6,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, partial
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import netwright.experiments
-from netwright.core.errors import UnknownNameError
+from netwright.core.errors import ConfigError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,32 @@ class Experiment:
 
     Attributes:
         run: called as `run(data_folder, results_folder, progress)`; writes rows (`core.results.write_rows`).
-            `data_folder` is None where the user has no real data.
+            `data_folder` is None where the user has no real data. One that has parts takes `only` as well, which
+            tells by its name whether to measure a part.
     """
 
     name: str
     summary: str
     run: Callable[..., Any]
+
+    def measure(
+        self,
+        data_folder: Path | None,
+        results_folder: Path,
+        progress: Callable[[str], None],
+        only: str | None = None,
+    ) -> None:
+        """Run it, or only those of its parts whose names match a shell-style pattern.
+
+        Raises:
+            ConfigError: a pattern is given and there are no parts, or none that matches.
+        """
+        if only is None:
+            self.run(data_folder, results_folder, progress)
+        elif "only" in signature(self.run).parameters:
+            self.run(data_folder, results_folder, progress, only=partial(fnmatchcase, pat=only))
+        else:
+            raise ConfigError(f"experiment {self.name} has no parts to choose from; leave out --only.")
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
+from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
@@ -147,18 +148,20 @@ def run(
     data_folder: Path | None,
     results_folder: Path,
     progress: Progress,
-    only: Callable[[Cell], bool] | None = None,
+    only: Callable[[str], bool] | None = None,
 ) -> None:
     """Work out every cell that is not yet in `runs/design`, and write `design.jsonl` and figures.
 
     Args:
-        only: which cells; rows of the others then stay as they are. All by default.
+        only: labels of cells; rows of the others then stay as they are. All by default.
     """
     from netwright.experiments.design_figures import draw
 
     runs = results_folder.absolute().parent / "runs" / NAME
     results = results_folder / "design.jsonl"
-    every = [cell for cell in cells() if only is None or only(cell)]
+    every = [cell for cell in cells() if only is None or only(cell.label)]
+    if not every:
+        raise ConfigError(f"experiment {NAME} has no such part; one of its parts is {next(cells()).label}.")
     for scenario, topology, n in sorted({_pool_of(cell) for cell in every}):
         pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
         progress(f"pool {pool.name}: {len(pool)} objectives, {pool.n_designs} designs")
