@@ -2,8 +2,9 @@
 
     python benchmarks/abr_decisions.py [--decisions 2000] [--results results]
 
-Weights are untrained, since what a decision costs does not depend on them. Both layouts take turns in blocks, so that
-a noisy machine disturbs both alike. Every session is longer than the window, so the cache is full and forgets.
+Weights are untrained, since what a decision costs does not depend on them. Both layouts, and the fused one without
+`netwright.llm.llama_step`, take turns in blocks, so that a noisy machine disturbs all alike. Every session is longer
+than the window, so the cache is full and forgets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from netwright.tasks.abr.generator import generate
 from netwright.tasks.abr.recipes import AbrRecipe
 
 LAYOUTS = ("fused", "paper")
+FRAMEWORK = "fused, the framework's pass"
 MANY = 1000
 BLOCKS = 5
 WARM_UP = 12  # decisions of a session that are not counted: until the cache is full
@@ -103,10 +106,13 @@ def main() -> None:
     collector = AbrCollector(generate(seed=0))
     ways = {layout: policy(layout) for layout in LAYOUTS}
     torch.set_num_threads(1)
-    seconds: dict[str, list[float]] = {layout: [] for layout in LAYOUTS}
+    seconds: dict[str, list[float]] = {layout: [] for layout in (*LAYOUTS, FRAMEWORK)}
     for block in range(BLOCKS):
+        seed, n = 1000 * block, chosen.decisions // BLOCKS
         for layout, decider in ways.items():
-            seconds[layout] += one_session(decider, collector, 1000 * block, chosen.decisions // BLOCKS)
+            seconds[layout] += one_session(decider, collector, seed, n)
+        with patch("netwright.llm.windows.fits", return_value=False):
+            seconds[FRAMEWORK] += one_session(ways["fused"], collector, seed, n)
     rows = [
         _row("decision, tiny, one session, one thread", f"{layout}, p{p}", "latency", "ms", value, len(taken))
         for layout, taken in seconds.items()
