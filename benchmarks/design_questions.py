@@ -1,6 +1,6 @@
 """Time from an answer to the next question, one thread: `voting` and `bayes`, pools of 1000 and 5000 objectives.
 
-    python benchmarks/design_questions.py [--dialogues 20] [--results results]
+    OMP_NUM_THREADS=1 python benchmarks/design_questions.py [--dialogues 20] [--results results]
 
 The pools are of the scenario BW on Abilene, whose designs nearly all differ.
 """
@@ -26,7 +26,7 @@ SIZES = (1000, 5000)
 N_TRUTHS = 20
 QUESTIONS = 6
 LEARNERS = ("voting", "bayes:pair", "bayes:strength", "bayes:triple", "bayes:tick", "bayes:auto")
-COMMAND = "python benchmarks/design_questions.py --results results"
+COMMAND = "OMP_NUM_THREADS=1 python benchmarks/design_questions.py --results results"
 
 
 def seconds_of(make: LearnerFactory, pool: Pool, values: np.ndarray, n_dialogues: int) -> list[float]:

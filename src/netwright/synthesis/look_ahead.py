@@ -48,7 +48,10 @@ class Outlook:
 
 def question_values(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
     """Expected rank of the recommendation after each question; `columns` (n, 2 or 3) index the candidates."""
-    p = _answers(outlook, kind, columns, ties)
+    return _values(outlook, answers(outlook, kind, columns, ties))
+
+
+def _values(outlook: Outlook, p: Float32) -> Float32:
     n_answers, n, n_samples = p.shape
     after = (p[:-1].reshape(-1, n_samples) @ outlook.rank).reshape(n_answers - 1, n, -1)
     last = outlook.rank.sum(0) - after.sum(0)  # the probabilities sum to 1
@@ -56,9 +59,8 @@ def question_values(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) 
     return found
 
 
-def information(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
-    """Nats that the answer to each question is expected to say about which candidate is the best one."""
-    p = _answers(outlook, kind, columns, ties)
+def information(outlook: Outlook, p: Float32) -> Float32:
+    """Nats that answers of probability `p` (A, n, P) are expected to tell about which candidate is the best; (n,)."""
     n_answers, n, n_samples = p.shape
     is_best = np.zeros(outlook.rank.shape, dtype=np.float32)
     is_best[np.arange(n_samples), outlook.rank.argmax(1)] = 1.0 / n_samples
@@ -68,7 +70,7 @@ def information(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> F
     return found
 
 
-def _answers(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
+def answers(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float32:
     """Probability of each answer to each question in each sample; shape (A, n, P)."""
     z = np.ascontiguousarray(outlook.standing.T)[columns.T]  # (n shown, n, P)
     return probabilities(Query(kind, (0,) * columns.shape[1], ties), z, outlook.noise, outlook.tie)
@@ -81,8 +83,9 @@ def best_pair(
     pairs = np.array(list(itertools.combinations(range(len(outlook.designs)), 2)))
     if len(pairs) > n_questions:
         pairs = pairs[rng.choice(len(pairs), n_questions, replace=False)]
-    values = question_values(outlook, kind, pairs, ties)
-    chosen = (values + _NAT * information(outlook, kind, pairs, ties)).argmax()
+    p = answers(outlook, kind, pairs, ties)
+    values = _values(outlook, p)
+    chosen = (values + _NAT * information(outlook, p)).argmax()
     return _designs(outlook, pairs[chosen]), float(values[chosen])
 
 
