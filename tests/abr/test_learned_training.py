@@ -54,7 +54,9 @@ def test_it_learns(sessions):
     figures = [learner.iterate(sessions.sample) for _ in range(config.iterations)]
     early, late = (np.mean([f["reward"] for f in part]) for part in (figures[:3], figures[-3:]))
     assert late > early + 1.5
-    assert figures[-1]["explained"] > 0.5
+    assert (
+        np.mean([f["explained"] for f in figures[3:]]) > 0.5
+    )  # of one iteration of 64 sessions it is a noisy figure
     assert learner.n_decisions == 12 * 64 * 47
 
 
