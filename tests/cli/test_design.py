@@ -16,6 +16,7 @@ import pytest
 
 from netwright.cli.design_ask import Conversation, Details
 from netwright.cli.design_inputs import SimulatedTeacher, Source, teacher
+from netwright.cli.output import interruptible
 from netwright.core.errors import ConfigError
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.setup import PoolProblem, Setup
@@ -255,6 +256,16 @@ def test_ctrl_c_that_a_library_swallows_ends_the_dialogue(cli, pool_file, monkey
     run = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", "d")
     assert run.code == 130
     assert "the dialogue is kept in" in run.err
+
+
+def test_who_was_told_to_ignore_ctrl_c_still_does():
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible("go on."):
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def test_weights_of_a_users_own_network(cli, ring, said):

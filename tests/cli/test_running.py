@@ -60,7 +60,8 @@ def test_parts_of_an_experiment_are_chosen_by_a_pattern(cli, monkeypatch, tmp_pa
     assert (results / "parts.jsonl").read_text() == "ab-1 ab-2"
     cli("experiments", "parts", "--results", results)
     assert (results / "parts.jsonl").read_text() == "ab-1 ab-2 c"
-    run = cli("experiments", "first", "--only", "ab-*", "--results", results)
+    run = cli("experiments", "parts", "first", "--only", "c", "--results", results)
+    assert (results / "parts.jsonl").read_text() == "ab-1 ab-2 c"  # refused before anything ran
     assert run.code == 2
     assert "first has no parts to choose from; leave out --only" in run.err
 

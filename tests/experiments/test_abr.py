@@ -83,3 +83,8 @@ def test_an_arm_is_chosen_with_those_that_it_goes_on_from() -> None:
     ]
     assert {arm.seed for arm in chosen} == set(abr.SEEDS)
     assert abr.chosen_arms(None) == list(abr.arms())
+
+
+def test_an_arm_about_the_backbone_takes_its_control_along() -> None:
+    chosen = [arm.name for arm in abr.chosen_arms(lambda name: name == "adapted:tiny:short:w5")]
+    assert chosen == ["adapted:none:short", "adapted:tiny:short:w5"]

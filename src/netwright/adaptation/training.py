@@ -392,7 +392,10 @@ def peak_rss_mib() -> float:
 def _polite_interrupt() -> Iterator[Callable[[], bool]]:
     """Ctrl-C sets a flag that is read between two updates, so that no update is half done; a second ends at once."""
     asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    ignored = not callable(
+        signal.getsignal(signal.SIGINT)
+    )  # a process in the background may have been told to
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
 

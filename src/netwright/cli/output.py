@@ -64,20 +64,24 @@ def interruptible(sentence: str) -> Iterator[Callable[[], bool]]:
     and whoever works in steps can look before the next one.
     """
     pressed = threading.Event()
+    previous = signal.getsignal(signal.SIGINT)
 
     def press(number: int, frame: FrameType | None) -> None:
         pressed.set()
-        signal.default_int_handler(number, frame)
+        assert callable(previous)
+        previous(number, frame)
 
-    main = threading.current_thread() is threading.main_thread()
-    previous = signal.signal(signal.SIGINT, press) if main else None
+    # A process in the background may have been told to ignore Ctrl-C, and still does.
+    heard = callable(previous) and threading.current_thread() is threading.main_thread()
+    if heard:
+        signal.signal(signal.SIGINT, press)
     try:
         yield pressed.is_set
     except KeyboardInterrupt:
         progress(f"\nnetwright: interrupted; {sentence}")
         raise typer.Exit(INTERRUPTED) from None
     finally:
-        if main:
+        if heard:
             signal.signal(signal.SIGINT, previous)
 
 

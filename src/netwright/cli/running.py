@@ -62,13 +62,13 @@ def experiments(
         else:
             print_table("experiments", ["name", "summary"], [[e["name"], e["summary"]] for e in known])
         return
-    chosen = [catalogue.experiment(name) for name in names]
+    chosen = [catalogue.experiment(name, only) for name in names]
     if data is not None and not data.is_dir():
         raise ConfigError(f"{data}: no such folder; check --data or the variable NETWRIGHT_DATA.")
     for experiment in chosen:
         progress(f"experiment {experiment.name}: {experiment.summary}")
         with interruptible(f"rows written so far are in {results}; repeat the command to go on."):
-            experiment.measure(data, results, progress, only)
+            experiment.run(data, results, progress)
     if as_json:
         print_json({"done": [e.name for e in chosen], "results": str(results)})
     else:

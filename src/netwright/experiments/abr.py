@@ -68,11 +68,7 @@ def folder_name(name: str, seed: int) -> str:
 
 
 OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
-JOINED: Mapping[str, Any] = {
-    "iterations": 700,
-    "warm_start": 0.5,
-    "evaluate_every": 175,
-}  # half with backbone
+JOINED: Mapping[str, Any] = {"iterations": 700, "warm_start": 0.5, "evaluate_every": 175}
 ONLINE: Mapping[str, Any] = {"iterations": 100, "evaluate_every": 25}
 
 
@@ -90,7 +86,7 @@ def arms() -> Iterator[Arm]:
     for recipe in ("clone", "advantage", "returns"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     joined = partial(Arm, options=JOINED)
-    for backbone in ("tiny", "random:tiny", "none"):
+    for backbone in ("none", "tiny", "random:tiny"):
         yield joined(f"adapted:{backbone}:joined", 0, backbone)
         yield joined(f"adapted:{backbone}:short", 0, backbone, recipe_options={"memory": 1})
     for window in (1, 5, 20):
@@ -140,7 +136,7 @@ def run(
 
 
 def chosen_arms(only: Callable[[str], bool] | None) -> list[Arm]:
-    """The arms of these names and those that they go on from, in order.
+    """The arms of these names, and those that they go on from or are compared with, in order.
 
     Raises:
         ConfigError: there is none.
@@ -151,6 +147,7 @@ def chosen_arms(only: Callable[[str], bool] | None) -> list[Arm]:
         raise ConfigError(
             f"experiment {NAME} has no such part; its parts are {', '.join(dict.fromkeys(a.name for a in every))}."
         )
+    names.update(*(rivals(name) for name in names))
     for arm in reversed(every):  # an arm stands behind the one that it goes on from
         if arm.name in names and arm.start is not None:
             names.add(arm.start)

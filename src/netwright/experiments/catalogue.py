@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import netwright.experiments
@@ -30,25 +29,6 @@ class Experiment:
     summary: str
     run: Callable[..., Any]
 
-    def measure(
-        self,
-        data_folder: Path | None,
-        results_folder: Path,
-        progress: Callable[[str], None],
-        only: str | None = None,
-    ) -> None:
-        """Run it, or only those of its parts whose names match a shell-style pattern.
-
-        Raises:
-            ConfigError: a pattern is given and there are no parts, or none that matches.
-        """
-        if only is None:
-            self.run(data_folder, results_folder, progress)
-        elif "only" in signature(self.run).parameters:
-            self.run(data_folder, results_folder, progress, only=partial(fnmatchcase, pat=only))
-        else:
-            raise ConfigError(f"experiment {self.name} has no parts to choose from; leave out --only.")
-
 
 @cache
 def experiments() -> dict[str, Experiment]:
@@ -63,8 +43,18 @@ def experiments() -> dict[str, Experiment]:
     return dict(sorted(found.items()))
 
 
-def experiment(name: str) -> Experiment:
-    """The experiment of that name; an unknown one raises `UnknownNameError`."""
+def experiment(name: str, only: str | None = None) -> Experiment:
+    """The experiment of that name, or only those of its parts whose names match a shell-style pattern.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        ConfigError: a pattern is given and the experiment has no parts.
+    """
     if name not in experiments():
         raise UnknownNameError("experiment", name, experiments())
-    return experiments()[name]
+    found = experiments()[name]
+    if only is None:
+        return found
+    if "only" not in signature(found.run).parameters:
+        raise ConfigError(f"experiment {name} has no parts to choose from; leave out --only.")
+    return replace(found, run=partial(found.run, only=partial(fnmatchcase, pat=only)))

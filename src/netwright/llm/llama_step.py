@@ -1,6 +1,6 @@
 """The next tokens of a Llama tower, straight from its weights: the same numbers, without what a framework does between.
 
-At one token a pass, a third of the time of a small model goes into modules, hooks and keyword arguments. This is the
+At one token a pass, a fifth of the time of a small model goes into modules, hooks and keyword arguments. This is the
 pass of `LlamaModel` (Touvron et al. 2023) written out, for inference in single precision; any other model, or one
 whose matrices something else stands in for (low-rank ones in training), goes the framework's way.
 """

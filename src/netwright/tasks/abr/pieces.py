@@ -75,10 +75,13 @@ def columns(observation: Observation) -> dict[str, NDArray[Any]]:
 
 def shown(kept: Mapping[str, NDArray[Any]], memory: int = HISTORY) -> Shown:
     """What a model reads of states whose kept fields (B, ..) these are, with `memory` chunks back in each."""
-    forgotten = {name: kept[name].copy() for name in ("throughputs_mbps", "delays_s")}
-    for column in forgotten.values():
-        column[:, : max(0, column.shape[1] - memory)] = 0.0
-    arrays = [np.ascontiguousarray({**kept, **forgotten}[name], dtype=np.float32) for name in COLUMNS]
+    if memory < HISTORY:
+        here = np.arange(HISTORY) >= HISTORY - memory
+        kept = {
+            **kept,
+            **{name: np.where(here, kept[name], 0.0) for name in ("throughputs_mbps", "delays_s")},
+        }
+    arrays = [np.ascontiguousarray(kept[name], dtype=np.float32) for name in COLUMNS]
     n, n_levels = kept["bitrates_mbps"].shape
     summary = np.zeros((n, N_SUMMARY), dtype=np.float32)
     rungs = np.zeros((n, n_levels, N_RUNG), dtype=np.float32)
