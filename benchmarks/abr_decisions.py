@@ -19,15 +19,15 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from netwright.adaptation.collecting import Plan, rl_collect
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.decisions import Decider, DecisionModel
-from netwright.adaptation.saving import assemble
+from netwright.adaptation.models.decision import Decider, DecisionModel
+from netwright.adaptation.offline.collect import Plan, rl_collect
+from netwright.adaptation.saved_model import assemble
 from netwright.core import registry
 from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy
-from netwright.tasks.abr.collecting import AbrCollector
+from netwright.tasks.abr.environment import AbrCollector
 from netwright.tasks.abr.generator import generate
 from netwright.tasks.abr.recipes import AbrRecipe
 

@@ -19,7 +19,7 @@ import torch
 from netwright.core.files import read_json
 from netwright.core.results import ResultRow, write_rows
 from netwright.tasks.abr.baselines import genet, learned, pensieve, ppo
-from netwright.tasks.abr.baselines.learner import Learner, PpoConfig
+from netwright.tasks.abr.baselines.ppo_trainer import Learner, PpoConfig
 from netwright.tasks.abr.data import load
 from netwright.tasks.abr.training_set import TrainingSet
 

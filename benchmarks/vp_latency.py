@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.model import AutoregressiveModel
-from netwright.adaptation.saving import assemble
-from netwright.adaptation.training import answerer
+from netwright.adaptation.models.adapted import AutoregressiveModel
+from netwright.adaptation.saved_model import assemble
+from netwright.adaptation.trainer import answerer
 from netwright.core import registry
 from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.saving import assemble
-from netwright.adaptation.training import Trainer
+from netwright.adaptation.saved_model import assemble
+from netwright.adaptation.trainer import Trainer
 from netwright.core import registry
 from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone

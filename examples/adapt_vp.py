@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import netwright
-from netwright.core.statistics import bootstrap_mean
+from netwright.evaluation.statistics import bootstrap_mean
 from netwright.tasks.vp import TASK
 from netwright.tasks.vp.baselines.last_value import LastValue
 from netwright.tasks.vp.data import load

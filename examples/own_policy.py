@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import netwright
-from netwright.experiments.policies import ready_policy
+from netwright.evaluation.baselines import ready_policy
 from netwright.tasks.vp import TASK
 from netwright.tasks.vp.data import PITCH, ROLL, Floats, load
 from netwright.tasks.vp.policy import WindowPolicy

@@ -15,7 +15,7 @@ _LAZY = {
     "adapt": "netwright.adaptation.api:adapt",
     "improve": "netwright.adaptation.api:improve",
     "load": "netwright.adaptation.api:load",
-    "rl_collect": "netwright.adaptation.collecting:rl_collect",
+    "rl_collect": "netwright.adaptation.offline.collect:rl_collect",
     "synthesize": "netwright.synthesis.synthesize:synthesize",
     "test": "netwright.adaptation.api:test",
 }

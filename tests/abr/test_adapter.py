@@ -12,20 +12,21 @@ import pytest
 import torch
 
 from netwright.adaptation import api
-from netwright.adaptation import experience as storage
-from netwright.adaptation.collecting import Plan, rl_collect
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.decisions import Decider, DecisionModel
-from netwright.adaptation.experience import ACTION, COMPONENTS, REWARD
-from netwright.adaptation.saving import assemble
+from netwright.adaptation.models.decision import Decider, DecisionModel
+from netwright.adaptation.offline import experience as storage
+from netwright.adaptation.offline.collect import Plan, rl_collect
+from netwright.adaptation.offline.experience import ACTION, COMPONENTS, REWARD
+from netwright.adaptation.saved_model import assemble
 from netwright.cli.main import main
 from netwright.llm.backbones import build_backbone
-from netwright.tasks.abr import TASK, pieces
+from netwright.tasks.abr import TASK
+from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy, last_qoe
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.batch import Sessions
-from netwright.tasks.abr.collecting import PLACES, AbrCollector
 from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.environment import PLACES, AbrCollector
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import Trace, Video
 from netwright.tasks.abr.observation import Observation

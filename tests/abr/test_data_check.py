@@ -2,7 +2,7 @@
 
 import json
 
-from netwright.datasets.areas.abr import AREA, check
+from netwright.tasks.abr.area import AREA, check
 
 
 def test_findings_name_file_and_line(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from netwright.core import registry
 from netwright.core.task import load_attribute
-from netwright.experiments import abr_baselines
+from netwright.experiments.abr import baselines as abr_baselines
 from netwright.experiments.catalogue import experiment
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import Mpc, MpcReference

@@ -8,8 +8,8 @@ import pytest
 from netwright.tasks.abr.baselines import genet
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.genet import RANGES, Curriculum, Environment
-from netwright.tasks.abr.baselines.learner import PpoConfig
 from netwright.tasks.abr.baselines.mpc import Mpc
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig
 from netwright.tasks.abr.baselines.search import highest, posterior
 from netwright.tasks.abr.training_set import TrainingSet
 
@@ -86,7 +86,8 @@ def test_the_search_finds_where_bba_trails_most(base):
 
 
 def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
-    from netwright.tasks.abr.baselines import learner, training
+    from netwright.tasks.abr.baselines import ppo_trainer as learner
+    from netwright.tasks.abr.baselines import training
 
     def run(out):
         genet.train(

@@ -12,7 +12,7 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.policy import Policy
 from netwright.core.task import load_attribute
-from netwright.experiments.policies import ready_policy
+from netwright.evaluation.baselines import ready_policy
 from netwright.tasks.abr.baselines import learned, pensieve, ppo
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.learned import Critic, Design, LearnedPolicy

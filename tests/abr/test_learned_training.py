@@ -10,9 +10,9 @@ import torch
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json
 from netwright.tasks.abr import features
-from netwright.tasks.abr.baselines import learner as learning
 from netwright.tasks.abr.baselines import pensieve, ppo, training
-from netwright.tasks.abr.baselines.learner import Learner, PpoConfig
+from netwright.tasks.abr.baselines import ppo_trainer as learning
+from netwright.tasks.abr.baselines.ppo_trainer import Learner, PpoConfig
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.training_set import TrainingSet
 

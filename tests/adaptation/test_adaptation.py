@@ -21,9 +21,9 @@ from transformers import AutoModel
 from netwright.adaptation import api
 from netwright.adaptation.api import Adapted, adapt, load
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.model import AutoregressiveModel
-from netwright.adaptation.saving import assemble
-from netwright.adaptation.training import learning_rate_at
+from netwright.adaptation.models.adapted import AutoregressiveModel
+from netwright.adaptation.saved_model import assemble
+from netwright.adaptation.trainer import learning_rate_at
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.llm.backbones import build_backbone, llama_config
 from tests.adaptation import toy

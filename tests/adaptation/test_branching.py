@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netwright.adaptation.branching import Branches
+from netwright.adaptation.online.vine import Branches
 from tests.adaptation.toy_decisions import DOORS, STEPS, Doors
 
 

@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file
 
 from netwright.adaptation import api
-from netwright.adaptation import experience as storage
 from netwright.adaptation.api import Adapted, adapt, improve, load
-from netwright.adaptation.collecting import Plan, rl_collect
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.decisions import CANDIDATES, Decider, DecisionModel, choice_loss
 from netwright.adaptation.guard import Guarded
-from netwright.adaptation.saving import assemble
+from netwright.adaptation.models.decision import CANDIDATES, Decider, DecisionModel, choice_loss
+from netwright.adaptation.offline import experience as storage
+from netwright.adaptation.offline.collect import Plan, rl_collect
+from netwright.adaptation.saved_model import assemble
 from netwright.core.errors import ConfigError, NetwrightError
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy

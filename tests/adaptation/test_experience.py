@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.adaptation import collecting, conditions
-from netwright.adaptation import experience as storage
 from netwright.adaptation.advantages import advantages_of, squashed
-from netwright.adaptation.collecting import Plan, rl_collect
-from netwright.adaptation.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
+from netwright.adaptation.offline import collect as collecting
+from netwright.adaptation.offline import conditioning as conditions
+from netwright.adaptation.offline import experience as storage
+from netwright.adaptation.offline.collect import Plan, rl_collect
+from netwright.adaptation.offline.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.execution import executor
 from tests.adaptation import toy_decisions as toy

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from netwright.adaptation.conditions import Conditioning
 from netwright.adaptation.contract import Inputs
-from netwright.adaptation.decisions import CANDIDATES, Decider, choice_loss
-from netwright.adaptation.experience import OBSERVATION, Experience
 from netwright.adaptation.guard import Ranges
-from netwright.adaptation.lessons import lessons
+from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
+from netwright.adaptation.offline.conditioning import Conditioning
+from netwright.adaptation.offline.experience import OBSERVATION, Experience
+from netwright.adaptation.offline.targets import lessons
 from netwright.core.results import Evaluation
 from netwright.core.task import PolicySpec, Recipe, Setting, Task
 from netwright.llm.encoders import Scalars

@@ -93,7 +93,7 @@ def adaptation(stand_in: Callable[..., ModuleType]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def report(stand_in: Callable[..., ModuleType]) -> list[Any]:
-    """A stand-in for `netwright.experiments.report`; gives the evaluations of each report."""
+    """A stand-in for `netwright.report`; gives the evaluations of each report."""
     reports: list[Any] = []
 
     def write_report(task: Any, evaluations: Any, out: Path, *, notes: dict[str, str]) -> Path:
@@ -116,6 +116,6 @@ def report(stand_in: Callable[..., ModuleType]) -> list[Any]:
         ]
         return (SimpleNamespace(to_json=lambda: {"setting": "default", "methods": methods}),)
 
-    stand_in("netwright.experiments.report", write_report=write_report)
-    stand_in("netwright.experiments.report.comparison", compare=compare)
+    stand_in("netwright.report", write_report=write_report)
+    stand_in("netwright.evaluation.comparison", compare=compare)
     return reports

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netwright.cli.design_ask import Conversation, Details
-from netwright.cli.design_inputs import SimulatedTeacher, Source, teacher
+from netwright.cli.design.ask import Conversation, Details
+from netwright.cli.design.options import SimulatedTeacher, Source, teacher
 from netwright.cli.output import interruptible
 from netwright.core.errors import ConfigError
 from netwright.synthesis.dialogue import Dialogue

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.cli.design_answers import Leave, Stop, Undo, offered, understood
-from netwright.cli.design_screen import decimals, headings, metric_rows, text_rows
+from netwright.cli.design.keys import Leave, Stop, Undo, offered, understood
 from netwright.core.errors import ConfigError
+from netwright.synthesis.presentation import decimals, headings, metric_rows, text_rows
 from netwright.synthesis.problem import Design, Metric, MetricGroup
 from netwright.synthesis.queries import CANNOT_SAY, Answer, Kind, Query, check_answer
 

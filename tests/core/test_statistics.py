@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError
-from netwright.core.statistics import Interval, bootstrap_mean
+from netwright.evaluation.statistics import Interval, bootstrap_mean
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12)
 

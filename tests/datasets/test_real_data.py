@@ -11,9 +11,9 @@ from local_site import Site, tar_gz
 from typer.testing import CliRunner
 
 from netwright.cli.data import app
-from netwright.datasets.areas.vp import HELD_OUT_USERS, HELD_OUT_VIDEOS
 from netwright.datasets.check import check
 from netwright.datasets.sources import NETLLM
+from netwright.tasks.vp.area import HELD_OUT_USERS, HELD_OUT_VIDEOS
 from netwright.tasks.vp.data import ARCHIVES
 
 FOLDER = "viewport_prediction/data/viewports"

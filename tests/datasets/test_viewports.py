@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import DataError
 from netwright.datasets.area import Finding
-from netwright.datasets.areas.vp import left_out, pack, split_document
 from netwright.datasets.check import check
+from netwright.tasks.vp.area import left_out, pack, split_document
 from netwright.tasks.vp.data import ARCHIVES
 
 N_ROWS = 100

@@ -8,9 +8,10 @@ import pytest
 
 from netwright.core import registry
 from netwright.core.errors import ConfigError
-from netwright.experiments import abr, abr_dials
-from netwright.experiments.abr import Arm, Place
-from netwright.tasks.abr.collecting import PLACES
+from netwright.experiments.abr import adapted as abr
+from netwright.experiments.abr import conditioning as abr_dials
+from netwright.experiments.abr.adapted import Arm, Place
+from netwright.tasks.abr.environment import PLACES
 from netwright.tasks.abr.generator import generate
 
 QUICK = {"iterations": 2, "batch_size": 4, "evaluate_every": 2, "precision": "float32"}

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from netwright.core.errors import ConfigError
-from netwright.experiments import demo, design_demo
+from netwright.experiments import demo
+from netwright.experiments.design import demo as design_demo
 
 
 @pytest.fixture

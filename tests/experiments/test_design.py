@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from netwright.core.results import read_rows
-from netwright.experiments import design, design_figures
-from netwright.experiments.design import Cell
+from netwright.experiments.design import figures as design_figures
+from netwright.experiments.design import learners as design
+from netwright.experiments.design.learners import Cell
 
 
 @pytest.fixture

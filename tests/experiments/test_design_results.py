@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netwright.core.results import read_rows
-from netwright.experiments.design import COMMAND
+from netwright.experiments.design.learners import COMMAND
 
 ROWS = [
     row

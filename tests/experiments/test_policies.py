@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError
-from netwright.experiments.policies import cached_folder, fingerprint, ready_policy, train_policy
+from netwright.evaluation.baselines import cached_folder, fingerprint, ready_policy, train_policy
 from tests.cli.toy import TOY, ToyData
 
 DATA = ToyData(np.arange(4.0), "a")

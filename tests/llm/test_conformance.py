@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from netwright.llm.backbones import Backbone, build_backbone
+from netwright.llm.decoder import layer_stack
 from netwright.llm.lora import Targets, add_low_rank
-from netwright.llm.towers import layer_stack
 from tests.llm.models import DEPTH, FAMILIES, VOCABULARY
 
 TOLERANCE = 1e-5  # of float32 sums in another order

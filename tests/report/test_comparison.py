@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.core.statistics import bootstrap_mean
-from netwright.experiments.report import compare
+from netwright.evaluation.statistics import bootstrap_mean
+from netwright.report import compare
 from tests.report.made_up import make_evaluation, make_task
 
 LAST = "last-value"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from netwright.core.palette import dark_of_light, kind, method_styles
-from netwright.experiments.report import compare, render
-from netwright.experiments.report.figures import sections
+from netwright.report import compare, render
+from netwright.report.figures import sections
 from netwright.tasks.vp.figures import across_wrap, figures
 from tests.report.made_up import SKILL, make_evaluation, make_evaluations, make_task
 

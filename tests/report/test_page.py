@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netwright.core.errors import ConfigError
-from netwright.experiments.report import render, write_report
+from netwright.report import render, write_report
 from tests.report.made_up import SKILL, make_evaluation, make_evaluations, make_task
 
 VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
@@ -191,7 +191,7 @@ def test_what_is_not_a_report_is_left_alone(tmp_path):
 
 def test_drawing_leaves_pyplot_alone(tmp_path):
     code = (
-        "import sys; from tests.report.made_up import *; from netwright.experiments.report import write_report\n"
+        "import sys; from tests.report.made_up import *; from netwright.report import write_report\n"
         f"from pathlib import Path; write_report(make_task(), make_evaluations(['default']), Path({str(tmp_path)!r}))\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netwright.core.statistics import Interval
-from netwright.experiments.report import compare, wording
+from netwright.evaluation.statistics import Interval
+from netwright.report import compare, wording
 from tests.report.made_up import make_evaluation, make_task
 
 CLOSE = [10.0, 20.0, 30.0, 40.0]

@@ -11,8 +11,8 @@ import torch
 
 from netwright.adaptation import api
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.saving import assemble
-from netwright.adaptation.training import answerer
+from netwright.adaptation.saved_model import assemble
+from netwright.adaptation.trainer import answerer
 from netwright.core.errors import DataError
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.vp import TASK

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netwright.adaptation.experience import Experience
+from netwright.adaptation.offline.experience import Experience
 from netwright.llm.seeding import seeded
 
 Floats = NDArray[np.float32]

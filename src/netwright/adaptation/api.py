@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from netwright.adaptation.collecting import pooled
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.decisions import DecisionModel
-from netwright.adaptation.model import AdaptedModel
-from netwright.adaptation.saving import (
+from netwright.adaptation.models.adapted import AdaptedModel
+from netwright.adaptation.models.decision import DecisionModel
+from netwright.adaptation.offline.collect import pooled
+from netwright.adaptation.saved_model import (
     DESCRIPTION,
     ENCODER_HEAD,
     assemble,
@@ -23,7 +23,7 @@ from netwright.adaptation.saving import (
     read_model,
     write_model,
 )
-from netwright.adaptation.training import CHECKPOINT, RunState, Trainer, deployed, peak_rss_mib
+from netwright.adaptation.trainer import CHECKPOINT, RunState, Trainer, deployed, peak_rss_mib
 from netwright.core import registry
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import replacing, sha256_of_file
@@ -160,14 +160,14 @@ def improve(
         start: folder of the adapted model; it stays as it is.
         out: folder of the improved model.
         seed: of episodes, choices and the critic.
-        options: fields of `netwright.adaptation.online.OnlineConfig` over the task's defaults.
+        options: fields of `netwright.adaptation.online.ppo.OnlineConfig` over the task's defaults.
         resume, device, progress: as for `adapt`.
 
     Raises:
         ConfigError, KeyboardInterrupt: as for `adapt`.
     """
-    from netwright.adaptation.branching import BranchTrainer
-    from netwright.adaptation.online import OnlineConfig, OnlineTrainer
+    from netwright.adaptation.online.ppo import OnlineConfig, OnlineTrainer
+    from netwright.adaptation.online.vine import BranchTrainer
 
     task = registry.task(task) if isinstance(task, str) else task
     before = read_description(start)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from netwright.adaptation.decisions import Decider
 from netwright.adaptation.environment import Environment
-from netwright.adaptation.model import HeadSpec
+from netwright.adaptation.models.adapted import HeadSpec
+from netwright.adaptation.models.decision import Decider
 from netwright.core.policy import Policy
 from netwright.llm.encoders import ModalitySpec
 

@@ -91,7 +91,7 @@ def adapt(
     overrides = given(
         iterations=iterations, rank=rank, method=method, batch_size=batch_size, learning_rate=learning_rate
     ) | parsed(settings, of_training)
-    of_online = parsed(load_attribute("netwright.adaptation.online:OnlineConfig"), more_online or [])
+    of_online = parsed(load_attribute("netwright.adaptation.online.ppo:OnlineConfig"), more_online or [])
     if (start or more_online) and not online:
         raise ConfigError("--start and --set-online belong to --online; add it.")
     first = out if not online else out.with_name(out.name + ".offline")
@@ -149,7 +149,7 @@ def train(
         "nothing was written; repeat the command to go on from a checkpoint, or to start again."
     ):
         loaded = load_data(chosen, data, seed)
-        load_attribute("netwright.experiments.policies:train_policy")(
+        load_attribute("netwright.evaluation.baselines:train_policy")(
             chosen, policy, loaded, out=folder, seed=seed, progress=progress
         )
     _print_made({"name": policy, "out": str(out), "seed": seed}, provenance(loaded), as_json)

@@ -58,11 +58,11 @@ def collect(
         raise ConfigError(f"{data}: no such folder; check --data or the variable NETWRIGHT_DATA.")
     if data is None:
         progress(f"no --data and no NETWRIGHT_DATA: synthetic data, generated from seed {seed}")
-    plan = load_attribute("netwright.adaptation.collecting:Plan")(
+    plan = load_attribute("netwright.adaptation.offline.collect:Plan")(
         tuple(policies), setting, episodes, seed, tuple(labels or [])
     )
     with interruptible(f"{out}.partial holds what is complete; repeat the command with --resume to go on."):
-        experience = load_attribute("netwright.adaptation.collecting:rl_collect")(
+        experience = load_attribute("netwright.adaptation.offline.collect:rl_collect")(
             chosen,
             data,
             plan,

@@ -42,14 +42,14 @@ def provenance(data: Any) -> dict[str, Any]:
 
 def check_names(task: Task, names: Sequence[str]) -> None:
     """Refuse an unknown baseline or recipe before any work is done."""
-    named = load_attribute("netwright.experiments.policies:named")
+    named = load_attribute("netwright.evaluation.baselines:named")
     for name in names:
         named(task, name)
 
 
 def baseline(task: Task, name: str, data: Any, seed: int) -> Subject:
     """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a learned one is trained once and kept."""
-    ready_policy = load_attribute("netwright.experiments.policies:ready_policy")
+    ready_policy = load_attribute("netwright.evaluation.baselines:ready_policy")
     return Subject(name, ready_policy(task, name, data, seed=seed, progress=progress), seed)
 
 

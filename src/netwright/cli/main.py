@@ -66,7 +66,7 @@ def design(context: typer.Context) -> None:
     """Find a network design by a few questions: pool, simulate, ask, import."""
     from netwright.core.task import load_attribute
 
-    load_attribute("netwright.cli.design:app")(context.args, prog_name="netwright design")
+    load_attribute("netwright.cli.design.commands:app")(context.args, prog_name="netwright design")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

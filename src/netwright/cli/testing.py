@@ -119,9 +119,9 @@ def compare(
         check_pooled(subjects)
         subjects += [baseline(chosen, name, loaded, seed) for name in names]
         evaluations = _evaluate_all(chosen, subjects, places, loaded)
-        write_report = load_attribute("netwright.experiments.report:write_report")
+        write_report = load_attribute("netwright.report:write_report")
         report = write_report(chosen, evaluations, folder, notes={"Command": context.obj})
-    comparisons = load_attribute("netwright.experiments.report.comparison:compare")(chosen, evaluations)
+    comparisons = load_attribute("netwright.evaluation.comparison:compare")(chosen, evaluations)
     found = [comparison.to_json() for comparison in comparisons]
     if as_json:
         print_json(

@@ -1,4 +1,4 @@
-"""Finds experiments by their files: a module beside this one that defines `NAME`, `SUMMARY` and `run`."""
+"""Finds experiments by their files: a module below this package that defines `NAME`, `SUMMARY` and `run`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def experiments() -> dict[str, Experiment]:
     """All experiments by name, in alphabetical order."""
     package = netwright.experiments
     modules = (
-        importlib.import_module(f"{package.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(package.__path__)
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if not found.ispkg
     )
     found = {m.NAME: Experiment(m.NAME, m.SUMMARY, m.run) for m in modules if hasattr(m, "NAME")}

@@ -33,12 +33,12 @@ class Part:
 
 PARTS = (
     Part(
-        "vp", "Viewport prediction: one adapted model beside baselines", "netwright.experiments.demo_vp:run"
+        "vp", "Viewport prediction: one adapted model beside baselines", "netwright.experiments.vp.demo:run"
     ),
     Part(
-        "abr", "Adaptive bitrate: from experience to an adapted model", "netwright.experiments.demo_abr:run"
+        "abr", "Adaptive bitrate: from experience to an adapted model", "netwright.experiments.abr.demo:run"
     ),
-    Part("design", "A network design from a few questions", "netwright.experiments.design_demo:run"),
+    Part("design", "A network design from a few questions", "netwright.experiments.design.demo:run"),
 )
 
 
@@ -56,7 +56,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> Path:
     Raises:
         ConfigError: `out` holds something else.
     """
-    from netwright.experiments.report.page import render_page
+    from netwright.report.page import render_page
 
     _check(out)
     done = []

@@ -20,9 +20,7 @@ from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, FormatError, MissingExtraError, UnknownNameError
 from netwright.core.files import check_format_version, sha256_of_file
-from netwright.llm.loading import hash_weights, load_pretrained, readable_errors
-from netwright.llm.seeding import seeded
-from netwright.llm.towers import (
+from netwright.llm.decoder import (
     count_published,
     drop_vocabulary,
     language_tower,
@@ -30,6 +28,8 @@ from netwright.llm.towers import (
     token_width,
     truncate,
 )
+from netwright.llm.loading import hash_weights, load_pretrained, readable_errors
+from netwright.llm.seeding import seeded
 
 
 @dataclass(frozen=True)

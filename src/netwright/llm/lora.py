@@ -10,7 +10,7 @@ from torch import nn
 
 from netwright.core.errors import ConfigError
 from netwright.llm.backbones import Backbone
-from netwright.llm.towers import layer_stack
+from netwright.llm.decoder import layer_stack
 
 Targets = Literal["query-value", "attention", "all-linear"]
 

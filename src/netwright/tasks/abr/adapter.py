@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netwright.adaptation.advantages import squashed
-from netwright.adaptation.conditions import Asked, Conditioning
 from netwright.adaptation.contract import Inputs
-from netwright.adaptation.decisions import CANDIDATES, Decider, choice_loss
-from netwright.adaptation.experience import OBSERVATION, Experience
 from netwright.adaptation.guard import Ranges
-from netwright.adaptation.lessons import lessons
+from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
+from netwright.adaptation.offline.conditioning import Asked, Conditioning
+from netwright.adaptation.offline.experience import OBSERVATION, Experience
+from netwright.adaptation.offline.targets import lessons
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
-from netwright.tasks.abr import pieces
-from netwright.tasks.abr.collecting import AbrCollector, AbrEnvironment
+from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.evaluation import rollout
+from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, PIECES
 from netwright.tasks.abr.observation import RECENT, Observation
-from netwright.tasks.abr.pieces import N_RUNG, N_SUMMARY, PIECES
 from netwright.tasks.abr.recipes import AbrRecipe
 
 Floats = NDArray[np.float32]

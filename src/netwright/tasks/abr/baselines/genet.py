@@ -21,8 +21,8 @@ from netwright.core.files import read_json, write_json
 from netwright.core.seeding import derived_seed, generator
 from netwright.tasks.abr.baselines import learned, pensieve, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
-from netwright.tasks.abr.baselines.learner import PpoConfig, Sampler
 from netwright.tasks.abr.baselines.mpc import Mpc
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, Sampler
 from netwright.tasks.abr.baselines.search import highest
 from netwright.tasks.abr.batch import Sessions, TraceTable
 from netwright.tasks.abr.data import AbrData

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from netwright.adaptation.saving import DESCRIPTION, FORMAT_VERSION, read_description
+from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_description
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import replacing, write_json
 from netwright.core.results import versions

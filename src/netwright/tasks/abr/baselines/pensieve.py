@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from netwright.tasks.abr import features
 from netwright.tasks.abr.baselines import learned, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
-from netwright.tasks.abr.baselines.learner import PpoConfig
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig
 from netwright.tasks.abr.data import AbrData
 
 NAME = "pensieve"

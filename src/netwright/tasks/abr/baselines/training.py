@@ -17,10 +17,10 @@ from torch import nn
 from netwright.core.errors import UnknownNameError
 from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
-from netwright.tasks.abr.baselines.learner import Learner, PpoConfig, Sampler
+from netwright.tasks.abr.baselines.ppo_trainer import Learner, PpoConfig, Sampler
 from netwright.tasks.abr.batch import Sessions
-from netwright.tasks.abr.collecting import AbrCollector
 from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.environment import AbrCollector
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import QoE, Rules
 from netwright.tasks.abr.recipes import RECIPES

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netwright.adaptation.saving import read_description
+from netwright.adaptation.saved_model import read_description
 from netwright.tasks.vp import features
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.baselines import training

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Answer, Inputs
-from netwright.adaptation.saving import DESCRIPTION, FORMAT_VERSION, read_description
+from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_description
 from netwright.core.errors import DataError, FormatError, UnknownNameError
 from netwright.core.files import replacing, write_json
 from netwright.core.results import versions

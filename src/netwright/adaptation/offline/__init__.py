@@ -1,0 +1,1 @@
+"""The offline phase: logged experience, return conditioning and imitation targets."""

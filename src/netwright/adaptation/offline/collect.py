@@ -1,0 +1,266 @@
+"""RL_Collect of Fig. 9 (Wu et al. 2024): let policies decide in a task's environments and keep what happened.
+
+Every policy meets the same sessions, so that their returns can be compared session by session. Sessions come in blocks;
+a block under one policy is the unit of work, is written as soon as it is complete, and depends on its seed alone:
+whichever worker does it, and after whichever interruption, the experience is the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.adaptation.environment import Collector
+from netwright.adaptation.offline import experience as storage
+from netwright.adaptation.offline.experience import Experience
+from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.files import read_json, write_json
+from netwright.core.policy import Policy
+from netwright.core.seeding import generator
+from netwright.core.task import Task, load_attribute
+from netwright.execution import Executor, SerialExecutor
+
+BLOCK = 256  # sessions of one unit of work
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be collected.
+
+    Attributes:
+        policies: each a baseline's name, a folder of a saved model, `sampled:` before either for one that draws its
+            choice instead of taking the best, or `noisy:SHARE:` before any for random choices at that share.
+        place: one of the collector's places.
+        sessions: how many each policy meets.
+        seed: of sessions, policies and noise.
+        labels: policies whose mean probabilities are kept for every state that any policy visits.
+    """
+
+    policies: tuple[str, ...]
+    place: str
+    sessions: int
+    seed: int = 0
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.policies:
+            raise ConfigError("nobody decides: give at least one policy.")
+        if len(set(self.policies)) < len(self.policies):
+            raise ConfigError(
+                "a policy is named twice; name each once, and raise the number of sessions instead."
+            )
+        if self.sessions < 1:
+            raise ConfigError(f"the number of sessions must be at least 1, got {self.sessions}.")
+
+    @property
+    def units(self) -> list[tuple[int, int]]:
+        """(block, policy) pairs in the order of the experience: policy by policy."""
+        n_blocks = -(-self.sessions // BLOCK)
+        return [(block, policy) for policy in range(len(self.policies)) for block in range(n_blocks)]
+
+
+def rl_collect(
+    task: Task,
+    data_folder: Path | None,
+    plan: Plan,
+    *,
+    out: Path,
+    executor: Executor | None = None,
+    resume: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Experience:
+    """Collect an experience and write it to `out`; what is complete survives an interruption in `<out>.partial`.
+
+    Args:
+        task: a task of decisions.
+        data_folder: of real data; without one, data are generated from the plan's seed.
+        plan: who decides, where, and how often.
+        out: folder of the experience.
+        executor: where the work is done; in this process by default.
+        resume: go on with what stands in `<out>.partial`.
+        progress: called with one line now and then.
+
+    Raises:
+        ConfigError: `out` is taken, or holds an unfinished collection and `resume` is not set; a policy or place
+            that does not exist.
+    """
+    reference = _collector_of(task)
+    work = partial(_unit, task=task, folder=data_folder, plan=plan)
+    collector = _collector(reference, task.load_data, data_folder, plan.seed)
+    if plan.place not in collector.places:
+        raise UnknownNameError("place to collect in", plan.place, collector.places)
+    for name in (*plan.policies, *plan.labels):
+        deciding(task, name, collector)
+    parts = _parts_folder(out, plan, resume)
+    todo = [unit for unit in plan.units if not _part(parts, unit).is_dir()]
+    done, started = len(plan.units) - len(todo), time.monotonic()
+    for unit, part in zip(todo, (executor or SerialExecutor()).map(work, todo), strict=True):
+        storage.write(_part(parts, unit), part)
+        done += 1
+        progress(
+            f"{done}/{len(plan.units)}: {plan.policies[unit[1]]}, {part.n_episodes} sessions, mean reward "
+            f"{part.returns.mean():.3f} ({time.monotonic() - started:.0f} s)"
+        )
+    collected = storage.merge([storage.read(_part(parts, unit)) for unit in plan.units])
+    storage.write(out, collected)
+    shutil.rmtree(parts)
+    return collected
+
+
+def deciding(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
+    """The policy that a plan means by this name.
+
+    Raises:
+        UnknownNameError: neither a baseline nor a folder.
+        ConfigError: a share that is none, or `sampled:` for a policy that draws nothing.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "noisy":
+        share, _, inner = rest.partition(":")
+        try:
+            probability = float(share)
+        except ValueError:
+            probability = -1.0
+        if not 0.0 <= probability <= 1.0 or not inner:
+            raise ConfigError(
+                f"policy {name!r}: write noisy:SHARE:POLICY with a share in 0..1, as noisy:0.1:mpc."
+            )
+        return Noisy(deciding(task, inner, collector), probability, collector)
+    if kind == "sampled" or (name.endswith("-sampled") and name not in task.policies):
+        plain = rest if kind == "sampled" else name.removesuffix("-sampled")
+        found = deciding(task, plain, collector)
+        if not hasattr(found, "greedy"):
+            raise ConfigError(f"policy {plain!r} draws nothing; drop `sampled`.")
+        found.greedy = False
+        return found
+    if name in task.policies:
+        ready: Policy[Any, Any] = load_attribute(task.policy(name).factory)()
+        return ready
+    if Path(name).is_dir():
+        from netwright.adaptation.api import load
+
+        return load(Path(name), task).policy
+    raise UnknownNameError(f"{task.name} policy (or folder)", name, task.policies)
+
+
+class Noisy:
+    """A policy that at a share of its decisions is replaced by a random choice."""
+
+    def __init__(self, policy: Policy[Any, Any], share: float, collector: Collector) -> None:
+        self.policy, self.share, self.collector = policy, share, collector
+        self.rng = np.random.default_rng(0)
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """As the policy inside."""
+        inner, self.rng = rng.spawn(2)
+        self.policy.reset(inner)
+
+    def act(self, obs: Any) -> NDArray[np.int64]:
+        """(B,) the policy's choices, some of them replaced."""
+        chosen = np.asarray(self.policy.act(obs))
+        drawn = self.collector.random_actions(obs, self.rng)
+        return np.where(self.rng.random(len(chosen)) < self.share, drawn, chosen)
+
+
+def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan) -> Experience:
+    block, index = unit
+    collector = _collector(_collector_of(task), task.load_data, folder, plan.seed)
+    n = min(BLOCK, plan.sessions - block * BLOCK)
+    environment = collector.environment(plan.place, generator(plan.seed, block), n)
+    policy = deciding(task, plan.policies[index], collector)
+    teachers = [deciding(task, name, collector) for name in plan.labels]
+    for i, decider in enumerate((policy, *teachers)):
+        decider.reset(generator(plan.seed, block, index, i))
+    rows: list[dict[str, NDArray[Any]]] = []
+    while not environment.done:
+        observation = environment.observe()
+        row = {storage.OBSERVATION + k: v for k, v in collector.columns(observation).items()}
+        row[storage.PRIVILEGED] = environment.privileged().astype(np.float32)
+        if teachers:
+            row[storage.LABELS] = np.mean([_probabilities(t, observation) for t in teachers], axis=0)
+        actions = np.asarray(policy.act(observation))
+        rewards, components = environment.step(actions)
+        row[storage.ACTION] = actions.astype(np.int16)
+        row[storage.REWARD] = rewards.astype(np.float32)
+        row[storage.COMPONENTS] = components.astype(np.float32)
+        rows.append(row)
+    # Decision by decision becomes episode by episode: (T, B, ..) to (B * T, ..).
+    columns = {
+        name: np.stack([row[name] for row in rows], axis=1).reshape(-1, *rows[0][name].shape[1:])
+        for name in rows[0]
+    }
+    return Experience(
+        columns=columns,
+        offsets=np.arange(n + 1, dtype=np.int64) * len(rows),
+        policy=np.zeros(n, dtype=np.int32),
+        where=np.zeros(n, dtype=np.int32),
+        seed=np.full(n, plan.seed, dtype=np.int64),
+        session=block * BLOCK + np.arange(n, dtype=np.int64),
+        policies=(plan.policies[index],),
+        places=(plan.place,),
+        info={"task": task.name, "components": list(collector.components), "data": collector.provenance()},
+    )
+
+
+def _probabilities(teacher: Any, observation: Any) -> NDArray[np.float32]:
+    if not hasattr(teacher, "log_probabilities"):
+        name = getattr(teacher, "name", type(teacher).__name__)
+        raise ConfigError(
+            f"policy {name!r} gives no probabilities and cannot label; name another in --label."
+        )
+    found: NDArray[np.float32] = np.exp(teacher.log_probabilities(observation)).astype(np.float32)
+    return found
+
+
+def _collector_of(task: Task) -> str:
+    if task.collector is None:
+        raise ConfigError(f"task {task.name!r} learns from its data set; nothing is collected for it.")
+    return task.collector
+
+
+@cache
+def _collector(reference: str, loader: str, folder: Path | None, seed: int) -> Collector:
+    """Made once in each worker process, because loading data takes seconds."""
+    made: Collector = load_attribute(reference)(load_attribute(loader)(folder, seed=seed))
+    return made
+
+
+def _parts_folder(out: Path, plan: Plan, resume: bool) -> Path:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
+    parts = out.with_name(out.name + ".partial")
+    if parts.exists() and not resume:
+        raise ConfigError(
+            f"{parts} holds an unfinished collection; add --resume to go on with it, or delete it."
+        )
+    wanted = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
+    if (parts / PLAN).is_file() and read_json(parts / PLAN) != wanted:
+        raise ConfigError(
+            f"{parts}: the unfinished collection has other options; resume with those, or delete it."
+        )
+    write_json(parts / PLAN, wanted)
+    return parts
+
+
+def _part(parts: Path, unit: tuple[int, int]) -> Path:
+    block, policy = unit
+    return parts / f"policy{policy:03d}-block{block:05d}"
+
+
+def summary(experience: Experience) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """For each policy its episodes and mean reward."""
+    yield from experience.provenance()["policies"].items()
+
+
+def pooled(folders: Sequence[Path]) -> Experience:
+    """The experiences in several folders as one."""
+    return storage.merge([storage.read(folder) for folder in folders])

@@ -1,0 +1,125 @@
+"""From an experience to what a model is taught: which episodes, under which condition, towards which choices.
+
+Methods:
+
+- `advantage`: imitate every decision, weighted by exp(advantage / temperature); the default.
+- `clone`: imitate the best policy only; the control.
+- `distill`: follow the mean probabilities of the labelling policies, in all states that anyone visited.
+- `returns`, `returns-published`, `regret`, `vector-returns`: imitate everybody under the condition of that name
+  (see `netwright.adaptation.offline.conditioning`), Eq. 2-4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.adaptation.advantages import advantages_of, squashed
+from netwright.adaptation.offline import conditioning as conditions
+from netwright.adaptation.offline.conditioning import Conditioning
+from netwright.adaptation.offline.experience import ACTION, LABELS, PRIVILEGED, REWARD, Experience
+from netwright.core.errors import ConfigError
+
+Method = Literal["advantage", "clone", "distill", "returns", "returns-published", "regret", "vector-returns"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+Floats = NDArray[np.float32]
+
+LARGEST_WEIGHT = 20.0
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What is taught at every decision of an experience.
+
+    Attributes:
+        experience: the episodes.
+        episodes: (E',) which of them are learned from.
+        condition: (N, size) what each decision is conditioned on.
+        weight: (N,) how much each decision counts.
+        labels: (N, L) choices that are wanted in place of the one that was made; None to imitate.
+        n_choices: L.
+    """
+
+    experience: Experience
+    episodes: NDArray[np.int64]
+    conditioning: Conditioning
+    condition: Floats
+    weight: Floats
+    labels: Floats | None
+    n_choices: int
+
+    def draw(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Rows (B, T) of random whole episodes, and where they are real: a short episode is padded by its last row."""
+        chosen = self.episodes[rng.integers(0, len(self.episodes), size)]
+        lengths = self.experience.lengths[chosen]
+        within = np.arange(lengths.max())
+        rows = self.experience.offsets[:-1][chosen][:, None] + np.minimum(within, lengths[:, None] - 1)
+        return rows, within < lengths[:, None]
+
+    def target(self, rows: NDArray[np.int64], real: NDArray[np.bool_]) -> Floats:
+        """(B, T, L) how much each choice is wanted, for `choice_loss`."""
+        weight = np.where(real, self.weight[rows], np.float32(0.0))[..., None]
+        if self.labels is not None:
+            wanted: Floats = self.labels[rows] * weight
+            return wanted
+        made = self.experience.columns[ACTION][rows]
+        return np.asarray((made[..., None] == np.arange(self.n_choices)) * weight, dtype=np.float32)
+
+
+def lessons(
+    method: Method,
+    experience: Experience,
+    *,
+    critic_inputs: Floats,
+    n_choices: int,
+    temperature: float,
+    seed: int,
+) -> Lessons:
+    """What a method teaches from an experience.
+
+    Args:
+        method: see above.
+        experience: episodes of any policies.
+        critic_inputs: (N, F) what a critic may see of each state beside the privileged column.
+        n_choices: largest number of choices at a decision.
+        temperature: of advantage weighting, in units of the squashed reward.
+        seed: of the critic.
+
+    Raises:
+        ConfigError: labels are wanted and the experience has none.
+    """
+    weight = np.ones(experience.n_steps, dtype=np.float32)
+    episodes = np.arange(experience.n_episodes)
+    labels = None
+    kind: conditions.Kind = "none"
+    if method == "advantage":
+        privileged = experience.columns.get(PRIVILEGED, np.zeros((experience.n_steps, 0), dtype=np.float32))
+        advantages = advantages_of(
+            experience,
+            np.concatenate([critic_inputs, privileged], axis=1).astype(np.float32),
+            squashed(experience.columns[REWARD]),
+            seed=seed,
+        )
+        weight = np.exp(np.minimum(advantages / temperature, np.log(LARGEST_WEIGHT))).astype(np.float32)
+        weight /= weight.mean()
+    elif method == "clone":
+        episodes = np.flatnonzero(experience.policy == best_policy(experience))
+    elif method == "distill":
+        if LABELS not in experience.columns:
+            raise ConfigError("recipe distill needs labels; collect with --label, for example --label ppo.")
+        labels = experience.columns[LABELS]
+    else:
+        kind = cast(conditions.Kind, method)
+    conditioning, condition = conditions.fit(kind, experience)
+    return Lessons(experience, episodes, conditioning, condition, weight, labels, n_choices)
+
+
+def best_policy(experience: Experience) -> int:
+    """Index of the policy with the highest mean return."""
+    present = np.unique(experience.policy)
+    means = [experience.returns[experience.policy == i].mean() for i in present]
+    return int(present[int(np.argmax(means))])

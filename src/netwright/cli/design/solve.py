@@ -1,0 +1,129 @@
+"""`netwright design solve`: the best design for an objective that can be written down, knob by knob."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from netwright.cli import options
+from netwright.cli.design import options as inputs
+from netwright.cli.inputs import output_folder
+from netwright.cli.output import interruptible, print_facts, print_json, progress
+from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.synthesis.problem import Array, ObjectiveFamily
+from netwright.wan.chunks import Work
+from netwright.wan.exporting import DESIGN_FILE, figures, today_of, write_design
+from netwright.wan.instance import Instance, build
+from netwright.wan.registry import scenario as scenario_named
+
+
+def solve(
+    scenario: inputs.Scenario = None,
+    topology: inputs.Topology = None,
+    knob: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A knob of the objective, such as latency-weight=0.4; give each. Without any, the error lists them.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the design into.")] = Path(
+        "netwright-design"
+    ),
+    today: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A design.json: the design in use, from which changes are counted."
+        ),
+    ] = None,
+    pool: inputs.PoolFile = None,
+    demands: inputs.Demands = None,
+    load: inputs.Load = None,
+    flows: inputs.Flows = None,
+    tunnels: inputs.TunnelRule = None,
+    classes: inputs.Classes = None,
+    failures: inputs.Failures = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Find the best design for an objective that you can write down; no question is asked."""
+    folder = output_folder(out, DESIGN_FILE)
+    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = inputs.Wanted(scenario, network, pool=pool, data=data)
+    with interruptible("nothing was written."):
+        name, instance, family = _problem(wanted)
+        knobs = read_knobs(family, knob or [])
+        chosen = scenario_named(name)
+        decision = chosen.decide(instance, family, knobs)
+        tables = chosen.export(instance, decision)
+        metrics = chosen.metrics(instance).metrics
+        values = chosen.evaluate(instance, decision)
+        document: dict[str, Any] = {
+            "scenario": name,
+            "instance": instance.describe(),
+            "objective": {
+                "text": family.describe(knobs),
+                "knobs": {k.name: float(v) for k, v in zip(family.knobs, knobs, strict=True)},
+            },
+            "metrics": {f"{m.name} ({m.unit})": float(v) for m, v in zip(metrics, values, strict=True)},
+            "figures": figures(tables, today_of(tables, instance, today)),
+        }
+        files = write_design(folder, document, tables)
+    if as_json:
+        print_json({**document, "files": [str(path) for path in files]})
+    else:
+        print_facts(
+            {"objective": document["objective"]["text"], **document["metrics"], **document["figures"]}
+        )
+        print(f"files: {', '.join(str(path) for path in files)}")
+
+
+def _problem(wanted: inputs.Wanted) -> tuple[str, Instance, ObjectiveFamily]:
+    """The scenario's name, the instance and the objectives that it may have, of a pool or worked out now."""
+    if wanted.pool is not None:
+        source = wanted.source()
+        return source.pool.provenance["scenario"], source.instance, source.pool.family
+    spec = wanted.spec()
+    instance, chosen = build(spec.instance, wanted.data), scenario_named(spec.scenario)
+    reference = chosen.reference(instance, Work(progress=progress))
+    return spec.scenario, instance, chosen.family(chosen.metrics(instance), reference)
+
+
+def read_knobs(family: ObjectiveFamily, given: Sequence[str]) -> Array:
+    """An objective (k,) from `NAME=VALUE` for each knob; hyphens stand for spaces in a name.
+
+    Raises:
+        ConfigError: a knob is missing, unknown, given twice, no number, or no objective of the family has it.
+    """
+    names = {_plain(knob.name): i for i, knob in enumerate(family.knobs)}
+    values = np.full(len(names), np.nan)
+    for text in given:
+        name, _, amount = text.partition("=")
+        name = _plain(name)
+        if name not in names:
+            raise UnknownNameError(f"knob of {family.name}", name, names)
+        if not np.isnan(values[names[name]]):
+            raise ConfigError(f"--knob {name} is given twice; keep one.")
+        try:
+            values[names[name]] = float(amount)
+        except ValueError:
+            raise ConfigError(f"--knob takes NAME=VALUE with a number, got {text!r}.") from None
+        if not np.isfinite(values[names[name]]):
+            raise ConfigError(f"--knob {name} must be a finite number, got {amount!r}.")
+    missing = [
+        f"{_plain(knob.name)} in {knob.low:g} to {knob.high:g}"
+        for knob, value in zip(family.knobs, values, strict=True)
+        if np.isnan(value)
+    ]
+    if missing:
+        raise ConfigError(f"give --knob NAME=VALUE for {'; '.join(missing)}.")
+    family.check(values)
+    return values
+
+
+def _plain(name: str) -> str:
+    return name.strip().replace(" ", "-").replace("_", "-")

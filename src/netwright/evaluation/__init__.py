@@ -1,0 +1,1 @@
+"""Which methods are compared, and how: policies, pooling over seeds, paired statistics."""

@@ -1,0 +1,1 @@
+"""Adaptive bitrate streaming: experiments and the part of the demo."""

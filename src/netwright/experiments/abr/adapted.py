@@ -1,0 +1,314 @@
+"""Adaptive bitrate on real traces: adapted models beside their teachers, rules, control arms and the optimum.
+
+Teachers are trained, their experience is collected, each arm is adapted to it (and some go on online), and all are
+tested once in every setting. Training data share nothing with the tests; see `netwright.tasks.abr.training_set`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netwright.core import registry
+from netwright.core.errors import ConfigError
+from netwright.core.results import Evaluation, ResultRow, write_rows
+from netwright.core.task import Task, load_attribute
+from netwright.evaluation.baselines import train_policy
+from netwright.evaluation.comparison import Pairs
+from netwright.evaluation.pooling import pool
+from netwright.execution import Executor, executor
+
+NAME = "abr"
+SUMMARY = "adaptive bitrate: adapted models, offline and online, their controls and teachers in every setting"
+COMMAND = "netwright experiments abr"
+
+SEEDS = (0, 1, 2)
+RULES = ("bba", "mpc-reference", "mpc", "pensieve", "genet", "ppo")
+OPPONENTS = ("ppo", "mpc", "bba", "genet")
+N_SESSIONS = 1200
+SKIPPED = {"default-published"}  # the same tests as default
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One model to adapt.
+
+    Attributes:
+        name: as it stands in the results; arms that differ in nothing but the seed share it.
+        recipe, recipe_options, options: see `netwright.adaptation.api.adapt`.
+        place: which experience it learns from.
+        start: name of the arm that this one goes on from, online.
+    """
+
+    name: str
+    seed: int
+    backbone: str = "tiny"
+    recipe: str = "distill"
+    recipe_options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    place: str = "training"
+    start: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A name for its folder."""
+        return folder_name(self.name, self.seed)
+
+
+def folder_name(name: str, seed: int) -> str:
+    """Where the arm of that name and seed lives."""
+    return f"{name.replace(':', '-')}-seed{seed}"
+
+
+OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
+JOINED: Mapping[str, Any] = {"iterations": 700, "warm_start": 0.5, "evaluate_every": 175}
+ONLINE: Mapping[str, Any] = {"iterations": 100, "evaluate_every": 25}
+
+
+def arms() -> Iterator[Arm]:
+    """All arms, those that matter most first; an online arm stands behind the one that it goes on from."""
+    offline = partial(Arm, options=OFFLINE)
+    for seed in SEEDS:
+        yield offline("adapted:tiny", seed)
+    for seed in SEEDS:
+        yield Arm("adapted:tiny:online", seed, options=ONLINE, start="adapted:tiny")
+    for seed in SEEDS:
+        yield Arm("adapted:tiny:online:twice", seed, options=ONLINE, start="adapted:tiny:online")
+    yield offline("adapted:none", 0, "none")
+    yield offline("adapted:tiny:paper", 0, recipe="paper", place="paper")
+    for recipe in ("clone", "advantage", "returns"):
+        yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
+    joined = partial(Arm, options=JOINED)
+    for backbone in ("none", "tiny", "random:tiny"):
+        yield joined(f"adapted:{backbone}:joined", 0, backbone)
+        yield joined(f"adapted:{backbone}:short", 0, backbone, recipe_options={"memory": 1})
+    for window in (1, 5, 20):
+        yield joined(f"adapted:tiny:short:w{window}", 0, recipe_options={"memory": 1, "window": window})
+    for recipe in ("returns-published", "regret"):
+        yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
+    yield offline("adapted:tiny:vector-returns", 0, recipe="vector-returns", place="weights")
+    yield Arm("adapted:none:online", 0, "none", options=ONLINE, start="adapted:none")
+    slow = {**OFFLINE, "warm_start": 0.98, "batch_size": 32}
+    yield Arm("adapted:tiny:eight-tokens", 0, recipe_options={"layout": "paper"}, options=slow)
+
+
+def run(
+    data_folder: Path | None,
+    results_folder: Path,
+    progress: Progress,
+    only: Callable[[str], bool] | None = None,
+) -> None:
+    """Do what is not yet in `runs/abr`, and write `abr.jsonl` after every arm.
+
+    Two arms at a time, one thread each; an interrupted run goes on where it stopped.
+
+    Args:
+        only: names of arms; rows of the others then stay as they are. All by default.
+    """
+    if data_folder is None:
+        raise ConfigError("this experiment needs the real traces; set --data or NETWRIGHT_DATA.")
+    every = chosen_arms(only)
+    results = results_folder / "abr.jsonl"
+    runs = results_folder.absolute().parent / "runs" / NAME
+    runs.mkdir(parents=True, exist_ok=True)
+    two = executor("processes", 2)
+    prepare("training", data_folder, runs, two, progress)
+    task = registry.task(NAME)
+    tested = test_rules(task, load_attribute(task.load_data)(data_folder, seed=0))
+    work = partial(adapt_and_test, data_folder=data_folder, runs=runs)
+    for arm, evaluations in zip(every, two.map(work, every), strict=True):
+        tested += evaluations
+        progress(f"{arm.label}: " + ", ".join(f"{e.setting} {e.mean:.3f}" for e in evaluations))
+        rows = list(result_rows(task, tested))
+        of_run = {"area": "abr", "command": COMMAND}
+        if only is None:
+            write_rows(results, rows, replaces=of_run)
+        else:
+            of_arm = [row for row in rows if row.subject == arm.name]
+            write_rows(results, of_arm, replaces={**of_run, "subject": arm.name})
+
+
+def chosen_arms(only: Callable[[str], bool] | None) -> list[Arm]:
+    """The arms of these names, and those that they go on from or are compared with, in order.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    every = list(arms())
+    names = {arm.name for arm in every if only is None or only(arm.name)}
+    if not names:
+        raise ConfigError(
+            f"experiment {NAME} has no such part; its parts are {', '.join(dict.fromkeys(a.name for a in every))}."
+        )
+    names.update(*(rivals(name) for name in names))
+    for arm in reversed(every):  # an arm stands behind the one that it goes on from
+        if arm.name in names and arm.start is not None:
+            names.add(arm.start)
+    return [arm for arm in every if arm.name in names]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where experience comes from.
+
+    Attributes:
+        teachers: policies that are trained for it, with their seeds.
+        players: who plays; names with a seed are teachers.
+        labels: whose mean probabilities are kept as labels.
+    """
+
+    teachers: tuple[tuple[str, int], ...]
+    players: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+PLACES: Mapping[str, Place] = {
+    "training": Place(
+        teachers=tuple(("ppo", seed) for seed in SEEDS),
+        players=(
+            *("ppo-seed0", "ppo-seed1", "ppo-seed2", "sampled:ppo-seed0", "sampled:ppo-seed1"),
+            *("noisy:0.1:ppo-seed2", "mpc", "bba"),
+        ),
+        labels=("ppo-seed0", "ppo-seed1", "ppo-seed2"),
+    ),
+    "paper": Place(
+        teachers=(("ppo:paper", 0),),
+        players=("ppo-paper-seed0", "sampled:ppo-paper-seed0", "noisy:0.1:ppo-paper-seed0", "mpc", "bba"),
+        labels=("ppo-paper-seed0",),
+    ),
+    "weights": Place(
+        teachers=(),
+        players=("ppo", "sampled:ppo", "mpc", "noisy:0.1:mpc", "bba"),
+        labels=(),
+    ),
+}
+
+
+def prepare(place: str, data_folder: Path, runs: Path, workers: Executor, progress: Progress) -> Path:
+    """Train the teachers of a place and collect its experience, as far as that is not done; its folder."""
+    from netwright.adaptation.offline.collect import Plan, rl_collect
+
+    out, about = runs / f"experience-{place}", PLACES[place]
+    if out.exists():
+        return out
+    for label in workers.map(partial(train_teacher, data_folder=data_folder, runs=runs), about.teachers):
+        progress(f"teacher {label}")
+
+    def named(policy: str) -> str:
+        kind, colon, last = policy.rpartition(":")
+        return f"{kind}{colon}{runs / last}" if "-seed" in last else policy
+
+    players, labels = ((named(p) for p in policies) for policies in (about.players, about.labels))
+    plan = Plan(tuple(players), place, N_SESSIONS, labels=tuple(labels))
+    rl_collect(
+        registry.task(NAME), data_folder, plan, out=out, executor=workers, resume=True, progress=progress
+    )
+    return out
+
+
+def train_teacher(teacher: tuple[str, int], *, data_folder: Path, runs: Path) -> str:
+    """Train one teacher, if it is not there; runs in a worker process."""
+    import torch
+
+    torch.set_num_threads(1)
+    policy, seed = teacher
+    out = runs / folder_name(policy, seed)
+    if not out.exists():
+        task = registry.task(NAME)
+        data = load_attribute(task.load_data)(data_folder, seed=0)
+        train_policy(task, policy, data, out=out, seed=seed, progress=lambda line: None)
+    return out.name
+
+
+def adapt_and_test(arm: Arm, *, data_folder: Path, runs: Path) -> list[Evaluation]:
+    """Adapt one arm (or take up what is there) and test it in all settings; runs in a worker process."""
+    import torch
+
+    from netwright.adaptation.api import adapt, improve, load
+
+    torch.set_num_threads(1)
+    task = registry.task(NAME)
+    data = load_attribute(task.load_data)(data_folder, seed=0)
+    out = runs / arm.label
+    if arm.start is not None:
+        start = runs / folder_name(arm.start, arm.seed)
+        improve(task, data, start, out=out, seed=arm.seed, options=arm.options, resume=True)
+    else:
+        adapt(
+            task,
+            data,
+            out=out,
+            backbone=arm.backbone,
+            recipe=arm.recipe,
+            recipe_options=arm.recipe_options,
+            experience=[prepare(arm.place, data_folder, runs, executor("serial"), lambda line: None)],
+            seed=arm.seed,
+            options=arm.options,
+            resume=True,
+        )
+    policy = load(out, task).policy
+    return [
+        replace(found, config={**found.config, "seed": arm.seed})
+        for setting in task.settings.values()
+        if setting.name not in SKIPPED
+        for found in [load_attribute(task.evaluate)(policy, setting, data, name=arm.name)]
+    ]
+
+
+def test_rules(task: Task, data: Any) -> list[Evaluation]:
+    """The baselines in all settings, learned ones with the weights that are shipped."""
+    return [
+        load_attribute(task.evaluate)(load_attribute(task.policy(name).factory)(), setting, data, name=name)
+        for name in RULES
+        if name in task.policies
+        for setting in task.settings.values()
+        if setting.name not in SKIPPED
+    ]
+
+
+def rivals(policy: str) -> tuple[str, ...]:
+    """Whom an adapted model is compared with: for the arms about the backbone, their control without one as well."""
+    groups = [g for g in ("joined", "short") if f":{g}" in policy]
+    return (*OPPONENTS, *(f"adapted:none:{g}" for g in groups))
+
+
+def result_rows(task: Task, evaluations: list[Evaluation]) -> Iterator[ResultRow]:
+    """Means with their share of the offline optimum, and the paired differences that the claims rest on."""
+    details = {(e.setting, e.policy): e.detail for e in evaluations}
+    for setting, methods in pool(task, evaluations).items():
+        groups = next(m.groups for m in methods.values())
+        pairs = Pairs(methods, groups, task.lower_is_better)
+        for policy, method in methods.items():
+            make = partial(
+                ResultRow,
+                area=NAME,
+                setting=setting,
+                subject=policy,
+                n=len(method.episodes),
+                seeds=tuple(s for s in method.seeds if s is not None),
+                command=COMMAND,
+            )
+            mean = pairs.interval(method.values)[0]
+            optimum = float(np.mean(details[setting, policy]["optimum"]))
+            extra = {"seed_means": list(method.seed_means), "share_of_optimum": mean.value / optimum}
+            yield make(
+                metric="qoe", unit="per chunk", value=mean.value, low=mean.low, high=mean.high, extra=extra
+            )
+            for other in rivals(policy) if policy.startswith("adapted:") else ():
+                if other in methods and other != policy:
+                    d = pairs.contrast(policy, other).difference
+                    yield make(
+                        metric="qoe_difference",
+                        unit="per chunk",
+                        value=d.value,
+                        low=d.low,
+                        high=d.high,
+                        extra={"baseline": other},
+                    )

@@ -1,0 +1,1 @@
+"""Network design: experiments and the part of the demo."""

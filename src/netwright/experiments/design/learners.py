@@ -1,0 +1,326 @@
+"""Comparative synthesis on WAN designs: learners against perfect and imperfect teachers, as in Fig. 5, 6, 12 and 13.
+
+Each cell is one learner, one kind of teacher and one instance; 301 objectives that the learner's pool does not hold
+are the truths. Cells lie in `runs/design`, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from netwright.core.errors import ConfigError
+from netwright.core.files import read_json, write_json
+from netwright.core.results import ResultRow, write_rows
+from netwright.core.seeding import generator
+from netwright.execution import executor
+from netwright.synthesis.bayes import BayesConfig
+from netwright.synthesis.bounds import general_bound, sortability, sortable_bound
+from netwright.synthesis.learners import learner_factory
+from netwright.synthesis.pool import Pool, normalised, quality
+from netwright.synthesis.problem import Array
+from netwright.synthesis.simulate import OracleRuns, simulate, truth_values
+from netwright.synthesis.voting import VotingConfig
+from netwright.wan.pools import Builder, spec_of
+
+NAME = "design"
+SUMMARY = "learners of designs: quality after each question, perfect and imperfect teachers, sizes of pools"
+COMMAND = "netwright experiments design"
+
+SEED = 0
+N_TRUTHS = 301
+TRUTH_STREAM = 3  # of truths drawn beside a pool; the pool itself is drawn from another
+N_OBJECTIVES = 1300
+REPORTED = (3, 4, 5, 6, 10)  # queries
+SIZES = (10, 30, 100, 300, 1000, 5000)
+SETTINGS = {"bayes": asdict(BayesConfig()), "voting": asdict(VotingConfig())}
+
+FEW_OBJECTIVES = 300  # where an optimum takes a second or more
+
+INSTANCES: dict[
+    tuple[str, str], int
+] = {  # with the number of objectives, truths among them unless they are few
+    ("mcf", "abilene"): N_OBJECTIVES,
+    ("mcf", "b4"): N_OBJECTIVES,
+    ("mcf", "cwix"): N_OBJECTIVES,
+    ("mcf", "btnorthamerica"): N_OBJECTIVES,
+    ("bw", "abilene"): N_OBJECTIVES,
+    ("bw", "b4"): N_OBJECTIVES,
+    ("bw", "cwix"): N_OBJECTIVES,
+    ("bw", "btnorthamerica"): N_OBJECTIVES,
+    ("nf", "abilene"): N_OBJECTIVES,
+    ("nf", "b4"): N_OBJECTIVES,
+    ("nf", "cwix"): N_OBJECTIVES,
+    ("nf", "btnorthamerica"): N_OBJECTIVES,
+    ("ospf", "abilene"): N_OBJECTIVES,
+    ("ospf", "cwix"): N_OBJECTIVES,
+    ("mcf", "tinet"): N_OBJECTIVES,
+    ("bw", "tinet"): N_OBJECTIVES,
+    ("nf", "tinet"): N_OBJECTIVES,
+    ("mcf", "deltacom"): N_OBJECTIVES,
+    ("mcf", "ion"): N_OBJECTIVES,
+    ("bw", "deltacom"): FEW_OBJECTIVES,
+    ("bw", "ion"): FEW_OBJECTIVES,
+    ("nf", "deltacom"): FEW_OBJECTIVES,
+    ("ospf", "btnorthamerica"): N_OBJECTIVES,
+    ("ospf", "tinet"): N_OBJECTIVES,
+    ("ospf", "deltacom"): N_OBJECTIVES,
+    ("ospf", "ion"): N_OBJECTIVES,
+}
+
+SMALL = ("abilene", "b4", "cwix", "btnorthamerica")  # topologies with operators of concave power as well
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One learner against one kind of teacher on one instance.
+
+    Attributes:
+        learner: such as "voting" or "bayes:triple".
+        size: objectives that the learner's pool holds; None for all that are not truths.
+    """
+
+    scenario: str
+    topology: str
+    learner: str
+    truths: str = "template"
+    noise_percent: float = 0.0
+    jnd_share: float = 0.0
+    n_queries: int = 10
+    size: int | None = None
+
+    @property
+    def label(self) -> str:
+        """A name for its file."""
+        teacher = f"{self.truths}-noise{self.noise_percent:g}-jnd{100 * self.jnd_share:g}"
+        size = "" if self.size is None else f"-size{self.size}"
+        return f"{self.scenario}-{self.topology}-{self.learner.replace(':', '-')}-{teacher}{size}"
+
+
+def cells() -> Iterator[Cell]:
+    """All cells, instance by instance, then more kinds of teachers on Abilene and the sizes of pools."""
+    for scenario, topology in INSTANCES:
+        cell = partial(Cell, scenario, topology)
+        for noise in (0.0, 10.0, 20.0):
+            yield cell("no-prune", noise_percent=noise)
+            yield cell("voting", noise_percent=noise)
+            yield cell("bayes:triple", noise_percent=noise, n_queries=5 if noise else 6)
+        yield cell("bayes:pair")
+        yield cell("bayes:tick", jnd_share=0.05, n_queries=5)
+        yield from _outside(cell, "minimum")
+        if topology in SMALL:
+            yield from _outside(cell, "power")
+        if topology == "abilene":
+            yield from _more_teachers(cell)
+    for scenario in ("mcf", "bw"):
+        for size in SIZES:
+            yield Cell(scenario, "abilene", "voting", size=size)
+            yield Cell(scenario, "abilene", "bayes:triple", n_queries=5, size=size)
+
+
+def _outside(cell: Callable[..., Cell], truths: str) -> Iterator[Cell]:
+    """Operators whose objective is not of the template."""
+    yield cell("no-prune", truths=truths)
+    yield cell("voting", truths=truths)
+    yield cell("bayes:triple", truths=truths, n_queries=5)
+
+
+def _more_teachers(cell: Callable[..., Cell]) -> Iterator[Cell]:
+    yield cell("objective-only")
+    yield cell("bayes:tick", n_queries=6)
+    yield cell("bayes:tick", noise_percent=10.0, n_queries=5)
+    for learner in ("no-prune", "voting", "bayes:triple"):
+        yield cell(learner, noise_percent=5.0, n_queries=10 if learner != "bayes:triple" else 5)
+    for noise in (5.0, 10.0, 20.0):
+        yield cell("bayes:pair", noise_percent=noise, n_queries=5)
+
+
+def run(
+    data_folder: Path | None,
+    results_folder: Path,
+    progress: Progress,
+    only: Callable[[str], bool] | None = None,
+) -> None:
+    """Work out every cell that is not yet in `runs/design`, and write `design.jsonl` and figures.
+
+    Args:
+        only: labels of cells; rows of the others then stay as they are. All by default.
+    """
+    from netwright.experiments.design.figures import draw
+
+    runs = results_folder.absolute().parent / "runs" / NAME
+    results = results_folder / "design.jsonl"
+    every = [cell for cell in cells() if only is None or only(cell.label)]
+    if not every:
+        raise ConfigError(f"experiment {NAME} has no such part; one of its parts is {next(cells()).label}.")
+    for scenario, topology, n in sorted({_pool_of(cell) for cell in every}):
+        pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
+        progress(f"pool {pool.name}: {len(pool)} objectives, {pool.n_designs} designs")
+    work = partial(measure, data_folder=data_folder, runs=runs)
+    rows: list[ResultRow] = []
+    for i, (cell, found) in enumerate(zip(every, executor("processes", 2).map(work, every), strict=True)):
+        of_cell = list(result_rows(cell, found))
+        rows += of_cell
+        if only is not None:
+            write_rows(results, of_cell, replaces=_same_cell(of_cell[0]))
+        progress(f"{i + 1}/{len(every)} {cell.label}: {found['median'][-1]:.3f} after {cell.n_queries}")
+    if only is None:
+        write_rows(results, rows, replaces={"area": "design", "command": COMMAND})
+    for path in draw(results):
+        progress(f"drew {path}")
+
+
+def _same_cell(row: ResultRow) -> dict[str, Any]:
+    """What all rows of a cell have in common, and no row of another cell has."""
+    document = row.to_json()
+    keys = ("area", "command", "setting", "subject", "truths", "noise_percent", "jnd_share")
+    return {key: document[key] for key in (*keys, "size_of_pool_varied", "pool_objectives")}
+
+
+def _pool_of(cell: Cell) -> tuple[str, str, int]:
+    n = INSTANCES[cell.scenario, cell.topology] if cell.size is None else max(SIZES) + N_TRUTHS
+    return cell.scenario, cell.topology, n
+
+
+def _objectives(cell: Cell) -> int:
+    """How many objectives the pool of the learners holds."""
+    n = _pool_of(cell)[2]
+    return n if n <= N_TRUTHS else n - N_TRUTHS
+
+
+@cache
+def obtain(scenario: str, topology: str, n: int, *, data_folder: Path | None, runs: Path) -> Pool:
+    """A pool, built now if it is not in `runs/design/pools`."""
+    spec = spec_of(scenario, topology, n=n, seed=SEED, data=data_folder)
+    return Builder(data=data_folder).obtain(spec, runs / "pools" / f"{scenario}-{topology}-{n}.parquet")
+
+
+def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, Any]:
+    """The runs of one cell, or what is kept of them; runs in a worker process."""
+    scenario, topology, n = _pool_of(cell)
+    pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
+    path = runs / "cells" / f"{cell.label}.json"
+    identity = plain(
+        {
+            "cell": asdict(cell),
+            "settings": SETTINGS.get(cell.learner.partition(":")[0]),
+            "pool": pool.fingerprint(),
+            "seed": SEED,
+            "truths": N_TRUTHS,
+        }
+    )
+    if path.exists():
+        kept: dict[str, Any] = read_json(path)
+        if kept["identity"] == identity:
+            return kept
+    rest, held_out = with_truths(pool)
+    found, judged = simulated(cell, rest, held_out)
+    document = found.to_json() | judged | {"identity": identity, "pool_designs": rest.n_designs}
+    if cell == Cell("mcf", topology, "voting"):
+        order = np.argsort(rest.scores[:, 0])
+        steps = sortability(rest.values(rest.knobs[:100]), rest.optimum[:100], order, tolerance=1e-4)
+        document["sortability_violations"] = steps.violations / steps.steps
+    write_json(path, document)
+    return document
+
+
+def with_truths(pool: Pool) -> tuple[Pool, Array]:
+    """The pool of the learners, and the knobs (N_TRUTHS, k) of objectives that it does not hold.
+
+    Truths are held out, or where the pool is small drawn beside it: they are only evaluated on its designs.
+    """
+    if len(pool) > N_TRUTHS:
+        return pool.split(generator(SEED, 0), N_TRUTHS)
+    return pool, pool.family.sample(generator(SEED, TRUTH_STREAM), N_TRUTHS)
+
+
+def plain(document: Any) -> Any:
+    """A document as it comes back from a JSON file."""
+    return json.loads(json.dumps(document))
+
+
+def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict[str, Any]]:
+    """The runs, and the quality of their designs by the whole pool, whatever part of it the learner has."""
+    learner, _, question = cell.learner.partition(":")
+    part = pool if cell.size is None else pool.subset(np.arange(min(cell.size, len(pool))))
+    values = {
+        kind: truth_values(cell.truths, p, held_out, generator(SEED, 1))
+        for kind, p in {"part": part, "whole": pool}.items()
+    }
+    runs = simulate(
+        learner_factory(learner, part, question=question or "pair"),
+        part,
+        values["part"],
+        n_queries=cell.n_queries,
+        noise_percent=cell.noise_percent,
+        jnd_share=cell.jnd_share,
+        seed=SEED,
+        n_learners=1 if learner == "bayes" else len(held_out),
+    )
+    where = {tuple(scores): d for d, scores in enumerate(pool.scores)}
+    column = np.array([where[tuple(scores)] for scores in part.scores])
+    chosen, rows = column[runs.chosen], np.arange(len(held_out))[:, None]
+    ranks = quality(values["whole"], pool.counts)[rows, chosen]
+    return runs, {
+        "median": np.median(ranks, axis=0).tolist(),
+        "p10": np.percentile(ranks, 10, axis=0).tolist(),
+        "p90": np.percentile(ranks, 90, axis=0).tolist(),
+        "interval": [median_interval(column) for column in ranks.T],
+        "mean_gain": normalised(values["whole"], pool.counts)[rows, chosen].mean(0).tolist(),
+    }
+
+
+def median_interval(values: Array, confidence: float = 0.95) -> tuple[float, float]:
+    """An interval for the median that no distribution escapes: between two order statistics."""
+    n = len(values)
+    tail = int(binom.ppf((1.0 - confidence) / 2.0, n, 0.5))
+    ordered = np.sort(values)
+    return float(ordered[max(tail - 1, 0)]), float(ordered[min(n - tail, n - 1)])
+
+
+def result_rows(cell: Cell, found: dict[str, Any]) -> Iterator[ResultRow]:
+    """A row for each reported query; the last one carries the whole curve."""
+    reported = [q for q in REPORTED if q <= cell.n_queries]
+    for query in reported:
+        low, high = found["interval"][query - 1]
+        extra = {
+            "query": query,
+            "topology": cell.topology,
+            "truths": cell.truths,
+            "noise_percent": cell.noise_percent,
+            "jnd_share": cell.jnd_share,
+            "pool_objectives": cell.size or _objectives(cell),
+            "size_of_pool_varied": cell.size is not None,
+            "p10": found["p10"][query - 1],
+            "p90": found["p90"][query - 1],
+            "mean_gain": found["mean_gain"][query - 1],
+            "share_alike": found["share_alike"][query - 1],
+        }
+        if cell == Cell(cell.scenario, cell.topology, "voting"):
+            extra |= {"bound_general": general_bound(query), "bound_sortable": sortable_bound(query)}
+        if query == reported[-1]:
+            extra |= {"medians": found["median"], "p10s": found["p10"]}
+            extra |= {k: found[k] for k in ("seconds_per_query", "sortability_violations") if k in found}
+        yield ResultRow(
+            area="design",
+            setting=f"{cell.scenario}:{cell.topology}",
+            subject=cell.learner,
+            metric="quality",
+            unit="share",
+            value=found["median"][query - 1],
+            low=low,
+            high=high,
+            n=N_TRUTHS,
+            seeds=(SEED,),
+            command=COMMAND,
+            extra=extra,
+        )

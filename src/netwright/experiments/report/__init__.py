@@ -1,6 +1,0 @@
-"""The comparison report: methods over the same episodes, with intervals, figures and a plain verdict."""
-
-from netwright.experiments.report.comparison import SettingComparison, compare
-from netwright.experiments.report.page import write_report
-
-__all__ = ["SettingComparison", "compare", "write_report"]

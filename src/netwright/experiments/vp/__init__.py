@@ -1,0 +1,1 @@
+"""Viewport prediction: experiments and the part of the demo."""

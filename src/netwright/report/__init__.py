@@ -1,0 +1,6 @@
+"""The comparison report: methods over the same episodes, with intervals, figures and a plain verdict."""
+
+from netwright.evaluation.comparison import SettingComparison, compare
+from netwright.report.page import write_report
+
+__all__ = ["SettingComparison", "compare", "write_report"]

@@ -1,0 +1,206 @@
+"""Writing a report: one self-contained page, its numbers as JSON, its figures as PNG."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+from markupsafe import Markup
+
+from netwright.core.errors import ConfigError
+from netwright.core.files import replacing, write_json
+from netwright.core.palette import KINDS, method_styles
+from netwright.core.results import Evaluation, versions
+from netwright.core.task import Task, load_attribute
+from netwright.evaluation.comparison import SettingComparison, compare
+from netwright.evaluation.pooling import seed_of
+from netwright.report import render, wording
+from netwright.report.figures import Panel, Section, sections, unit_of
+
+FORMAT_VERSION = 1
+
+_KIND_TITLES = {"adapted": "Adapted models", "control": "Control arms", "baseline": "Baselines"}
+
+
+def write_report(
+    task: Task, evaluations: Sequence[Evaluation], out: Path, *, notes: Mapping[str, str] | None = None
+) -> Path:
+    """Compare the evaluations and write the folder `out`, in one step, in place of an earlier report there.
+
+    The folder holds `index.html` (needs no other file), `report.json` (all evaluations and comparisons) and
+    `figures/*.png`.
+
+    Args:
+        task: what was tested; its own figures (`task.report`) come after the general ones.
+        evaluations: any number of methods, settings and seeds.
+        out: the report's folder.
+        notes: what else a reader should know, such as the command: shown as given, by name.
+
+    Returns:
+        The path of `index.html`.
+
+    Raises:
+        ConfigError: the evaluations cannot be compared, or `out` holds something that is not a report.
+    """
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: is a file; give a folder for the report.")
+    if out.is_dir() and any(out.iterdir()) and not (out / "report.json").exists():
+        raise ConfigError(f"{out}: holds something that is not a report; give a new or an empty folder.")
+    settings = compare(task, evaluations)
+    evaluations = _in_order(evaluations, settings)
+    with matplotlib.rc_context(render.RC):
+        parts = _named([*sections(task, settings, evaluations), *_own_sections(task, evaluations)])
+        with replacing(out) as folder:
+            (folder / "figures").mkdir(parents=True)
+            page = _page(task, settings, evaluations, parts, notes or {})
+            (folder / "index.html").write_text(page, encoding="utf-8")
+            write_json(folder / "report.json", _document(task, settings, evaluations, notes or {}))
+            for panel in (p for part in parts for p in part.panels):
+                (folder / "figures" / f"{panel.name}.png").write_bytes(render.png(panel.figure))
+    return out / "index.html"
+
+
+def is_synthetic(evaluation: Evaluation) -> bool:
+    """Whether an evaluation's config says that its data were generated."""
+    data = evaluation.config.get("data")
+    return bool(evaluation.config.get("synthetic") or (isinstance(data, Mapping) and data.get("synthetic")))
+
+
+def _in_order(evaluations: Sequence[Evaluation], settings: Sequence[SettingComparison]) -> list[Evaluation]:
+    place = {(s.setting, m.policy): (i, j) for i, s in enumerate(settings) for j, m in enumerate(s.methods)}
+    return sorted(evaluations, key=lambda e: (place[e.setting, e.policy], seed_of(e) or 0))
+
+
+def _own_sections(task: Task, evaluations: Sequence[Evaluation]) -> list[Section]:
+    if task.report is None:
+        return []
+    made = load_attribute(task.report)(evaluations) or []
+    found = []
+    for title, group in groupby(made, key=lambda item: str(item[0])):
+        panels = tuple(
+            Panel(f"{title}-{i}", f"{title}: {caption}", figure, str(caption))
+            for i, (_, caption, figure) in enumerate(group, start=1)
+        )
+        found.append(Section(title, "", panels))
+    return found
+
+
+def _named(parts: Sequence[Section]) -> list[Section]:
+    """The same sections with names of panels that are fit for files and ids, each used once."""
+    used: Counter[str] = Counter()
+    found = []
+    for part in parts:
+        panels = []
+        for panel in part.panels:
+            name = re.sub(r"[^a-z0-9]+", "-", panel.name.lower()).strip("-")
+            used[name] += 1
+            panels.append(replace(panel, name=name if used[name] == 1 else f"{name}-{used[name]}"))
+        found.append(replace(part, panels=tuple(panels)))
+    return found
+
+
+def _document(
+    task: Task,
+    settings: Sequence[SettingComparison],
+    evaluations: Sequence[Evaluation],
+    notes: Mapping[str, str],
+) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "task": task.name,
+        "verdict": wording.verdict(settings),
+        "sentences": {s.setting: wording.lead(s, task) for s in settings},
+        "synthetic": any(map(is_synthetic, evaluations)),
+        "comparison": [s.to_json() for s in settings],
+        "evaluations": [e.to_json() for e in evaluations],
+        "notes": dict(notes),
+        "versions": versions(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _page(
+    task: Task,
+    settings: Sequence[SettingComparison],
+    evaluations: Sequence[Evaluation],
+    parts: Sequence[Section],
+    notes: Mapping[str, str],
+) -> str:
+    policies = list(dict.fromkeys(m.policy for s in settings for m in s.methods))
+    return render_page(
+        "template.html",
+        task=task,
+        settings=settings,
+        verdict=wording.verdict(settings),
+        leads={s.setting: wording.lead(s, task) for s in settings},
+        findings={s.setting: wording.findings(s) for s in settings},
+        digits={s.setting: wording.decimals(s.best.mean.value) for s in settings},
+        kinds=[(_KIND_TITLES[k], k, _ranked(settings, k)) for k in KINDS if _ranked(settings, k)],
+        styles=method_styles(policies),
+        controls=[p for p in policies if method_styles([p])[p].kind == "control"],
+        parts=parts,
+        drawn={p.name: Markup(drawing(p)) for part in parts for p in part.panels},
+        unit=unit_of(evaluations),
+        synthetic=any(map(is_synthetic, evaluations)),
+        sources=_sources(evaluations),
+        evaluations=evaluations,
+        seed_of=seed_of,
+        flat=_flat,
+        notes=notes,
+    )
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A page of this folder's templates; `date`, `versions` and the palette are given to every one."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("netwright.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=wording.number, bracket=wording.bracket)
+    environment.globals.update(
+        explain=wording.explain,
+        versions=versions(),
+        date=datetime.date.today().isoformat(),
+        light=Markup(render.css_variables(dark=False)),
+        dark=Markup(render.css_variables(dark=True)),
+    )
+    return environment.get_template(template).render(**values)
+
+
+def drawing(panel: Panel) -> str:
+    """A panel's figure as an `<svg>` element."""
+    return render.svg(panel.figure, name=panel.name, alt=panel.alt)
+
+
+def _ranked(settings: Sequence[SettingComparison], kind: str) -> list[str]:
+    """The methods of one kind, by their place in the first setting that has them."""
+    return list(dict.fromkeys(m.policy for s in settings for m in s.ranked if m.kind == kind))
+
+
+def _sources(evaluations: Iterable[Evaluation]) -> list[str]:
+    found = []
+    for evaluation in evaluations:
+        data = evaluation.config.get("data")
+        source = data.get("source") if isinstance(data, Mapping) else data
+        if source is not None:
+            found.append(str(source))
+    return list(dict.fromkeys(found))
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested config as "outer.inner" names and plain values."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found

@@ -1,0 +1,168 @@
+"""The sentences of a report: what the intervals allow to be said, and nothing more."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from netwright.core.palette import kind
+from netwright.core.task import Task
+from netwright.evaluation.comparison import Contrast, Outcome, SettingComparison
+from netwright.evaluation.statistics import Interval
+
+_REMARKS = {
+    "adapted": "",
+    "control": " It is a control arm: no adapted model is better here.",
+    "baseline": " It is a baseline: no adapted model is better here.",
+}
+_RELATIONS = {"better": "ahead of", "level": "not distinguishable from", "worse": "behind"}
+
+
+def decimals(scale: float) -> int:
+    """Digits behind the point that show about five significant ones of `scale`, three at most."""
+    return 3 if scale == 0 else min(3, max(0, 4 - math.floor(math.log10(abs(scale)))))
+
+
+def number(value: float, digits: int, *, signed: bool = False) -> str:
+    """A number with a true minus sign."""
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def bracket(interval: Interval, digits: int) -> str:
+    """The interval as "[low, high]"."""
+    return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def lead(setting: SettingComparison, task: Task) -> str:
+    """Who is best in a setting: ahead of whom and by how much, or from whom it cannot be told."""
+    best, digits = setting.best, decimals(setting.best.mean.value)
+    text = f"The best method here is {best.policy} ({number(best.mean.value, digits)} {task.unit})"
+    if len(setting.methods) == 1:
+        return f"{text}, the only method tested."
+    level = setting.level_with_best
+    nearest = level[0] if level else setting.ranked[1]
+    assert nearest.to_best is not None
+    gap = _measured(nearest.to_best.reversed_advantage, digits)
+    if level:
+        others = f", nor from {listed(m.policy for m in level[1:])}" if level[1:] else ""
+        text += f", not distinguishable from {nearest.policy} (difference {gap}){others}."
+    else:
+        text += f", ahead of {nearest.policy} by {gap}."
+    adapted = setting.of_kind("adapted")
+    return text + (_REMARKS[best.kind] if adapted and not set(adapted) & set(level) else "")
+
+
+def findings(setting: SettingComparison) -> list[str]:
+    """Each adapted model against the reference, the best baseline and its control arms, as far as tested."""
+    found = []
+    for method in setting.of_kind("adapted"):
+        reference, baseline = method.to_reference, method.to_best_baseline
+        if reference and reference.other != setting.best_baseline:
+            found.append(_finding("the reference", reference, setting))
+        if baseline:
+            found.append(_finding("the best baseline", baseline, setting))
+        found += [_finding("the control", contrast, setting) for contrast in method.to_controls]
+    return found
+
+
+def verdict(settings: Sequence[SettingComparison]) -> str:
+    """One paragraph over all settings: who wins where, and what each adapted model is ahead of."""
+    sentences = [_winners(settings)]
+    adapted = list(dict.fromkeys(m.policy for s in settings for m in s.of_kind("adapted")))
+    for policy in adapted:
+        outcomes: dict[str, dict[str, Outcome]] = {}  # of each opponent, by setting
+        for setting in settings:
+            method = setting.method(policy)
+            if method and method.to_best_baseline:
+                outcomes.setdefault("the best baseline", {})[setting.setting] = (
+                    method.to_best_baseline.outcome
+                )
+            for contrast in method.to_controls if method else ():
+                outcomes.setdefault(f"its control {contrast.other}", {})[setting.setting] = contrast.outcome
+        alike: dict[str, list[str]] = {}
+        for opponent, by_setting in outcomes.items():
+            alike.setdefault(_tally(by_setting, len(settings)), []).append(opponent)
+        clauses = [t.format(listed(o), "it" if len(o) == 1 else "them") for t, o in alike.items()]
+        if clauses:
+            sentences.append(f"{policy} is {'; it is '.join(clauses)}.")
+    if not adapted:
+        sentences.append("No adapted model was tested.")
+    return " ".join(sentences)
+
+
+def lacking(control: str) -> str:
+    """What a control arm does without."""
+    assert kind(control) == "control"
+    return "the backbone" if re.match(r"adapted:none\b", control) else "pre-training"
+
+
+NEGLIGIBLE = 1e-3  # of the best mean: a difference that may be certain and still means nothing
+
+
+def explain(control: str) -> str:
+    """What a control arm is there for, in one sentence."""
+    what = {
+        "the backbone": "No backbone: the encoder feeds the head directly",
+        "pre-training": "The same backbone with random frozen weights, adapted in the same way",
+    }
+    return f"{what[lacking(control)]}; what an adapted model gains over it is owed to {lacking(control)}."
+
+
+def _measured(interval: Interval, digits: int) -> str:
+    return f"{number(interval.value, digits)} {bracket(interval, digits)}"
+
+
+def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
+    digits = decimals(setting.best.mean.value)
+    text = f"{contrast.method} is {_RELATIONS[contrast.outcome]} {role} {contrast.other}"
+    if contrast.outcome == "worse":
+        text += f" by {_measured(contrast.reversed_advantage, digits)}."
+    elif contrast.outcome == "better":
+        text += f" by {_measured(contrast.advantage, digits)}."
+    else:
+        text += f" (advantage {_measured(contrast.advantage, digits)})."
+    if role == "the control" and contrast.outcome == "level":
+        text += f" No gain from {lacking(contrast.other)} is shown here."
+    if role == "the control" and contrast.outcome == "worse":
+        small = abs(contrast.difference.value) < NEGLIGIBLE * abs(setting.best.mean.value)
+        text += " That is too little to matter." if small else f" Here {lacking(contrast.other)} does harm."
+    return text
+
+
+def _winners(settings: Sequence[SettingComparison]) -> str:
+    won: dict[str, list[str]] = {}
+    for setting in settings:
+        if setting.winner:
+            won.setdefault(setting.winner, []).append(setting.setting)
+    open_ = [s.setting for s in settings if s.winner is None and len(s.methods) > 1]
+    parts = [
+        f"{policy} is better than every other method in {listed(names)}" for policy, names in won.items()
+    ]
+    if open_ and not won:
+        parts.append("No method stands out from all others")
+    elif open_:
+        parts.append(f"no method stands out from all others in {listed(open_)}")
+    return "; ".join(parts or [f"{settings[0].best.policy} is the only method tested"]) + "."
+
+
+def _tally(by_setting: Mapping[str, Outcome], n_settings: int) -> str:
+    """Such as "ahead of {0} in default and behind {1} in unseen1": opponents, then it or them, go in."""
+    where = {o: [s for s, found in by_setting.items() if found == o] for o in _RELATIONS}
+    present = [o for o in where if where[o]]
+    if len(present) == 1 and len(by_setting) == n_settings > 1:
+        return f"{_RELATIONS[present[0]]} {{0}} in all {n_settings} settings"
+    return listed(
+        f"{_RELATIONS[outcome]} {'{1}' if i else '{0}'} in {_escaped(listed(where[outcome]))}"
+        for i, outcome in enumerate(present)
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")

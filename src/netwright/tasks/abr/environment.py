@@ -1,0 +1,127 @@
+"""Where experience of bitrate decisions comes from: training sessions, never those of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.tasks.abr import model_inputs as pieces
+from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.media import QoE
+from netwright.tasks.abr.observation import Observation
+from netwright.tasks.abr.training_set import NOISY_RULES, TrainingSet
+
+COMPONENTS = ("bitrate_mbps", "rebuffer_s", "change_mbps")
+
+PLACES: Mapping[str, str] = {
+    "training": "both videos over measured and synthetic training traces, nothing shared with a test",
+    "paper": "the paper's protocol for unseen settings: video 1, no synthetic traces",
+    "published": "the published training traces, which overlap the test set: for comparison only",
+    "weights": "as training, and what the viewer minds differs from batch to batch",
+}
+
+_REBUFFER_RANGE, _CHANGE_RANGE = (1.0, 10.0), (0.2, 4.0)  # of the viewer's weights in the place "weights"
+
+
+def collector(data: AbrData) -> AbrCollector:
+    """The environments of these data."""
+    return AbrCollector(data)
+
+
+class AbrCollector:
+    """Training sessions by place (see `PLACES`); implements `netwright.adaptation.environment.Collector`."""
+
+    components = COMPONENTS
+    places = PLACES
+
+    def __init__(self, data: AbrData) -> None:
+        self.data = data
+        self._sets: dict[str, TrainingSet] = {}
+
+    def training_set(self, place: str) -> TrainingSet:
+        """The training sessions of a place, made once."""
+        place = "training" if place == "weights" else place
+        if place not in self._sets:
+            options: dict[str, Any] = {
+                "training": {},
+                "paper": {"videos": ("video1",), "synthetic": False},
+                "published": {"videos": ("video1",), "synthetic": False, "published": True},
+            }[place]
+            self._sets[place] = TrainingSet(self.data, **options)
+        return self._sets[place]
+
+    def environment(self, place: str, rng: np.random.Generator, n: int) -> AbrEnvironment:
+        """`n` fresh training sessions, delays with noise."""
+        qoe = QoE()
+        if place == "weights":
+            qoe = replace(
+                qoe,
+                rebuffer=float(np.exp(rng.uniform(*np.log(_REBUFFER_RANGE)))),
+                change=float(np.exp(rng.uniform(*np.log(_CHANGE_RANGE)))),
+            )
+        return AbrEnvironment(self.training_set(place).sample(rng, n, rules=NOISY_RULES, qoe=qoe))
+
+    def validation(self, place: str) -> list[Sessions]:
+        """The fixed validation sessions of a place, a batch for each source."""
+        return self.training_set(place).validation()
+
+    def columns(self, observation: Observation) -> dict[str, NDArray[Any]]:
+        """The fields that an experience keeps."""
+        return pieces.columns(observation)
+
+    def random_actions(self, observation: Observation, rng: np.random.Generator) -> NDArray[np.int64]:
+        """(B,) any rung."""
+        return rng.integers(0, observation.n_levels, observation.n)
+
+    @cached_property
+    def _provenance(self) -> dict[str, Any]:
+        hashes = dict(self.data.hashes)
+        return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(hashes)}
+
+    def provenance(self) -> dict[str, Any]:
+        """Source of the traces, and what each place that was used is made of."""
+        return self._provenance | {name: made.provenance() for name, made in self._sets.items()}
+
+
+class AbrEnvironment:
+    """Sessions as an environment; implements `netwright.adaptation.environment.Environment`."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+
+    @property
+    def n(self) -> int:
+        """Number of sessions."""
+        return self.sessions.n
+
+    @property
+    def done(self) -> bool:
+        """Whether all chunks have been played."""
+        return self.sessions.done
+
+    def observe(self) -> Observation:
+        """What the players know."""
+        return self.sessions.observe()
+
+    def privileged(self) -> NDArray[np.float64]:
+        """(B, 12) log of the mean bandwidth to come, up to 128 s ahead: for a critic in training."""
+        return self.sessions.future_log_bandwidth()
+
+    def step(self, actions: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """QoE of the chunk (B,), and its three factors (B, 3)."""
+        seen = self.sessions.step(actions)
+        return seen.qoe, np.stack([getattr(seen, name) for name in COMPONENTS], axis=1)
+
+    def take(self, rows: NDArray[np.int64]) -> AbrEnvironment:
+        """Copies of these sessions. Their delays have no noise, so that copies of one differ by their choices only."""
+        return AbrEnvironment(self.sessions.take(rows, noise=False))
+
+    def join(self, other: AbrEnvironment) -> AbrEnvironment:
+        """These sessions and those of another environment."""
+        return AbrEnvironment(self.sessions.join(other.sessions))
