@@ -1,0 +1,280 @@
+"""What files of networks and demands call their columns, and the units that they write beside their numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from netwright.core.errors import ConfigError, DataError
+
+Titles = Mapping[str, tuple[str, ...]]  # meaning -> what files call it, in lower case with underscores
+
+def _table(**names: str) -> Titles:
+    return {meaning: tuple(text.split()) for meaning, text in names.items()}
+
+
+ENDS = _table(
+    source="source src from from_node source_node origin tail node1 node_1 a i s u",
+    target="target dst dest destination to to_node target_node head node2 node_2 b j t v",
+)
+LINK_TITLES: Titles = {
+    **ENDS,
+    **_table(
+        capacity="capacity cap bandwidth bw link_capacity linkspeedraw",
+        latency="latency delay propagation_delay prop_delay link_delay",
+        length="length len dist distance link_length",
+        capacity_unit="capacity_unit bandwidth_unit bw_unit",
+    ),
+}
+NODE_TITLES = _table(
+    id="id",
+    label="label",
+    name="name",
+    latitude="latitude lat latitude_deg",
+    longitude="longitude lon long lng longitude_deg",
+    position="pos position coordinates coords",
+)
+DEMAND_TITLES: Titles = {
+    **ENDS,
+    **_table(
+        volume="volume demand traffic demandvalue demand_value value amount tm bandwidth bw rate mbps",
+        step="step time_step timestep interval",
+    ),
+    "class": ("class", "traffic_class", "cos", "qos", "priority", "h"),
+}
+
+BITS_PER_SECOND = {"bit/s": 1.0, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9, "Tbit/s": 1e12}
+MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
+KILOMETRES = {"m": 1e-3, "km": 1.0, "mi": 1.609344}
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_RATE = re.compile(
+    r"(?P<prefix>[kmgt]|kilo|mega|giga|tera)?[ ]?"
+    r"(?P<unit>bits?|b)?[ ]?(?:(?:/|p|per|_per_)[ ]?(?:s|sec|second))?",
+    re.IGNORECASE,
+)
+_BYTES = re.compile(r"[kKmMgGtT]?(?:B/s|Bps|B/sec|[Bb]ytes?/s)")
+_TIMES = {
+    "ns": ("nanosecond", "nanoseconds", "nsec"),
+    "us": ("µs", "μs", "usec", "microsecond", "microseconds"),
+    "ms": ("msec", "millisecond", "milliseconds"),
+    "s": ("sec", "second", "seconds"),
+}
+_LENGTHS = {
+    "m": ("metre", "metres", "meter", "meters"),
+    "km": ("kilometre", "kilometres", "kilometer", "kilometers", "kms"),
+    "mi": ("mile", "miles"),
+}
+_CARRIERS = (  # what telecom carriers call a speed, and its Mbit/s for each of the number behind
+    (re.compile(r"oc-?(\d{1,4})c?", re.IGNORECASE), 51.84),
+    (re.compile(r"stm-?(\d{1,4})c?", re.IGNORECASE), 155.52),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """What a column holds; `unit` is "" where its title names none."""
+
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A capacity or a demand; `unit` is "" where a number stands alone, otherwise of BITS_PER_SECOND."""
+
+    value: float
+    unit: str = ""
+
+    def in_unit(self, unit: str) -> float:
+        """The value in another unit of BITS_PER_SECOND; this one's must be known."""
+        if unit == self.unit:
+            return self.value
+        factor, other = BITS_PER_SECOND[self.unit], BITS_PER_SECOND[unit]
+        return self.value * (factor / other) if factor >= other else self.value / (other / factor)
+
+
+def understand(title: str, known: Titles) -> Title | None:
+    """What a column or an attribute of that title holds, None if it is not known.
+
+    Capitals, blanks, hyphens and underscores do not matter; a unit may stand in brackets or at the end, such as
+    in "Capacity [Gbit/s]", "bw_mbps" and "delay_us".
+    """
+    plain = title.strip().lstrip("\ufeff").strip()
+    bracket = re.fullmatch(r"(.+?)\s*[\[(](.+)[\])]", plain)
+    if bracket:
+        found = _meaning(bracket[1], known)
+        unit = "" if found is None else _unit_of(found, bracket[2])
+        return Title(found, unit) if found is not None and unit else None
+    found = _meaning(plain, known)
+    if found is not None:
+        return Title(found, _IMPLIED.get(_plain(plain), ""))
+    head, _, tail = re.sub(r"[\s-]+", "_", plain).rpartition("_")
+    found = _meaning(head, known)
+    unit = "" if found is None else _unit_of(found, tail)
+    return Title(found, unit) if found is not None and unit else None
+
+
+_IMPLIED = {"linkspeedraw": "bit/s", "mbps": "Mbit/s"}
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"[\s-]+", "_", title.strip().lower())
+
+
+def _meaning(title: str, known: Titles) -> str | None:
+    plain = _plain(title)
+    return next((meaning for meaning, names in known.items() if plain in names), None)
+
+
+def _unit_of(meaning: str, text: str) -> str:
+    """The unit that a title names behind a meaning, "" where the two do not go together."""
+    readers = {"capacity": rate_unit, "volume": rate_unit, "latency": time_unit, "length": length_unit}
+    return readers[meaning](text) or "" if meaning in readers else ""
+
+
+def rate_unit(text: str) -> str | None:
+    """The unit of BITS_PER_SECOND that a text such as "Gbps", "mbit/s", "G" or "MBITPERSEC" means, None if none.
+
+    Bytes per second (MB/s, MBps) are no unit here: a capacity in them is refused by `rate`.
+    """
+    plain = text.strip()
+    match = _RATE.fullmatch(plain)
+    if not plain or not match or _BYTES.fullmatch(plain):
+        return None
+    letter = (match["prefix"] or "")[:1].lower()
+    if match["unit"] is None and not letter:
+        return None
+    return {"": "bit/s", "k": "kbit/s", "m": "Mbit/s", "g": "Gbit/s", "t": "Tbit/s"}[letter]
+
+
+def time_unit(text: str) -> str | None:
+    """The unit of MILLISECONDS that a text means, None if none."""
+    return _spelling(text, _TIMES)
+
+
+def length_unit(text: str) -> str | None:
+    """The unit of KILOMETRES that a text means, None if none."""
+    return _spelling(text, _LENGTHS)
+
+
+def _spelling(text: str, known: Mapping[str, tuple[str, ...]]) -> str | None:
+    plain = text.strip().lower()
+    return next((unit for unit, names in known.items() if plain == unit or plain in names), None)
+
+
+def plain_number(text: str) -> float | None:
+    """The finite number that an ASCII numeral means, None if it is none (such as "nan", "1_000" or "1,5")."""
+    if not _NUMBER.fullmatch(text.strip()):
+        return None
+    found = float(text)
+    return found if math.isfinite(found) else None
+
+
+def split(value: object) -> tuple[float, str] | None:
+    """A number and the text behind it, None where no finite number stands first."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if not isinstance(value, str):
+        found = float(value) if abs(value) < 1e300 else math.nan
+        return (found, "") if math.isfinite(found) else None
+    match = _NUMBER.match(value.strip())
+    number = plain_number(match[0]) if match else None
+    return None if match is None or number is None else (number, value.strip()[match.end() :].strip())
+
+
+def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
+    """A capacity or demand as a file gives it: 10, "1e10", "10G", "10 Gbps", "OC-192".
+
+    Args:
+        what: its name, for the message.
+        where: file and place, for the message.
+        unit: of a number that stands alone, of BITS_PER_SECOND; "" if not known.
+
+    Raises:
+        DataError: not a finite number, or an unknown unit.
+    """
+    for pattern, mbps in _CARRIERS:
+        match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match:
+            return Rate(int(match[1]) * mbps, "Mbit/s")
+    found = split(value)
+    if found is None:
+        raise DataError(
+            f"{where}: {what} must be a finite number, got {short(value)}; give one, such as 10 or 10G."
+        )
+    number, behind = found
+    named = rate_unit(behind) if behind else unit
+    if named is None:
+        raise DataError(
+            f"{where}: {what} {short(value)} has the unknown unit {short(behind)}; "
+            "use bit/s, kbit/s, Mbit/s, Gbit/s or Tbit/s (or k, M, G, T)."
+        )
+    return Rate(number, named)
+
+
+def duration_ms(value: object, what: str, where: str, unit: str = "ms") -> float:
+    """A latency in ms from 4.2, "4.2 ms" or "4200us"; `unit` is that of a number that stands alone.
+
+    `unit` may hold a number too, such as "10us" for hundredths of a millisecond.
+
+    Raises:
+        DataError: not a finite number, or an unknown unit.
+    """
+    return _scaled(value, what, where, unit, MILLISECONDS, time_unit)
+
+
+def distance_km(value: object, what: str, where: str, unit: str = "km") -> float:
+    """A length in km from 400, "400 km" or "400000 m"; `unit` is that of a number that stands alone.
+
+    Raises:
+        DataError: not a finite number, or an unknown unit.
+    """
+    return _scaled(value, what, where, unit, KILOMETRES, length_unit)
+
+
+def _scaled(
+    value: object,
+    what: str,
+    where: str,
+    unit: str,
+    known: Mapping[str, float],
+    read: Callable[[str], str | None],
+) -> float:
+    found = split(value)
+    if found is None:
+        raise DataError(f"{where}: {what} must be a finite number, got {short(value)}; correct it.")
+    number, behind = found
+    if not behind:
+        return number * factor(unit, known)
+    named = read(behind)
+    if named is None:
+        raise DataError(
+            f"{where}: {what} {short(value)} has the unknown unit {short(behind)}; use {', '.join(known)}."
+        )
+    return number * known[named]
+
+
+def factor(unit: str, known: Mapping[str, float]) -> float:
+    """How many of the base unit a unit is, with a number before it or none: "us", "10us", "km".
+
+    Raises:
+        ConfigError: it is not one of `known`.
+    """
+    read = time_unit if known is MILLISECONDS else length_unit
+    match = re.fullmatch(r"([\d.]*)\s*(\D+)", unit.strip())
+    named = read(match[2]) if match else None
+    times = plain_number(match[1]) if match and match[1] else 1.0
+    if named is None or times is None or times <= 0.0:
+        raise ConfigError(
+            f"unknown unit {unit!r}; give one of {', '.join(known)}, or a multiple such as 10us."
+        )
+    return times * known[named]
+
+
+def short(value: object) -> str:
+    """The representation of a value, cut to 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
