@@ -11,6 +11,7 @@ from netwright.core.errors import ConfigError, DataError
 
 Titles = Mapping[str, tuple[str, ...]]  # meaning -> what files call it, in lower case with underscores
 
+
 def _table(**names: str) -> Titles:
     return {meaning: tuple(text.split()) for meaning, text in names.items()}
 
