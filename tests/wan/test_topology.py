@@ -146,3 +146,44 @@ def test_the_two_core_has_no_leaf_and_loses_nothing_else(n, links):
 
 def test_labels_become_distinct():
     assert topology.distinct(["A", "A", "A 2", "A"]) == ["A", "A 2", "A 2 2", "A 3"]
+
+
+def one_way(**changes):
+    """A ring A -> B -> C -> A with other capacities on the two links that lead back as well."""
+    arcs = np.array([(0, 1), (1, 0), (1, 2), (2, 1), (2, 0)])
+    facts = {
+        "capacity": np.array([10.0, 4.0, 10.0, 10.0, 5.0]),
+        "latency_ms": np.array([1.0, 1.0, 2.0, 2.5, 3.0]),
+    }
+    return topology.Topology(
+        "one-way", ("A", "B", "C"), arcs, positions=np.full((3, 2), np.nan), **(facts | changes)
+    )
+
+
+def test_directed_arcs_are_written_and_read(tmp_path):
+    before = one_way(ids=("7", "8", "A"))
+    topology.write(tmp_path / "t.json", before)
+    after = topology.read(tmp_path / "t.json")
+    assert after.directed
+    assert (after.arcs == before.arcs).all()
+    assert (after.capacity == before.capacity).all()
+    assert (after.latency_ms == before.latency_ms).all()
+    assert (after.nodes, after.ids) == (before.nodes, before.ids)
+    document = read_json(tmp_path / "t.json")
+    assert (document["format_version"], document["directed"]) == (2, True)
+    with pytest.raises(FormatError, match="format_version is 1"):
+        write_json(tmp_path / "t.json", document | {"format_version": 1})
+        topology.read(tmp_path / "t.json")
+
+
+def test_a_node_is_known_by_name_or_id_and_never_by_position():
+    found = one_way(ids=("7", "8", "A"))
+    assert (found.number_of("8"), found.number_of("B"), found.number_of("C")) == (1, 1, 2)
+    with pytest.raises(DataError, match="'A' is the name of one node of one-way and the id of another"):
+        found.number_of("A")
+    with pytest.raises(DataError, match="'0' is no node of one-way; its nodes are A, B, C"):
+        found.number_of("0")
+    with pytest.raises(DataError, match="did you mean 'New York'"):
+        catalogue.topology("abilene").number_of("NewYork")
+    with pytest.raises(DataError, match="one id for each node"):
+        one_way(ids=("7", "7", "A"))

@@ -24,7 +24,6 @@ def of_links(topology: Topology, groups: Iterable[Iterable[tuple[str, str]]]) ->
     Raises:
         DataError: a link does not exist, or a group is empty; names it.
     """
-    number = {name: i for i, name in enumerate(topology.nodes)}
     arcs_of: dict[frozenset[int], list[int]] = {}
     for index, (a, b) in enumerate(topology.arcs.tolist()):
         arcs_of.setdefault(frozenset((a, b)), []).append(index)
@@ -32,7 +31,7 @@ def of_links(topology: Topology, groups: Iterable[Iterable[tuple[str, str]]]) ->
     for group in groups:
         down: set[int] = set()
         for a, b in group:
-            arcs = arcs_of.get(frozenset((number.get(a, -1), number.get(b, -1))))
+            arcs = arcs_of.get(frozenset((topology.number_of(a), topology.number_of(b))))
             if arcs is None:
                 raise DataError(
                     f"topology {topology.name}: a failure names the link {a} - {b}, which does not exist; "

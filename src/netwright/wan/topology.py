@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from netwright.core.errors import DataError
 from netwright.core.files import check_format_version, read_json, write_json
 
 FORMAT_VERSION = 1
+DIRECTED_FORMAT_VERSION = 2  # of documents with directed arcs, so that an older release refuses them
 FIBRE_KM_PER_MS = 200.0  # light in glass
 
 Array = npt.NDArray[np.float64]
@@ -26,12 +28,14 @@ class Topology:
     """A strongly connected network of n nodes and A directed arcs; equal only to itself.
 
     Attributes:
-        nodes: names, all different.
+        nodes: names (labels where a file has them), all different.
         arcs: tail and head of every arc; shape (A, 2).
         capacity: above 0, in `capacity_unit`; shape (A,).
         latency_ms: one way, at least 0; shape (A,).
         positions: latitude and longitude in degrees, NaN where unknown; shape (n, 2).
-        capacity_unit: "Mbit/s", or "relative" where only proportions are known.
+        capacity_unit: such as "Mbit/s", or "relative" where only proportions are known.
+        ids: of the nodes in the file that they come from, all different; empty where they have names only.
+        notes: a sentence for whatever the reader of the file ignored, assumed or dropped.
     """
 
     name: str
@@ -42,15 +46,19 @@ class Topology:
     positions: Array
     capacity_unit: str = "relative"
     source: str = ""
+    ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n, where = len(self.nodes), f"topology {self.name}"
         if n < 2 or len(set(self.nodes)) < n:
-            raise DataError(f"{where}: needs two or more nodes of different names; mend the node list.")
+            raise DataError(f"{where}: needs two or more nodes of different names; correct the node list.")
+        if self.ids and len(set(self.ids)) != n:
+            raise DataError(f"{where}: needs one id for each node, all different; correct the node list.")
         if self.arcs.ndim != 2 or self.arcs.shape[1:] != (2,) or not len(self.arcs):
             raise DataError(f"{where}: has no links; list at least one.")
         if self.arcs.min() < 0 or self.arcs.max() >= n:
-            raise DataError(f"{where}: a link ends at a node that does not exist; mend the link list.")
+            raise DataError(f"{where}: a link ends at a node that does not exist; correct the link list.")
         for (a, b), capacity, latency in zip(self.arcs, self.capacity, self.latency_ms, strict=True):
             link = f"{where}: link {self.nodes[a]} -> {self.nodes[b]}"
             if a == b:
@@ -91,10 +99,49 @@ class Topology:
             together.setdefault((min(int(a), int(b)), max(int(a), int(b))), []).append(index)
         return tuple(tuple(arcs) for _, arcs in sorted(together.items()))
 
+    @cached_property
+    def _numbers(self) -> Mapping[str, frozenset[int]]:
+        found: dict[str, set[int]] = {}
+        for names in (self.nodes, self.ids):
+            for number, name in enumerate(names):
+                found.setdefault(name, set()).add(number)
+        return {name: frozenset(numbers) for name, numbers in found.items()}
+
+    def number_of(self, name: str) -> int:
+        """The number of a node by its name or its id in the file; a position is neither.
+
+        Raises:
+            DataError: no node has it, or one has it as its name and another as its id.
+        """
+        numbers = self._numbers.get(name, frozenset())
+        if len(numbers) == 1:
+            return next(iter(numbers))
+        if numbers:
+            raise DataError(
+                f"{name!r} is the name of one node of {self.name} and the id of another; "
+                "use a name or id that only one node has."
+            )
+        near = difflib.get_close_matches(name, self._numbers, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"its nodes are {_some(self.nodes)}."
+        raise DataError(f"{name!r} is no node of {self.name}; {hint}")
+
+    @property
+    def directed(self) -> bool:
+        """Whether some link has one direction only, or directions that differ in capacity or latency."""
+        return not all(self._alike(arcs) for arcs in self.links)
+
+    def _alike(self, arcs: tuple[int, ...]) -> bool:
+        facts = {(float(self.capacity[e]), float(self.latency_ms[e])) for e in arcs}
+        return len(arcs) == 2 and len(facts) == 1
+
     def arc_name(self, arc: int) -> str:
         """Such as "Chicago -> New York"."""
         a, b = self.arcs[arc]
         return f"{self.nodes[a]} -> {self.nodes[b]}"
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (", .." if len(names) > most else "")
 
 
 def reachable(n_nodes: int, arcs: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
@@ -144,19 +191,20 @@ def from_links(
     positions: Sequence[tuple[float, float]] | None = None,
     capacity_unit: str = "relative",
     source: str = "",
+    ids: Sequence[str] = (),
 ) -> Topology:
     """A topology of undirected links: each becomes two arcs, side by side, of its full capacity."""
-    arcs = [arc for a, b in links for arc in ((a, b), (b, a))]
     places = positions if positions is not None else [(np.nan, np.nan)] * len(nodes)
     return Topology(
         name,
         tuple(nodes),
-        np.array(arcs, dtype=np.int64).reshape(-1, 2),
+        _arcs(links, directed=False),
         np.repeat(np.asarray(capacity, dtype=np.float64), 2),
         np.repeat(np.asarray(latency_ms, dtype=np.float64), 2),
         np.asarray(places, dtype=np.float64).reshape(-1, 2),
         capacity_unit,
         source,
+        tuple(ids),
     )
 
 
@@ -181,24 +229,36 @@ def read(path: Path) -> Topology:
 def _parse(document: Mapping[str, Any], path: Path) -> Topology:
     if "format_version" not in document and "preparation" in document:
         return from_data_folder(document)
-    check_format_version(document, FORMAT_VERSION, path)
-    names = [str(node["name"]) for node in document["nodes"]]
-    number = {name: i for i, name in enumerate(names)}
-    for link in document["links"]:
+    directed = document.get("directed") is True
+    check_format_version(document, DIRECTED_FORMAT_VERSION if directed else FORMAT_VERSION, path)
+    nodes, links = document["nodes"], document["links"]
+    names = [str(node["name"]) for node in nodes]
+    ids = [str(node.get("id", node["name"])) for node in nodes]
+    number = {name: i for i, name in enumerate(names)} | {key: i for i, key in enumerate(ids)}
+    for link in links:
         for end in (str(link["from"]), str(link["to"])):
             if end not in number:
-                raise DataError(f"a link ends at {end!r}, which is no node; add the node or mend the link.")
-    positions = [(_number(n.get("latitude_deg")), _number(n.get("longitude_deg"))) for n in document["nodes"]]
-    return from_links(
+                raise DataError(
+                    f"a link ends at {end!r}, which is no node; add the node or correct the link."
+                )
+    times = 1 if directed else 2
+    pairs = [(number[str(link["from"])], number[str(link["to"])]) for link in links]
+    return Topology(
         str(document["name"]),
-        names,
-        [(number[str(link["from"])], number[str(link["to"])]) for link in document["links"]],
-        [float(link["capacity"]) for link in document["links"]],
-        [float(link["latency_ms"]) for link in document["links"]],
-        positions=positions,
-        capacity_unit=str(document.get("capacity_unit", "relative")),
-        source=str(document.get("source", "")),
+        tuple(names),
+        _arcs(pairs, directed),
+        np.repeat(np.array([float(link["capacity"]) for link in links]), times),
+        np.repeat(np.array([float(link["latency_ms"]) for link in links]), times),
+        np.array([(_number(n.get("latitude_deg")), _number(n.get("longitude_deg"))) for n in nodes]),
+        str(document.get("capacity_unit", "relative")),
+        str(document.get("source", "")),
+        () if ids == names else tuple(ids),
     )
+
+
+def _arcs(pairs: Sequence[tuple[int, int]], directed: bool) -> Ints:
+    ways = pairs if directed else [way for a, b in pairs for way in ((a, b), (b, a))]
+    return np.array(ways, dtype=np.int64).reshape(-1, 2)
 
 
 def from_data_folder(document: Mapping[str, Any]) -> Topology:
@@ -219,6 +279,7 @@ def from_data_folder(document: Mapping[str, Any]) -> Topology:
         positions=[(_number(node["lat"]), _number(node["lon"])) for node in document["nodes"]],
         capacity_unit="Mbit/s" if known else "relative",
         source=str(document.get("source", "")),
+        ids=[str(node["id"]) for node in document["nodes"]],
     )
 
 
@@ -241,35 +302,45 @@ def _number(value: Any) -> float:
 
 
 def write(path: Path, topology: Topology) -> None:
-    """Write our JSON format; both directions of a link must agree in capacity and latency."""
+    """Write our JSON format."""
     write_json(path, to_json(topology))
 
 
 def to_json(topology: Topology) -> dict[str, Any]:
     """The document that `read` understands.
 
-    Raises:
-        DataError: a link has one direction only, or directions that differ; the format has undirected links.
+    Links lead both ways, unless some link has one direction only or directions that differ: then the document is
+    `directed` and lists every arc.
     """
-    links = []
-    for arcs in topology.links:
-        facts = {(float(topology.capacity[e]), float(topology.latency_ms[e])) for e in arcs}
-        if len(arcs) != 2 or len(facts) != 1:
-            raise DataError(f"topology {topology.name}: {topology.arc_name(arcs[0])} has no equal way back.")
-        a, b = topology.arcs[arcs[0]]
-        ((capacity, latency_ms),) = facts
-        ends = {"from": topology.nodes[a], "to": topology.nodes[b]}
-        links.append(ends | {"capacity": capacity, "latency_ms": latency_ms})
-    nodes = [
-        {"name": name}
-        | ({} if np.isnan(place).any() else {"latitude_deg": place[0], "longitude_deg": place[1]})
-        for name, place in zip(topology.nodes, topology.positions.tolist(), strict=True)
-    ]
+    directed = topology.directed
+    ids = topology.ids or topology.nodes
+    clear = all(topology._numbers[name] == {i} for i, name in enumerate(topology.nodes))
+    ends = topology.nodes if clear else ids
+    arcs = range(topology.n_arcs) if directed else [arcs[0] for arcs in topology.links]
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": DIRECTED_FORMAT_VERSION if directed else FORMAT_VERSION,
         "name": topology.name,
         "source": topology.source,
         "capacity_unit": topology.capacity_unit,
-        "nodes": nodes,
-        "links": links,
+        **({"directed": True} if directed else {}),
+        "nodes": [_node_json(topology, i) for i in range(topology.n_nodes)],
+        "links": [
+            {
+                "from": ends[topology.arcs[e, 0]],
+                "to": ends[topology.arcs[e, 1]],
+                "capacity": float(topology.capacity[e]),
+                "latency_ms": float(topology.latency_ms[e]),
+            }
+            for e in arcs
+        ],
+    }
+
+
+def _node_json(topology: Topology, number: int) -> dict[str, Any]:
+    latitude, longitude = topology.positions[number].tolist()
+    unknown = np.isnan(topology.positions[number]).any()
+    return {
+        **({"id": topology.ids[number]} if topology.ids else {}),
+        "name": topology.nodes[number],
+        **({} if unknown else {"latitude_deg": latitude, "longitude_deg": longitude}),
     }
