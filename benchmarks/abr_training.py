@@ -19,7 +19,7 @@ import torch
 from netwright.core.files import read_json
 from netwright.core.results import ResultRow, write_rows
 from netwright.tasks.abr.baselines import genet, learned, pensieve, ppo
-from netwright.tasks.abr.baselines.ppo_trainer import Learner, PpoConfig
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer
 from netwright.tasks.abr.data import load
 from netwright.tasks.abr.training_set import TrainingSet
 
@@ -30,7 +30,7 @@ DESIGNS = {module.NAME: module.DESIGN for module in (ppo, pensieve, genet)}
 def measure(sessions: TrainingSet, iterations: int) -> Iterator[tuple[str, str, str, float, int]]:
     """Policy, metric, unit, value and number of decisions behind it."""
     for name, design in DESIGNS.items():
-        learner = Learner(design, 6, PpoConfig(iterations=iterations), seed=0)
+        learner = PpoTrainer(design, 6, PpoConfig(iterations=iterations), seed=0)
         learner.iterate(sessions.sample)  # compiles
         before, busy = learner.n_decisions, time.process_time()
         for _ in range(iterations):

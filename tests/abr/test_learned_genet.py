@@ -13,7 +13,7 @@ from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig
 from netwright.tasks.abr.baselines.search import highest, posterior
 from netwright.tasks.abr.training_set import TrainingSet
 
-QUICK = PpoConfig(iterations=6, n_sessions=16, minibatch=512)
+QUICK = PpoConfig(iterations=6, n_sessions=16, minibatch_size=512)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
     monkeypatch.setattr(genet, "N_TRACES", 4)
     run(tmp_path / "whole")
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    iterate, count = learner.Learner.iterate, iter(range(100))
+    iterate, count = learner.PpoTrainer.iterate, iter(range(100))
 
     def interrupted(self, sample):
         if next(count) == 5:
@@ -105,7 +105,7 @@ def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
         return iterate(self, sample)
 
     with monkeypatch.context() as patched:
-        patched.setattr(learner.Learner, "iterate", interrupted)
+        patched.setattr(learner.PpoTrainer, "iterate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "broken")
     run(tmp_path / "broken")

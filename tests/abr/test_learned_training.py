@@ -9,14 +9,15 @@ import torch
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json
+from netwright.rl.ppo import entropy_coefficient
 from netwright.tasks.abr import features
 from netwright.tasks.abr.baselines import pensieve, ppo, training
 from netwright.tasks.abr.baselines import ppo_trainer as learning
-from netwright.tasks.abr.baselines.ppo_trainer import Learner, PpoConfig
+from netwright.tasks.abr.baselines.ppo_trainer import OBS, PpoConfig, PpoTrainer
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.training_set import TrainingSet
 
-QUICK = PpoConfig(iterations=4, n_sessions=32, minibatch=512)
+QUICK = PpoConfig(iterations=4, n_sessions=32, minibatch_size=512)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,13 @@ def test_schedules_run_from_start_to_end():
     config = PpoConfig(iterations=11)
     assert config.learning_rate_at(0) == pytest.approx(6e-4)
     assert config.learning_rate_at(10) == pytest.approx(0.03 * 6e-4)
-    assert config.entropy_at(0) == pytest.approx(0.40)
-    assert config.entropy_at(5) == pytest.approx((0.40 * 0.005) ** 0.5)
-    assert config.entropy_at(10) == pytest.approx(0.005)
+    assert entropy_coefficient(config, 0) == pytest.approx(0.40)
+    assert entropy_coefficient(config, 5) == pytest.approx((0.40 * 0.005) ** 0.5)
+    assert entropy_coefficient(config, 10) == pytest.approx(0.005)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"iterations": 0}, {"discount": 1.1}, {"entropy": 0.0}, {"squash_below": 1.0}], ids=str
+    "wrong", [{"iterations": 0}, {"gamma": 1.1}, {"ent_coef": 0.0}, {"reward_threshold": 1.0}], ids=str
 )
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
@@ -49,13 +50,13 @@ def test_options_out_of_range_are_refused(wrong):
 
 
 def test_it_learns(sessions):
-    config = PpoConfig(iterations=12, n_sessions=64, minibatch=256, entropy=0.05, learning_rate=2e-3)
-    learner = Learner(ppo.DESIGN, 6, config, seed=0)
+    config = PpoConfig(iterations=12, n_sessions=64, minibatch_size=256, ent_coef=0.05, learning_rate=2e-3)
+    learner = PpoTrainer(ppo.DESIGN, 6, config, seed=0)
     figures = [learner.iterate(sessions.sample) for _ in range(config.iterations)]
     early, late = (np.mean([f["reward"] for f in part]) for part in (figures[:3], figures[-3:]))
     assert late > early + 1.5
     assert (
-        np.mean([f["explained"] for f in figures[3:]]) > 0.5
+        np.mean([f["explained_variance"] for f in figures[3:]]) > 0.5
     )  # of one iteration of 64 sessions it is a noisy figure
     assert learner.n_decisions == 12 * 64 * 47
 
@@ -67,29 +68,29 @@ def test_only_the_critic_meets_the_future(sessions, monkeypatch):
     for factor in (0.0, 1.0):
         with monkeypatch.context() as patched:
             patched.setattr(Sessions, "future_log_bandwidth", lambda s, f=factor: truth(s) * f)
-            learner = Learner(ppo.DESIGN, 6, QUICK, seed=0)
+            learner = PpoTrainer(ppo.DESIGN, 6, QUICK, seed=0)
             rng = np.random.default_rng(0)
-            played = learner._play(sessions.sample(rng, 16), rng)
-            drawn[factor] = played, learner._values(played)
+            played = learner.play(sessions.sample(rng, 16), rng)
+            drawn[factor] = played, learner.values(played)
     (blind, worthless), (seeing, worth) = drawn[0.0], drawn[1.0]
-    assert (blind.inputs == seeing.inputs).all()
-    assert (blind.choices == seeing.choices).all()
-    assert (blind.log_probabilities == seeing.log_probabilities).all()
+    assert (blind.obs[OBS] == seeing.obs[OBS]).all()
+    assert (blind.actions == seeing.actions).all()
+    assert (blind.logprobs == seeing.logprobs).all()
     assert (worthless != worth).any()
-    assert blind.inputs.shape[1] == features.size(6)
+    assert blind.obs[OBS].shape[1] == features.size(6)
 
 
 @pytest.mark.parametrize("design", [ppo.DESIGN, pensieve.DESIGN], ids=lambda d: d.name)
 def test_what_was_played_is_what_the_actor_says(sessions, design):
-    learner = Learner(design, 6, QUICK, seed=1)
+    learner = PpoTrainer(design, 6, QUICK, seed=1)
     rng = np.random.default_rng(0)
-    played = learner._play(sessions.sample(rng, 16), rng)
+    played = learner.play(sessions.sample(rng, 16), rng)
     assert len(played) == 16 * 47
-    assert played.rewards.shape == (47, 16)
+    assert played.rewards.shape == (16, 47)
     with torch.no_grad():
-        logs = torch.log_softmax(learner.actor(played.inputs), dim=1)
-    assert logs.gather(1, played.choices[:, None]).squeeze(1).numpy() == pytest.approx(
-        played.log_probabilities.numpy(), abs=1e-5
+        logs = torch.log_softmax(learner.actor(played.obs[OBS]), dim=1)
+    assert logs.gather(1, played.actions[:, None]).squeeze(1).numpy() == pytest.approx(
+        played.logprobs.numpy(), abs=1e-5
     )
 
 
@@ -107,7 +108,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, mo
     whole = run(generated, tmp_path / "whole").actor.state_dict()
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     out = tmp_path / "broken"
-    iterate, count = learning.Learner.iterate, iter(range(100))
+    iterate, count = learning.PpoTrainer.iterate, iter(range(100))
 
     def interrupted(self, sample):
         if next(count) == 2:
@@ -115,7 +116,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, mo
         return iterate(self, sample)
 
     with monkeypatch.context() as patched:
-        patched.setattr(learning.Learner, "iterate", interrupted)
+        patched.setattr(learning.PpoTrainer, "iterate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(generated, out)
     assert not out.exists()
@@ -142,7 +143,7 @@ def test_a_run_leaves_its_description_and_stages(generated, tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_the_run(sessions):
-    learner = Learner(ppo.DESIGN, 6, QUICK, seed=0)
+    learner = PpoTrainer(ppo.DESIGN, 6, QUICK, seed=0)
     with torch.no_grad():
         learner.critic.layers[0].weight.fill_(float("nan"))
     with pytest.raises(DataError, match="is not finite"):

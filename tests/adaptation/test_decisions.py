@@ -219,7 +219,7 @@ class TestOnline:
         assert {p.name: p.read_bytes() for p in adapted.folder.iterdir()} == before
         assert not any("critic" in k for k in load_file(model.folder / "encoder_head.safetensors"))
 
-    @pytest.mark.parametrize("advantages", ["critic", "branches"])
+    @pytest.mark.parametrize("advantages", ["critic", "vine"])
     @pytest.mark.parametrize("warm_start", [0.0, 0.5])
     def test_it_learns_from_a_model_that_knows_little(
         self, tmp_path: Path, backbone: str, collected: Path, warm_start: float, advantages: str
@@ -232,7 +232,7 @@ class TestOnline:
         gate = load_file(model.folder / "encoder_head.safetensors")["gate"]
         assert gate.any()
 
-    @pytest.mark.parametrize("advantages", ["critic", "branches"])
+    @pytest.mark.parametrize("advantages", ["critic", "vine"])
     def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(
         self, tmp_path: Path, adapted: Adapted, advantages: str
     ) -> None:
@@ -277,7 +277,7 @@ class TestOnline:
         for wrong in (
             {"epochs": 0},
             {"gamma": 2.0},
-            {"ratio_clip": 0.0},
+            {"clip_range": 0.0},
             {"encoder_dropout": 0.1},
             {"advantages": "guesses"},
         ):

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.adaptation.advantages import advantages_of, squashed
 from netwright.adaptation.offline import collect as collecting
 from netwright.adaptation.offline import conditioning as conditions
 from netwright.adaptation.offline import experience as storage
@@ -19,6 +18,8 @@ from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.execution import executor
+from netwright.rl.advantages import compress_rewards
+from netwright.rl.critic import fitted_advantages
 from tests.adaptation import toy_decisions as toy
 
 PLAN = Plan(("good", "bad", "noisy:0.3:good"), "house", 300, seed=4)
@@ -271,7 +272,9 @@ def test_better_decisions_have_higher_advantages(tmp_path: Path) -> None:
         + [experience.columns["privileged"]],
         axis=1,
     )
-    advantages = advantages_of(experience, inputs, squashed(experience.columns[REWARD]), seed=0)
+    advantages = fitted_advantages(
+        experience.offsets, inputs, compress_rewards(experience.columns[REWARD]), seed=0
+    )
     good = np.repeat(experience.policy == 0, toy.STEPS)
     assert advantages[good].mean() > advantages[~good].mean() + 1.0
 

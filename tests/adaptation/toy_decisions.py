@@ -49,12 +49,12 @@ class Doors:
         self.time += 1
         return number * self.sign, np.stack([number, self.sign], axis=1)
 
-    def take(self, rows: np.ndarray) -> Doors:
+    def fork(self, rows: np.ndarray) -> Doors:
         other = copy(self)
         other.n, other.sign, other.numbers = len(rows), self.sign[rows], self.numbers[rows]
         return other
 
-    def join(self, other: Doors) -> Doors:
+    def concat(self, other: Doors) -> Doors:
         both = copy(self)
         both.n = self.n + other.n
         both.sign = np.concatenate([self.sign, other.sign])
@@ -265,6 +265,6 @@ TASK = Task(
         "batch_size": 64,
         "joined_batch_size": 32,
         "evaluate_every": 2,
-        "minibatch": 16,
+        "minibatch_size": 16,
     },
 )

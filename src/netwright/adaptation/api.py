@@ -167,7 +167,7 @@ def improve(
         ConfigError, KeyboardInterrupt: as for `adapt`.
     """
     from netwright.adaptation.online.ppo import OnlineConfig, OnlineTrainer
-    from netwright.adaptation.online.vine import BranchTrainer
+    from netwright.adaptation.online.vine import VineTrainer
 
     task = registry.task(task) if isinstance(task, str) else task
     before = read_description(start)
@@ -190,7 +190,7 @@ def improve(
     assert isinstance(model, DecisionModel)
     if config.joins_at and model.gate is not None:
         torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
-    kind: type[Trainer] = BranchTrainer if config.advantages == "branches" else OnlineTrainer
+    kind: type[Trainer] = VineTrainer if config.advantages == "vine" else OnlineTrainer
     trainer = kind(
         model,
         adapter,

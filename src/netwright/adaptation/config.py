@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from netwright.core.errors import ConfigError, UnknownNameError
 
@@ -25,7 +25,7 @@ class TrainingConfig:
             fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run. The
             autoregressive mode, which is nothing without its backbone, trains with it from the start.
         weight_decay: of AdamW, on matrices only.
-        clip: largest norm of the gradient.
+        max_grad_norm: norm at which gradients are clipped.
         method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.
         rank, alpha, lora_dropout, targets: of the low-rank matrices; alpha None stands for the rank (scale 1).
         encoder_dropout: of features before their projection.
@@ -41,6 +41,8 @@ class TrainingConfig:
         checkpoint_seconds: at most so much work is lost to a kill.
     """
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"clip": "max_grad_norm"}  # earlier names, which are still read
+
     iterations: int = 1000
     batch_size: int = 256
     accumulation: int = 1
@@ -48,7 +50,7 @@ class TrainingConfig:
     warm_start: float = 0.0
     weight_decay: float = 0.05
     warmup: float = 0.05
-    clip: float = 1.0
+    max_grad_norm: float = 1.0
     method: Method = "lora"
     rank: int = 32
     alpha: float | None = None
@@ -68,7 +70,7 @@ class TrainingConfig:
         for name in ("iterations", "batch_size", "accumulation", "rank", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be a whole number from 1, got {getattr(self, name)}.")
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "max_grad_norm"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
         for name in ("warmup", "warm_start", "lora_dropout", "encoder_dropout", "tolerance", "average"):
@@ -89,12 +91,17 @@ class TrainingConfig:
         return round(self.warm_start * self.iterations)
 
     @classmethod
+    def renamed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options under their present names, where some have earlier ones."""
+        return {cls.RENAMED.get(name, name): value for name, value in options.items()}
+
+    @classmethod
     def from_options(cls, *layers: Mapping[str, Any]) -> Self:
         """The defaults with each layer of options over the last; an unknown option raises `UnknownNameError`."""
         known = {f.name for f in fields(cls)}
         merged: dict[str, Any] = {}
         for layer in layers:
-            for name, value in layer.items():
+            for name, value in cls.renamed(layer).items():
                 if name not in known:
                     raise UnknownNameError("training option", name, known)
                 merged[name] = value

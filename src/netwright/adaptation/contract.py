@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from netwright.adaptation.environment import Environment
 from netwright.adaptation.models.adapted import HeadSpec
 from netwright.adaptation.models.decision import Decider
 from netwright.core.policy import Policy
 from netwright.llm.encoders import ModalitySpec
+from netwright.rl.environment import Environment
 
 Inputs = Mapping[str, NDArray[Any]]
 Answer = Callable[[Inputs], NDArray[np.float32]]

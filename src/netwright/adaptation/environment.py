@@ -1,4 +1,4 @@
-"""What a task of decisions hands to collection and to the online phase: episodes in lock step."""
+"""Where the experience of a decision task comes from."""
 
 from __future__ import annotations
 
@@ -8,43 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.rl.environment import Environment
+
 Array = NDArray[Any]
-
-
-class Environment(Protocol):
-    """B episodes in lock step, each waiting for a decision until all are done.
-
-    Attributes:
-        n: number of episodes B.
-    """
-
-    @property
-    def n(self) -> int: ...
-
-    @property
-    def done(self) -> bool:
-        """Whether all episodes have ended."""
-        ...
-
-    def observe(self) -> Any:
-        """What the task's policies are shown, for all episodes at once."""
-        ...
-
-    def privileged(self) -> Array:
-        """(B, P) what nobody who decides can know, such as the future; for a critic, in training only."""
-        ...
-
-    def step(self, actions: Array) -> tuple[Array, Array]:
-        """Take one decision (B,) for each; gives rewards (B,) and their components (B, K), in their own units."""
-        ...
-
-    def take(self, rows: Array) -> Environment:
-        """Copies of the episodes of these rows (R,), at the same step; each goes its own way into the same future."""
-        ...
-
-    def join(self, other: Environment) -> Environment:
-        """These episodes and, behind them, those of another environment of the same kind that is at the same step."""
-        ...
 
 
 class Collector(Protocol):

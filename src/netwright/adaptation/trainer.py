@@ -153,6 +153,7 @@ class Trainer:
         model.autocast = self.dtype
         self.optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
         self.state = RunState()
+        self.diagnostics: Mapping[str, float] = {}  # of the last update, where it has more than a loss
         self.kept: dict[str, Tensor] = {}
         self.averages = {n: p.detach().clone() for n, p in self.parameters.items()} if config.average else {}
         self._pace_from = (0, 0.0)  # step and seconds since when the time of a step is averaged
@@ -269,7 +270,7 @@ class Trainer:
                 f"the loss at step {step} is not finite; check the data with `netwright data check`, "
                 "or lower the learning rate."
             )
-        torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.config.clip)
+        torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.config.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return total
@@ -308,6 +309,7 @@ class Trainer:
             "learning_rate": learning_rate_at(state.step - 1, self.config),
             "seconds": round(state.seconds, 3),
             "peak_rss_mib": round(peak_rss_mib(), 1),
+            **self.diagnostics,
         }
         state.history.append(line)
         return line

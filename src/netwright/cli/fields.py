@@ -45,7 +45,9 @@ def divided(assignments: Sequence[str], first: type, second: Any) -> tuple[list[
     others = (
         {f.name for f in dataclasses.fields(second)} - known if dataclasses.is_dataclass(second) else set()
     )
+    earlier = getattr(second, "RENAMED", {})
     names = [a.partition("=")[0].strip().replace("-", "_") for a in assignments]
+    names = [name if name in known else earlier.get(name, name) for name in names]
     return (
         [a for a, name in zip(assignments, names, strict=True) if name not in others],
         [a for a, name in zip(assignments, names, strict=True) if name in others],
@@ -66,6 +68,7 @@ def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not name:
             raise ConfigError(f"--set needs KEY=VALUE, got {assignment!r}; write --set history=20, say.")
         name = name.replace("-", "_")
+        name = getattr(config, "RENAMED", {}).get(name, name)
         if name not in known:
             raise UnknownNameError(f"field of {config.__name__}", name, known)
         values[name] = _value(name, text, known[name])

@@ -17,11 +17,12 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.adaptation.advantages import advantages_of, squashed
 from netwright.adaptation.offline import conditioning as conditions
 from netwright.adaptation.offline.conditioning import Conditioning
 from netwright.adaptation.offline.experience import ACTION, LABELS, PRIVILEGED, REWARD, Experience
 from netwright.core.errors import ConfigError
+from netwright.rl.advantages import compress_rewards
+from netwright.rl.critic import fitted_advantages
 
 Method = Literal["advantage", "clone", "distill", "returns", "returns-published", "regret", "vector-returns"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -86,7 +87,7 @@ def lessons(
         experience: episodes of any policies.
         critic_inputs: (N, F) what a critic may see of each state beside the privileged column.
         n_choices: largest number of choices at a decision.
-        temperature: of advantage weighting, in units of the squashed reward.
+        temperature: of advantage weighting, in units of the compressed reward.
         seed: of the critic.
 
     Raises:
@@ -98,10 +99,10 @@ def lessons(
     kind: conditions.Kind = "none"
     if method == "advantage":
         privileged = experience.columns.get(PRIVILEGED, np.zeros((experience.n_steps, 0), dtype=np.float32))
-        advantages = advantages_of(
-            experience,
+        advantages = fitted_advantages(
+            experience.offsets,
             np.concatenate([critic_inputs, privileged], axis=1).astype(np.float32),
-            squashed(experience.columns[REWARD]),
+            compress_rewards(experience.columns[REWARD]),
             seed=seed,
         )
         weight = np.exp(np.minimum(advantages / temperature, np.log(LARGEST_WEIGHT))).astype(np.float32)

@@ -81,11 +81,11 @@ TASK = Task(
     },
     online_defaults={
         "iterations": 100,
-        "advantages": "branches",
+        "advantages": "vine",
         "gamma": 1.0,
         "epochs": 2,
         "average": 0.95,
-        "entropy_start": 0.003,
-        "entropy_end": 0.0005,
+        "ent_coef": 0.003,
+        "final_ent_coef": 0.0005,
     },
 )

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from netwright.adaptation.advantages import squashed
 from netwright.adaptation.contract import Inputs
 from netwright.adaptation.guard import Ranges
 from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
@@ -18,6 +17,7 @@ from netwright.adaptation.offline.experience import OBSERVATION, Experience
 from netwright.adaptation.offline.targets import lessons
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
+from netwright.rl.advantages import compress_rewards
 from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.data import AbrData
 from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
@@ -106,15 +106,15 @@ class AbrAdapter:
         return choice_loss(answer, target)
 
     def validate(self, answer: Decider) -> float:
-        """Mean QoE per chunk over the validation sessions of the recipe's place, each chunk's squashed below -5.
+        """Mean QoE per chunk over the validation sessions of the recipe's place, each chunk's compressed below -5.
 
-        Unsquashed, one stall of minutes in a single session would decide which weights are kept.
+        Uncompressed, one stall of minutes in a single session would decide which weights are kept.
         """
         assert self.collector is not None, "an adapter without data cannot validate"
         policy = self.policy(answer)
         rng = np.random.default_rng(0)
         played = [rollout(policy, s, rng).qoe for s in self.collector.validation(self.recipe.place)]
-        return float(squashed(np.concatenate(played)).mean())
+        return float(compress_rewards(np.concatenate(played)).mean())
 
     def policy(self, answer: Decider) -> AdaptedBitratePolicy:
         """The model as a bitrate policy."""

@@ -90,7 +90,7 @@ class AbrCollector:
 
 
 class AbrEnvironment:
-    """Sessions as an environment; implements `netwright.adaptation.environment.Environment`."""
+    """Sessions as an environment; implements `netwright.rl.environment.Environment`."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
@@ -118,10 +118,10 @@ class AbrEnvironment:
         seen = self.sessions.step(actions)
         return seen.qoe, np.stack([getattr(seen, name) for name in COMPONENTS], axis=1)
 
-    def take(self, rows: NDArray[np.int64]) -> AbrEnvironment:
+    def fork(self, rows: NDArray[np.int64]) -> AbrEnvironment:
         """Copies of these sessions. Their delays have no noise, so that copies of one differ by their choices only."""
         return AbrEnvironment(self.sessions.take(rows, noise=False))
 
-    def join(self, other: AbrEnvironment) -> AbrEnvironment:
+    def concat(self, other: AbrEnvironment) -> AbrEnvironment:
         """These sessions and those of another environment."""
         return AbrEnvironment(self.sessions.join(other.sessions))

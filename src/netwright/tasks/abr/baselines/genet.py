@@ -198,19 +198,19 @@ def train(
     rests = np.linspace(first_share, 1.0, rounds, endpoint=False) * config.iterations
     searches = {int(iteration) for iteration in rests}
 
-    def search(learner: training.Learner) -> None:
-        if learner.iteration not in searches:
+    def search(trainer: training.PpoTrainer) -> None:
+        if trainer.iteration not in searches:
             return
-        policy = LearnedPolicy(DESIGN, learner.average, learner.n_levels)
-        found = find_environment(policy, base, seed=seed, iteration=learner.iteration)
+        policy = LearnedPolicy(DESIGN, trainer.average, trainer.n_levels)
+        found = find_environment(policy, base, seed=seed, iteration=trainer.iteration)
         curriculum.extend([found])
         write_json(kept, [asdict(e) for e in curriculum.environments])
         progress(f"environment {len(curriculum.environments)}/{rounds}: {describe(found)}")
 
-    def resumed(learner: training.Learner) -> None:
+    def resumed(trainer: training.PpoTrainer) -> None:
         if kept.exists():
             known = [Environment(**entry) for entry in read_json(kept)]
-            curriculum.extend([e for e in known if e.iteration <= learner.iteration])
+            curriculum.extend([e for e in known if e.iteration <= trainer.iteration])
 
     training.train(
         DESIGN,

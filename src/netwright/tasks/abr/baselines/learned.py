@@ -18,6 +18,7 @@ from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_d
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import replacing, write_json
 from netwright.core.results import versions
+from netwright.rl.ppo import RETURN_SCALE
 from netwright.tasks.abr import features
 from netwright.tasks.abr.features import Features
 from netwright.tasks.abr.media import Floats, Ints
@@ -27,7 +28,6 @@ WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "weights"
 N_STEPS = 3  # down, keep, up
 N_FUTURE = 12  # windows of the bandwidth ahead that a critic sees
-RETURN_SCALE = 20.0  # a typical spread of discounted returns, so that the critic learns in about unit size
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -64,9 +64,9 @@ class Critic(nn.Module):
         super().__init__()
         self.layers = mlp(features.size(n_levels) + N_FUTURE, width, 1)
 
-    def forward(self, seen: Tensor, future: Tensor) -> Tensor:
-        """(B,) returns in units of RETURN_SCALE, from (B, F) features and (B, 12) log bandwidths."""
-        value: Tensor = self.layers(torch.cat([seen, future], dim=1)).squeeze(1)
+    def forward(self, critic_obs: Tensor) -> Tensor:
+        """(B,) returns in units of `rl.ppo.RETURN_SCALE`, from (B, F + 12): features and log bandwidths."""
+        value: Tensor = self.layers(critic_obs).squeeze(1)
         return value
 
 
@@ -128,7 +128,7 @@ class LearnedPolicy:
         return _of_levels(found, obs.last_level, self.n_levels) if self.design.relative else found
 
     def value(self, obs: Observation, future_log_bandwidth: NDArray[np.floating[Any]]) -> Floats:
-        """(B,) expected discounted return (squashed rewards, see `training`) of players who act like this policy.
+        """(B,) expected discounted return (compressed rewards, see `ppo_trainer`) of players who act like this policy.
 
         Args:
             obs: what they know.
@@ -143,9 +143,9 @@ class LearnedPolicy:
                 f"{self.design.name}` and load its folder."
             )
         self._check(obs)
-        future = np.ascontiguousarray(future_log_bandwidth, dtype=np.float32)
+        critic_obs = np.hstack([features.vector(obs), future_log_bandwidth.astype(np.float32)])
         with torch.inference_mode():
-            found = self.critic(torch.from_numpy(features.vector(obs)), torch.from_numpy(future))
+            found = self.critic(torch.from_numpy(critic_obs))
         value: Floats = found.numpy().astype(np.float64) * RETURN_SCALE
         return value
 

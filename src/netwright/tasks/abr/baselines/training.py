@@ -17,7 +17,7 @@ from torch import nn
 from netwright.core.errors import UnknownNameError
 from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
-from netwright.tasks.abr.baselines.ppo_trainer import Learner, PpoConfig, Sampler
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.data import AbrData
 from netwright.tasks.abr.environment import AbrCollector
@@ -26,7 +26,7 @@ from netwright.tasks.abr.media import QoE, Rules
 from netwright.tasks.abr.recipes import RECIPES
 from netwright.tasks.abr.training_set import TrainingSet
 
-__all__ = ["Learner", "PpoConfig", "Progress", "Stages", "partial_folder", "train", "training_set"]
+__all__ = ["PpoConfig", "PpoTrainer", "Progress", "Stages", "partial_folder", "train", "training_set"]
 
 Progress = Callable[[str], None]
 Stages = Sequence[tuple[str, float]]
@@ -71,8 +71,8 @@ def train(
     config: PpoConfig,
     stages: Stages = (),
     sampler: Callable[[Sampler], Sampler] = lambda sample: sample,
-    resumed: Callable[[Learner], None] = lambda learner: None,
-    after_iteration: Callable[[Learner], None] = lambda learner: None,
+    resumed: Callable[[PpoTrainer], None] = lambda trainer: None,
+    after_iteration: Callable[[PpoTrainer], None] = lambda trainer: None,
     more: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Train a policy and write the folder `out`: actor, critic and what they learned from.
@@ -89,7 +89,7 @@ def train(
         config: of the run.
         stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
         sampler: given what draws from the recipe's training set, gives what draws instead.
-        resumed: called with the learner before the first iteration, where a checkpoint may have been taken up.
+        resumed: called with the trainer before the first iteration, where a checkpoint may have been taken up.
         after_iteration: called after every iteration.
         more: entries for the description, asked for at the end.
 
@@ -98,7 +98,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the same call goes on from the last checkpoint.
     """
     sessions = training_set(data, recipe)
-    learner = Learner(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
+    trainer = PpoTrainer(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
     unfinished = partial_folder(out)
     about_sessions = {k: v for k, v in sessions.provenance().items() if k != "data"}  # a folder may be moved
     origin = {
@@ -109,9 +109,9 @@ def train(
         "data": about_sessions,
     }
     if (unfinished / CHECKPOINT).is_dir():
-        learner.resume(unfinished / CHECKPOINT, origin)
-        progress(f"going on with {unfinished} from iteration {learner.iteration}")
-    resumed(learner)
+        trainer.resume(unfinished / CHECKPOINT, origin)
+        progress(f"going on with {unfinished} from iteration {trainer.iteration}")
+    resumed(trainer)
     sample = sampler(
         partial(
             sessions.sample,
@@ -127,39 +127,39 @@ def train(
     def description() -> dict[str, Any]:
         return origin | {
             "name": _full_name(design.name, recipe),
-            "n_levels": learner.n_levels,
+            "n_levels": trainer.n_levels,
             "qoe": asdict(QoE()),
             "data": {"synthetic": data.synthetic, "sha256": _digest(data), "sessions": about_sessions},
             "validation": {"metric": "qoe", "kept": look()},
             "cost": {
-                "decisions": learner.n_decisions,
-                "seconds": round(learner.seconds, 1),
-                "processor_seconds": round(learner.processor_seconds, 1),
+                "decisions": trainer.n_decisions,
+                "seconds": round(trainer.seconds, 1),
+                "processor_seconds": round(trainer.processor_seconds, 1),
             },
             **more(),
         }
 
     def look() -> float:
-        return qoe(design, learner.average, learner.n_levels, validation)
+        return qoe(design, trainer.average, trainer.n_levels, validation)
 
     shown = saved = time.monotonic()
-    while learner.iteration < config.iterations:
-        figures = learner.iterate(sample)
-        after_iteration(learner)
-        done, now = learner.iteration, time.monotonic()
+    while trainer.iteration < config.iterations:
+        figures = trainer.iterate(sample)
+        after_iteration(trainer)
+        done, now = trainer.iteration, time.monotonic()
         if done in marks:
             folder = out.with_name(f"{out.name}-{marks[done]}")
-            learned.save(folder, design, learner.average, learner.critic, description())
+            learned.save(folder, design, trainer.average, trainer.critic, description())
         if done % every == 0 or done == config.iterations:
-            progress(f"{_line(learner, figures)}, validation {look():.4f}")
+            progress(f"{_line(trainer, figures)}, validation {look():.4f}")
             shown = now
         elif now - shown > SHOW_SECONDS:
-            progress(_line(learner, figures))
+            progress(_line(trainer, figures))
             shown = now
         if now - saved > CHECKPOINT_SECONDS:
-            learner.save(unfinished / CHECKPOINT, origin)
+            trainer.save(unfinished / CHECKPOINT, origin)
             saved = now
-    learned.save(out, design, learner.average, learner.critic, description())
+    learned.save(out, design, trainer.average, trainer.critic, description())
     shutil.rmtree(unfinished, ignore_errors=True)
 
 
@@ -174,9 +174,11 @@ def _full_name(policy: str, recipe: str) -> str:
     return policy if recipe == next(iter(RECIPES)) else f"{policy}:{recipe}"
 
 
-def _line(learner: Learner, figures: Mapping[str, float]) -> str:
-    left = round(learner.seconds / learner.iteration * (learner.config.iterations - learner.iteration))
+def _line(trainer: PpoTrainer, figures: Mapping[str, float]) -> str:
+    left = round(trainer.seconds / trainer.iteration * (trainer.config.iterations - trainer.iteration))
     return (
-        f"iteration {learner.iteration}/{learner.config.iterations}, {learner.n_decisions / 1e6:.2f} M decisions: "
-        f"reward {figures['reward']:.3f}, entropy {figures['entropy']:.2f}, {left // 60}:{left % 60:02d} left"
+        f"iteration {trainer.iteration}/{trainer.config.iterations}, {trainer.n_decisions / 1e6:.2f} M decisions: "
+        f"reward {figures['reward']:.3f}, entropy {figures['entropy']:.2f}, KL {figures['approx_kl']:.4f}, "
+        f"clipped {100 * figures['clip_fraction']:.0f} %, explained {100 * figures['explained_variance']:.0f} %, "
+        f"{left // 60}:{left % 60:02d} left"
     )

@@ -1,0 +1,45 @@
+"""Episodes in lock step: what rollouts, collection and vine rollouts need of a simulator."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Environment(Protocol):
+    """B episodes in lock step, each waiting for an action until all are done.
+
+    Attributes:
+        n: number of episodes B.
+    """
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def done(self) -> bool:
+        """Whether all episodes have ended."""
+        ...
+
+    def observe(self) -> Any:
+        """What the task's policies observe, for all episodes at once."""
+        ...
+
+    def privileged(self) -> Array:
+        """(B, P) what no policy can know, such as the future; for a critic, in training only."""
+        ...
+
+    def step(self, actions: Array) -> tuple[Array, Array]:
+        """Take one action (B,) in each; gives rewards (B,) and their components (B, K), in their own units."""
+        ...
+
+    def fork(self, rows: Array) -> Environment:
+        """Copies of the episodes of these rows (R,), at the same step, each with the same future."""
+        ...
+
+    def concat(self, other: Environment) -> Environment:
+        """These episodes followed by those of another environment of the same kind that is at the same step."""
+        ...
