@@ -23,7 +23,8 @@ from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.baselines.offline_optimum import optimal_levels
 from netwright.tasks.abr.batch import Sessions
-from netwright.tasks.abr.data import AbrData, load
+from netwright.tasks.abr.data import load
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.evaluation import rollout, sessions_of
 from netwright.tasks.abr.media import Rules
 from netwright.tasks.abr.settings import SETTINGS

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright.tasks.abr.data import AbrData, load
+from netwright.tasks.abr.data import load
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.generator import generate
 
 

@@ -25,7 +25,7 @@ from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy, last_qoe
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.batch import Sessions
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import PLACES, AbrCollector
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import Trace, Video

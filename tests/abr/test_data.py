@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from netwright.core.errors import DataError, UnknownNameError
-from netwright.tasks.abr.data import FOLDERS, is_norway, load, log_of
-from netwright.tasks.abr.formats import read_trace_folder, read_traces, read_video
+from netwright.tasks.abr.data import FOLDERS, load
+from netwright.tasks.abr.dataset import is_norway, log_of
+from netwright.tasks.abr.formats import read_trace_folder, read_traces
 from netwright.tasks.abr.generator import SynthRange, generate, synth_trace, synth_video
+from netwright.tasks.abr.video_files import BITRATES_KBPS, read_video
 
 
 def _file(tmp_path, text, name="trace"):
@@ -29,7 +31,7 @@ def test_mahimahi_milliseconds_become_rows_of_a_second(tmp_path):
     stamps = [*range(0, 1000, 10), *range(1000, 2000, 40), *range(2000, 3001, 20)]
     (trace,) = read_traces(_file(tmp_path, "\n".join(map(str, stamps))))
     assert trace.times_s.tolist() == [0.0, 1.0, 2.0, 3.0]
-    assert trace.bandwidths_mbps[1:].tolist() == pytest.approx([1.2, 0.3, 51 * 0.012])
+    assert trace.bandwidths_mbps[1:].tolist() == pytest.approx([101 * 0.012, 0.3, 0.6])  # a row holds its end
 
 
 def test_puffer_streams_become_traces(tmp_path):
@@ -47,7 +49,7 @@ def test_puffer_streams_become_traces(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "trace: not two columns|trace: needs at least two rows"),
+        ("", "trace: holds no row"),
         ("0 1\n", "needs at least two rows, got 1"),
         ("0 1\n1 -2\n", "trace:2: bandwidth must be"),
         ("0 1\n\n2 1\n1 1\n", "trace:4: time 1.0 s does not come after 2.0 s; sort"),
@@ -55,13 +57,14 @@ def test_puffer_streams_become_traces(tmp_path):
         ("0 1\n1 2 3\n", "trace:2: expected time in s"),
         ("0 1\n1\n2 2\n3\n", "trace:2: expected time in s"),
         ("0 1\n1 nan\n", "trace:2: bandwidth must be"),
+        ("x 1\n1 2\n", "trace:1: expected two numbers, or titles such as time and bandwidth"),
         ("0 1\n1 inf\n", "trace:2: bandwidth must be"),
         ("0 0\n1 0\n", "is 0 throughout"),
-        ("10\n5\n", "trace:2: 5 ms comes after 10 ms"),
-        ("10\nx\n", "trace:2: expected whole milliseconds"),
+        ("10\n5\n", "trace:2: one column .* read as Mahimahi.* 5 ms comes after 10 ms"),
+        ("10\nx\n", "trace:2: one column .* expected whole milliseconds"),
         ("when,delivery_rate\n1,2\n", "trace:1: a Puffer file needs the columns time"),
         ("time,delivery_rate\n1,2\n2,x\n", "trace:3: time and delivery_rate must be numbers"),
-        ("time,delivery_rate\n1,2\n1,2\n", "trace:3: time 0.0 s does not come after"),
+        ("time,delivery_rate\n1,2\n1,2\n", "trace:3: time 1.0 s does not come after"),
     ],
 )
 def test_a_bad_trace_gives_one_sentence_with_its_line(tmp_path, text, sentence):
@@ -87,9 +90,9 @@ def _video(tmp_path, rungs, **described):
 
 
 def test_a_video_of_another_ladder(tmp_path):
-    folder = _video(tmp_path, [[10, 11, 12], [20, 21, 22]], bitrates_kbps=[100, 200], chunk_s=2, n_chunks=3)
+    folder = _video(tmp_path, [[10, 11, 12], [20, 21, 22]], bitrates_kbps=[0.04, 0.08], chunk_s=2, n_chunks=3)
     video = read_video(folder)
-    assert video.bitrates_kbps == (100.0, 200.0)
+    assert video.bitrates_kbps == (0.04, 0.08)
     assert video.chunk_s == 2.0
     assert video.sizes_bytes.tolist() == [[10, 11, 12], [20, 21, 22]]
 
@@ -127,7 +130,7 @@ def _folder(tmp_path, *, starts=None):
     for name in ("a", "b"):
         (abr / "traces" / "netllm-fcc-test" / name).write_text("0 1\n1 1\n2 3\n")
         (abr / "traces" / "mine" / name).write_text("0 1\n1 1\n2 3\n")
-    sizes = _video(tmp_path, [[10] * 49] * 6)
+    sizes = _video(tmp_path, [[int(500 * rate)] * 49 for rate in BITRATES_KBPS])
     (abr / "videos").mkdir()
     sizes.rename(abr / "videos" / "video1")
     if starts is not None:
@@ -147,12 +150,38 @@ def test_a_folder_is_read_and_other_sets_keep_their_names(tmp_path):
         data.video("video2")
 
 
+def test_a_bad_file_stops_only_what_uses_it(tmp_path):
+    folder = _folder(tmp_path, starts={"a": 3})
+    (folder / "abr" / "traces" / "mine" / "bad").write_text("0 1\n1 x\n")
+    (folder / "abr" / "videos" / "bad").mkdir()
+    data = load(folder)
+    assert len(data.traces("fcc-test")) == 2
+    assert data.video("video1").n_levels == 6
+    with pytest.raises(DataError, match="bad:2: expected time"):
+        data.traces("mine")
+    with pytest.raises(DataError, match="6 bitrates need"):
+        data.video("bad")
+    with pytest.raises(DataError, match="a starts at row 3"):
+        data.start_rows["fcc-test"]
+
+
+def test_hidden_and_unfinished_files_are_no_data(tmp_path):
+    folder = _folder(tmp_path)
+    before = dict(load(folder).hashes)
+    (folder / "abr" / "traces" / "mine" / ".a.1234.tmp").write_text("half")
+    (folder / "abr" / "videos" / ".video1.1234.tmp").mkdir()
+    data = load(folder)
+    assert dict(data.hashes) == before
+    assert len(data.traces("mine")) == 2
+    assert set(data.videos) == {"video1"}
+
+
 @pytest.mark.parametrize(
     ("starts", "sentence"), [({"a": 3}, "a starts at row 3"), ({"a": "x"}, "needs an object `start_ptr`")]
 )
 def test_bad_start_rows_are_refused(tmp_path, starts, sentence):
     with pytest.raises(DataError, match=sentence):
-        load(_folder(tmp_path, starts=starts))
+        load(_folder(tmp_path, starts=starts)).start_rows.get("fcc-test")
 
 
 def test_a_folder_without_data_says_what_to_do(tmp_path):

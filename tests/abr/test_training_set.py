@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from netwright.tasks.abr.data import TEST_SETS, log_of
+from netwright.tasks.abr.dataset import TEST_SETS, log_of
 from netwright.tasks.abr.media import Trace
 from netwright.tasks.abr.overlap import connected, without_shared
 from netwright.tasks.abr.training_set import TrainingSet

@@ -16,13 +16,13 @@ run = CliRunner().invoke
 
 def test_check_prints_one_line_for_each_finding_and_exits_1(tmp_path: Path) -> None:
     (tmp_path / "wan").mkdir()
-    ran = run(app, ["check", "--data", str(tmp_path), "--limit", "3"])
+    ran = run(app, ["check", "--data", str(tmp_path), "--limit", "3", "--published"])
     lines = ran.stdout.splitlines()
     assert ran.exit_code == 1
     assert all(line.startswith("error: ") for line in lines[:3])
     assert lines[3].endswith("more; --limit 0 prints all.")
     assert lines[4].startswith("wan: ")
-    ran = run(app, ["check", "wan", "--json"], env={"NETWRIGHT_DATA": str(tmp_path)})
+    ran = run(app, ["check", "wan", "--json", "--published"], env={"NETWRIGHT_DATA": str(tmp_path)})
     document = json.loads(ran.stdout)
     assert ran.exit_code == 1
     assert document["ok"] is False

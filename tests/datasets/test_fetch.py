@@ -71,8 +71,10 @@ def test_copies_by_content_converts_and_says_what_is_not_public(site: Site, tmp_
     assert (tmp_path / "toy/b/one").read_bytes() == b"one"
     assert (tmp_path / "toy/made.txt").read_bytes() == b"22"
     assert not (tmp_path / DOWNLOADS).exists()
-    assert check(tmp_path).errors == []
-    assert [f.message for f in check(tmp_path).warnings] == ["missing; not public (recorded by us)."]
+    assert check(tmp_path, published=True).errors == []
+    assert [f.message for f in check(tmp_path, published=True).warnings] == [
+        "missing; not public (recorded by us)."
+    ]
 
 
 def test_complete_folder_needs_no_network_and_a_changed_file_is_made_again(
@@ -86,7 +88,7 @@ def test_complete_folder_needs_no_network_and_a_changed_file_is_made_again(
     (tmp_path / "toy/a/one").write_text("changed")
     (tmp_path / "toy/golden").mkdir()
     (tmp_path / "toy/golden/mine").write_text("mine")
-    assert [f.place for f in check(tmp_path).errors] == [str(tmp_path / "toy/a/one")]
+    assert [f.place for f in check(tmp_path, published=True).errors] == [str(tmp_path / "toy/a/one")]
     assert _fetch(site, tmp_path).made == ["a/one"]
     assert (tmp_path / "toy/golden/mine").read_text() == "mine"
 

@@ -32,12 +32,15 @@ def check(
     areas: Areas = None,
     data: Annotated[Path | None, typer.Option(envvar="NETWRIGHT_DATA", help="The data folder.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Findings to print; 0 prints all.")] = 100,
+    published: Annotated[
+        bool, typer.Option("--published", help="Also compare with the published files: missing or changed.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Name file and line of everything that is wrong with a data folder."""
+    """Read what is there as `test` does, and name file and line of everything that is wrong."""
     if data is None:
         raise ConfigError("no data folder is given; use --data DIR or set NETWRIGHT_DATA.")
-    report = check_folder(data, areas or ())
+    report = check_folder(data, areas or (), published=published)
     if as_json:
         print_json(report.to_json())
     else:

@@ -11,6 +11,8 @@ import typer
 
 from netwright import __version__
 from netwright.cli import adapting, collecting, listing, running, testing, verifying
+from netwright.cli.output import progress
+from netwright.core import notes
 from netwright.core.errors import MissingExtraError, NetwrightError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -80,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=words, prog_name="netwright", obj=shlex.join(["netwright", *words]))
+        with notes.collected(progress):
+            app(args=words, prog_name="netwright", obj=shlex.join(["netwright", *words]))
     except NetwrightError as error:
         return _say(str(error))
     except ModuleNotFoundError as error:

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 import typer
 
+from netwright.core import notes
+
 INTERRUPTED = 130
 
 
@@ -22,7 +24,10 @@ def progress(line: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document of a command, on stdout."""
+    """The one JSON document of a command, on stdout; an object gets the command's notes, if there are any."""
+    lines = notes.so_far()
+    if lines and isinstance(document, dict):
+        document = document | {"notes": [*document.get("notes", ()), *lines]}
     print(json.dumps(document, indent=2, allow_nan=False))
 
 

@@ -78,7 +78,7 @@ class Area:
 
     Attributes:
         not_public: pairs of a glob pattern and why `fetch` cannot make the files that match.
-        check: findings about a folder of this area; None compares it with the manifest.
+        check: what this area's readers refuse of a folder; None compares its files with the manifest.
     """
 
     name: str

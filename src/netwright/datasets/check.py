@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netwright.core.errors import DataError
 from netwright.datasets import area, area_names
-from netwright.datasets.area import Finding
+from netwright.datasets.area import Area, Finding
 from netwright.datasets.manifest import differences
 
 
@@ -41,12 +41,13 @@ class CheckReport:
         }
 
 
-def check(folder: Path, names: Sequence[str] = ()) -> CheckReport:
+def check(folder: Path, names: Sequence[str] = (), *, published: bool = False) -> CheckReport:
     """Check areas of a data folder (`<folder>/<area>`).
 
     Args:
         folder: the data folder.
         names: areas; those that the folder holds if empty.
+        published: also compare with the manifest of the published files: what is missing or differs.
 
     Raises:
         DataError: there is no such folder, or it does not hold an area that was asked for, or none at all.
@@ -66,9 +67,16 @@ def check(folder: Path, names: Sequence[str] = ()) -> CheckReport:
             f"{folder}: holds none of {', '.join(area_names())}; point --data at the folder above."
         )
     return CheckReport(
-        folder=str(folder),
-        findings={
-            a.name: tuple(a.check(folder / a.name) if a.check else differences(a, folder / a.name))
-            for a in areas
-        },
+        folder=str(folder), findings={a.name: tuple(_findings(a, folder / a.name, published)) for a in areas}
     )
+
+
+def _findings(found: Area, folder: Path, published: bool) -> Iterator[Finding]:
+    """What the area's own readers refuse, then what differs from the published files.
+
+    An area without readers of its own is compared with the manifest as far as its files are there.
+    """
+    if found.check is not None:
+        yield from found.check(folder)
+    if published or found.check is None:
+        yield from differences(found, folder, absent=published)

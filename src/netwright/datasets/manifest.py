@@ -87,8 +87,8 @@ def read_manifest(area_name: str) -> Manifest:
     return Manifest(hashes, origins)
 
 
-def differences(found: Area, folder: Path) -> Iterator[Finding]:
-    """Every file of the manifest that is missing in `folder` or holds something else.
+def differences(found: Area, folder: Path, *, absent: bool = True) -> Iterator[Finding]:
+    """Every file of the manifest that holds something else in `folder` or, with `absent`, is missing.
 
     A missing file that `fetch` cannot make is a warning, any other one an error.
     """
@@ -96,6 +96,8 @@ def differences(found: Area, folder: Path) -> Iterator[Finding]:
     for path, expected in sorted(manifest.hashes.items()):
         place = folder / path
         if not place.is_file():
+            if not absent:
+                continue
             why = found.reason_not_public(path)
             if why is None:
                 yield Finding("error", str(place), "missing; run `netwright data fetch`.")

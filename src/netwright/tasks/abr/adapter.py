@@ -19,7 +19,7 @@ from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
 from netwright.rl.advantages import compress_rewards
 from netwright.tasks.abr import model_inputs as pieces
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, PIECES

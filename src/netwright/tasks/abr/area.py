@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from netwright.core.errors import DataError
 from netwright.datasets.area import Area, Conversion, Finding
-from netwright.datasets.manifest import differences
 from netwright.datasets.plain_values import plain_values
 from netwright.datasets.sources import GENET, NETLLM
 from netwright.tasks.abr.data import START_ROWS_SUFFIX, read_start_rows
-from netwright.tasks.abr.formats import read_traces, read_video
+from netwright.tasks.abr.formats import read_traces, trace_files
 from netwright.tasks.abr.media import Trace
+from netwright.tasks.abr.units import read_units
+from netwright.tasks.abr.video_files import read_video
 
 _TEST_TRACES = "adaptive_bitrate_streaming/data/traces/test/fcc-test"
 _START_ROWS = "mahimahi_ptrs.pkl"
@@ -41,16 +42,27 @@ def start_rows(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def check(folder: Path) -> Iterator[Finding]:
-    """What differs from the manifest, and what the readers refuse: traces, videos and start rows."""
-    yield from differences(AREA, folder)
+    """What the readers refuse of the traces, videos and start rows that are there, each file on its own."""
     traces: dict[str, tuple[Trace, ...]] = {}
+    for name in ("traces", "videos"):
+        if not _folders(folder / name):
+            yield Finding("error", str(folder / name), "holds no folder; run `netwright data fetch abr`.")
     for place in _folders(folder / "traces"):
         read: list[Trace] = []
-        for file in sorted(p for p in place.iterdir() if p.is_file() and not p.name.startswith(".")):
+        said: list[Finding] = []
+        try:
+            units = read_units(place)
+        except DataError as error:
+            yield _finding(error)
+            continue
+        for file in trace_files(place):
             try:
-                read += read_traces(file)
+                read += read_traces(file, units, _sayer(said, file))
             except DataError as error:
                 yield _finding(error)
+        yield from said
+        if not trace_files(place):
+            yield Finding("error", str(place), "holds no trace file; add one or drop the folder.")
         traces[place.name] = tuple(read)
     for place in _folders(folder / "videos"):
         try:
@@ -64,8 +76,14 @@ def check(folder: Path) -> Iterator[Finding]:
             yield _finding(error)
 
 
+def _sayer(said: list[Finding], file: Path) -> Callable[[str], None]:
+    return lambda line: said.append(Finding("warning", str(file), f"{line}."))
+
+
 def _folders(place: Path) -> list[Path]:
-    return sorted(p for p in place.iterdir() if p.is_dir()) if place.is_dir() else []
+    if not place.is_dir():
+        return []
+    return sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _finding(error: DataError) -> Finding:

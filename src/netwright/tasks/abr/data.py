@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from netwright.core.errors import DataError, UnknownNameError
+from netwright.core.errors import DataError
 from netwright.core.files import read_json, sha256_of_file
-from netwright.tasks.abr.formats import read_trace_folder, read_video
-from netwright.tasks.abr.media import Trace, Video
-from netwright.tasks.abr.overlap import windows, without_shared
+from netwright.core.lazy import LazyMapping
+from netwright.tasks.abr.dataset import AbrData
+from netwright.tasks.abr.formats import read_trace_folder
+from netwright.tasks.abr.generator import generate
+from netwright.tasks.abr.media import Trace
+from netwright.tasks.abr.video_files import read_video
 
 FOLDERS = {
     "fcc-train": "netllm-fcc-train",
@@ -27,117 +24,51 @@ FOLDERS = {
 """Names of the published sets here, and the folders that hold them; other folders are sets of their own name."""
 
 START_ROWS_SUFFIX = ".start_ptr.json"
-TEST_SETS = ("fcc-test", "norway-test", "synthetic-test")
-TRAINING_SETS = ("fcc-train", "fcc-extra", "norway-train")
-MIN_PIECE_ROWS = 60
-
-_FCC_UNIT = re.compile(r"trace_(\d+)_http")
-_NORWAY_LOG = re.compile(r"(?:bus|car|ferry|metro|train|tram)\.[^/]*?\.log")
-_NORWAY_NUMBER = re.compile(r"norway_[a-z]+_\d+")
-
-
-@dataclass(frozen=True, eq=False)
-class AbrData:
-    """Trace sets and videos by name, and where they come from.
-
-    Attributes:
-        start_rows: published start row of each trace, by set and trace name.
-        hashes: SHA-256 of the files by path; empty if generated.
-    """
-
-    sets: Mapping[str, tuple[Trace, ...]]
-    videos: Mapping[str, Video]
-    start_rows: Mapping[str, Mapping[str, int]]
-    source: str
-    synthetic: bool = False
-    hashes: Mapping[str, str] = field(default_factory=dict)
-
-    def traces(self, name: str) -> tuple[Trace, ...]:
-        """The set of that name; an unknown one raises `UnknownNameError`."""
-        if name not in self.sets:
-            raise UnknownNameError("trace set", name, self.sets)
-        return self.sets[name]
-
-    def clean(self, name: str) -> tuple[Trace, ...]:
-        """Those traces of a set that share neither a log nor a window of bandwidth with the published training set."""
-        traces, train = self.traces(name), self.traces("fcc-train")
-        logs = {log_of(t.name) for t in train}
-        known = np.unique(windows(train).key)
-        own = windows(traces)
-        overlapping = set(own.trace[np.isin(own.key, known)].tolist())
-        found = tuple(t for i, t in enumerate(traces) if i not in overlapping and log_of(t.name) not in logs)
-        if not found:
-            raise DataError(f"every trace of {name!r} overlaps fcc-train; test on another set.")
-        return found
-
-    @cached_property
-    def leak_free(self) -> Mapping[str, tuple[tuple[Trace, ...], ...]]:
-        """The training sets by name, each trace as its pieces that share no window with any test set."""
-        tests = [trace for name in TEST_SETS for trace in self.sets.get(name, ())]
-        return {
-            name: tuple(
-                tuple(pieces) for pieces in without_shared(self.sets[name], tests, min_rows=MIN_PIECE_ROWS)
-            )
-            for name in TRAINING_SETS
-            if name in self.sets
-        }
-
-    def video(self, name: str) -> Video:
-        """The video of that name; an unknown one raises `UnknownNameError`."""
-        if name not in self.videos:
-            raise UnknownNameError("video", name, self.videos)
-        return self.videos[name]
 
 
 def load(folder: Path | None, *, seed: int = 0) -> AbrData:
     """ABR data from `<folder>/abr` (`traces/<set>/`, `videos/<name>/`), or generated if that is None.
 
+    Only names are listed here: a set, a video or a hash is read when it is first asked for, so that a bad file
+    stops only what uses it. Reading raises `DataError` with file and line.
+
     Raises:
-        DataError: a file is missing, or holds a value that cannot be; names file and line.
+        DataError: there is no such folder.
     """
     if folder is None:
-        from netwright.tasks.abr.generator import generate
-
         return generate(seed=seed)
     place = folder / "abr"
-    if not (place / "traces").is_dir() or not (place / "videos").is_dir():
+    traces, videos = place / "traces", place / "videos"
+    if not traces.is_dir() or not videos.is_dir():
         raise DataError(f"{place}: needs the folders traces and videos; run `netwright data fetch abr`.")
     names = {folder_name: name for name, folder_name in FOLDERS.items()}
-    sets = {
-        names.get(p.name, p.name): read_trace_folder(p)
-        for p in sorted((place / "traces").iterdir())
-        if p.is_dir()
-    }
-    videos = {p.name: read_video(p) for p in sorted((place / "videos").iterdir()) if p.is_dir()}
+    sets = {names.get(p.name, p.name): p for p in _folders(traces)}
+    ladders = {p.name: p for p in _folders(videos)}
     starts = {
-        names.get(name, name): read_start_rows(file, sets.get(names.get(name, name), ()))
-        for file in sorted((place / "traces").glob(f"*{START_ROWS_SUFFIX}"))
-        for name in [file.name.removesuffix(START_ROWS_SUFFIX)]
+        names.get(stem, stem): file
+        for file in sorted(traces.glob(f"*{START_ROWS_SUFFIX}"))
+        for stem in [file.name.removesuffix(START_ROWS_SUFFIX)]
     }
-    hashes = {
-        p.relative_to(place).as_posix(): sha256_of_file(p)
-        for kind in ("traces", "videos")
-        for p in sorted((place / kind).rglob("*"))
-        if p.is_file()
-    }
-    return AbrData(sets=sets, videos=videos, start_rows=starts, source=str(place), hashes=hashes)
+    read = LazyMapping(sets, lambda name: read_trace_folder(sets[name]))
+    return AbrData(
+        sets=read,
+        videos=LazyMapping(ladders, lambda name: read_video(ladders[name])),
+        start_rows=LazyMapping(starts, lambda name: read_start_rows(starts[name], read.get(name, ()))),
+        source=str(place),
+        hashes=LazyMapping(_files(place), lambda path: sha256_of_file(place / path)),
+    )
 
 
-def log_of(trace_name: str) -> str:
-    """The log that a trace was cut from, by its name: an FCC unit, a Norway ride, or the trace itself.
-
-    Cuts of one log are alike, so intervals resample them together.
-    """
-    unit = _FCC_UNIT.search(trace_name)
-    if unit:
-        return f"fcc-{unit[1]}"
-    ride = _NORWAY_LOG.search(trace_name) or _NORWAY_NUMBER.search(trace_name)
-    return ride[0] if ride else trace_name
+def _folders(place: Path) -> list[Path]:
+    """Folders in the order of their names, but those whose names begin with a dot."""
+    return sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def is_norway(trace_name: str) -> bool:
-    """Whether a trace is a Norway ride, by its name; the FCC training folder holds some."""
-    return bool(_NORWAY_LOG.search(trace_name) or _NORWAY_NUMBER.search(trace_name))
+def _files(place: Path) -> list[str]:
+    """Paths of all files of traces and videos but those whose names begin with a dot: unfinished or hidden ones."""
+    found = [p for kind in ("traces", "videos") for p in sorted((place / kind).rglob("*")) if p.is_file()]
+    paths = [p.relative_to(place) for p in found]
+    return [p.as_posix() for p in paths if not any(part.startswith(".") for part in p.parts)]
 
 
 def read_start_rows(path: Path, traces: tuple[Trace, ...]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from netwright.tasks.abr.batch import Outcomes, Sessions
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.generator import generate
 from netwright.tasks.abr.media import PUBLISHED_QOE, PUBLISHED_RULES, QoE, Rules
 from netwright.tasks.abr.observation import Observation

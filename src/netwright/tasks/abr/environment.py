@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.batch import Sessions
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.media import QoE
 from netwright.tasks.abr.observation import Observation
 from netwright.tasks.abr.training_set import NOISY_RULES, TrainingSet

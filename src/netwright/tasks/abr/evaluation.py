@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from netwright.core.errors import DataError
+from netwright.core.notes import note
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
 from netwright.tasks.abr.batch import Outcomes, Sessions
-from netwright.tasks.abr.data import AbrData, log_of
-from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.dataset import AbrData, log_of
+from netwright.tasks.abr.media import Floats, Ints, Trace, Video
 from netwright.tasks.abr.metrics import normalised_qoe
 from netwright.tasks.abr.observation import BitratePolicy
 from netwright.tasks.abr.overlap import connected
 from netwright.tasks.abr.reference import optimum_qoe
 from netwright.tasks.abr.settings import AbrConfig
+from netwright.tasks.abr.units import TIMES_TOP_RUNG
+
+MOST_ROWS_PER_CHUNK = 1e6  # more are a slip of units, and would take hours
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +80,11 @@ def sessions_of(config: AbrConfig, data: AbrData) -> Sessions:
     """The sessions of a setting, one for each of its traces."""
     traces = data.clean(config.traces) if config.clean else data.traces(config.traces)
     starts = data.start_rows.get(config.traces, {}) if config.start == "published" else {}
+    video = data.video(config.video)
+    _check_fit(traces, video, f"trace set {config.traces!r}")
     return Sessions(
         traces,
-        [data.video(config.video)],
+        [video],
         trace_of=np.arange(len(traces)),
         video_of=np.zeros(len(traces), dtype=np.int64),
         start_rows=[starts.get(trace.name, 1) for trace in traces],
@@ -84,6 +92,26 @@ def sessions_of(config: AbrConfig, data: AbrData) -> Sessions:
         qoe=config.qoe,
         rng=np.random.default_rng(config.noise_seed),
     )
+
+
+def _check_fit(traces: Sequence[Trace], video: Video, where: str) -> None:
+    """Note traces that are hardly in Mbit/s beside this ladder; refuse those on which a chunk takes forever."""
+    top_mbps = video.bitrates_kbps[-1] / 1000.0
+    largest_bits = 8.0 * float(video.sizes_bytes.max())
+    fast = [t.name for t in traces if float(np.median(t.bandwidths_mbps)) > TIMES_TOP_RUNG * top_mbps]
+    for trace in traces:
+        lap_bits = float((trace.bandwidths_mbps[1:] * np.diff(trace.times_s)).sum()) * 1e6
+        if largest_bits / lap_bits * trace.n_rows > MOST_ROWS_PER_CHUNK:
+            raise DataError(
+                f"{where}: a chunk of video {video.name!r} would take {largest_bits / lap_bits:.2g} rounds of trace "
+                f"{trace.name!r}; check the units of both."
+            )
+    if fast:
+        note(
+            f"{where}: half of the time over {TIMES_TOP_RUNG:g} times the top rung of {top_mbps:g} Mbit/s in "
+            f"{len(fast)} of {len(traces)} traces, such as {fast[0]}; if the bandwidths are in kbit/s, state it in "
+            "format.json"
+        )
 
 
 def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: str) -> Evaluation:

@@ -12,9 +12,9 @@ import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import derived_seed, generator
-from netwright.tasks.abr.data import AbrData
-from netwright.tasks.abr.formats import BITRATES_KBPS, CHUNK_S, N_CHUNKS
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.media import Floats, Ints, Trace, Video
+from netwright.tasks.abr.video_files import BITRATES_KBPS, CHUNK_S, N_CHUNKS
 
 N_STATES = 10
 FLOOR_MBPS = 0.1

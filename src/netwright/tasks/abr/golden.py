@@ -17,7 +17,8 @@ import numpy as np
 from netwright.core.errors import DataError
 from netwright.core.verification import Verification
 from netwright.tasks.abr import sim
-from netwright.tasks.abr.data import FOLDERS, AbrData
+from netwright.tasks.abr.data import FOLDERS
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.media import Rules, Trace, Video
 
 COLUMNS = (

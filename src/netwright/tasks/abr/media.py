@@ -15,6 +15,8 @@ from netwright.core.errors import ConfigError, DataError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+FEWEST_BITS_PER_ROW = 1.0  # mean over a trace; below, a chunk takes many millions of rows
+
 
 @dataclass(frozen=True, eq=False)
 class Video:
@@ -50,7 +52,7 @@ class Video:
             level, line = np.argwhere(self.sizes_bytes <= 0)[0]
             raise DataError(
                 f"video {self.name!r}: chunk sizes must be above 0 bytes, rung {level} chunk {line} has "
-                f"{self.sizes_bytes[level, line]}; mend the size file."
+                f"{self.sizes_bytes[level, line]}; correct the size file."
             )
 
     @property
@@ -90,13 +92,22 @@ def trace_fault(times_s: Floats, bandwidths_mbps: Floats) -> tuple[int | None, s
     for values, what in ((times_s, "time"), (bandwidths_mbps, "bandwidth")):
         bad = np.flatnonzero(~np.isfinite(values) | (values < 0.0))
         if bad.size:
-            return int(bad[0]), f"{what} must be a number of at least 0, got {values[bad[0]]}; mend the row."
+            return int(
+                bad[0]
+            ), f"{what} must be a number of at least 0, got {values[bad[0]]}; correct the row."
     back = np.flatnonzero(np.diff(times_s) <= 0.0)
     if back.size:
         row = int(back[0]) + 1
         return row, f"time {times_s[row]} s does not come after {times_s[row - 1]} s; sort the rows by time."
     if not bandwidths_mbps[1:].any():
         return None, "bandwidth is 0 throughout, no chunk would ever arrive; drop the trace."
+    with np.errstate(over="ignore"):
+        bits = float((bandwidths_mbps[1:] * np.diff(times_s)).sum()) * 1e6
+    if bits < FEWEST_BITS_PER_ROW * len(times_s):
+        return (
+            None,
+            f"carries {bits:.3g} bits in all, a chunk would take years; check the unit or drop the trace.",
+        )
     return None
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import derived_seed
 from netwright.tasks.abr.batch import Sessions, TraceTable, VideoTable
-from netwright.tasks.abr.data import AbrData, is_norway, log_of
+from netwright.tasks.abr.dataset import AbrData, is_norway, log_of
 from netwright.tasks.abr.generator import FAST, SynthRange, synth_traces
 from netwright.tasks.abr.media import PUBLISHED_QOE, PUBLISHED_RULES, Ints, QoE, Rules, Trace
 from netwright.tasks.abr.overlap import connected

@@ -25,7 +25,7 @@ from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, Sampler
 from netwright.tasks.abr.baselines.search import highest
 from netwright.tasks.abr.batch import Sessions, TraceTable
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.generator import SynthRange, synth_traces
 from netwright.tasks.abr.media import Floats, Trace

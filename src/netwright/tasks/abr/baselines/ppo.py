@@ -10,7 +10,7 @@ from netwright.tasks.abr import features
 from netwright.tasks.abr.baselines import learned, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy, mlp
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 
 NAME = "ppo"
 WIDTH = 256

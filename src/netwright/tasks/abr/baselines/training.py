@@ -19,7 +19,7 @@ from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
 from netwright.tasks.abr.batch import Sessions
-from netwright.tasks.abr.data import AbrData
+from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import QoE, Rules
