@@ -31,7 +31,10 @@ def of_links(topology: Topology, groups: Iterable[Iterable[tuple[str, str]]]) ->
     for group in groups:
         down: set[int] = set()
         for a, b in group:
-            arcs = arcs_of.get(frozenset((topology.number_of(a), topology.number_of(b))))
+            try:
+                arcs = arcs_of.get(frozenset((topology.number_of(a), topology.number_of(b))))
+            except DataError as error:
+                raise DataError(f"a failure names the link {a} - {b}, but {error}") from None
             if arcs is None:
                 raise DataError(
                     f"topology {topology.name}: a failure names the link {a} - {b}, which does not exist; "

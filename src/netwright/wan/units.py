@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from netwright.core.errors import ConfigError, DataError
@@ -118,6 +118,16 @@ def understand(title: str, known: Titles) -> Title | None:
     return Title(found, unit) if found is not None and unit else None
 
 
+def ends_in(names: Iterable[str]) -> tuple[str, str] | None:
+    """Which of the names are a link's source and target, None where either is missing.
+
+    Where several could be, the one that comes first in `ENDS` is.
+    """
+    by_plain = {_plain(name): name for name in reversed(list(names))}
+    source, target = (next((by_plain[n] for n in ENDS[end] if n in by_plain), None) for end in ENDS)
+    return None if source is None or target is None else (source, target)
+
+
 _IMPLIED = {"linkspeedraw": "bit/s", "mbps": "Mbit/s"}
 
 
@@ -197,10 +207,8 @@ def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
     Raises:
         DataError: not a finite number, or an unknown unit.
     """
-    for pattern, mbps in _CARRIERS:
-        match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
-        if match:
-            return Rate(int(match[1]) * mbps, "Mbit/s")
+    if isinstance(value, str) and (carrier := _carrier_rate(value)):
+        return carrier
     found = split(value)
     if found is None:
         raise DataError(
@@ -214,6 +222,19 @@ def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
             "use bit/s, kbit/s, Mbit/s, Gbit/s or Tbit/s (or k, M, G, T)."
         )
     return Rate(number, named)
+
+
+def is_carrier_rate(text: str) -> bool:
+    """Whether a text is a carrier's name of a speed, such as OC-192 or STM-64."""
+    return _carrier_rate(text) is not None
+
+
+def _carrier_rate(text: str) -> Rate | None:
+    for pattern, mbps in _CARRIERS:
+        match = pattern.fullmatch(text.strip())
+        if match:
+            return Rate(int(match[1]) * mbps, "Mbit/s")
+    return None
 
 
 def duration_ms(value: object, what: str, where: str, unit: str = "ms") -> float:

@@ -9,52 +9,53 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.graph import ImportedGraph, Link
-from netwright.wan.topology import FIBRE_KM_PER_MS, Topology, distinct
+from netwright.wan.importing.raw import count
+from netwright.wan.importing.reductions import check_connected
+from netwright.wan.topology import FIBRE_KM_PER_MS, Topology
 
 EARTH_RADIUS_KM = 6371.0
+SLOWER_THAN_FIBRE = (
+    0.3,
+    30.0,
+)  # latencies outside of this multiple of fibre have another unit, or another length has
 
 
 def as_topology(graph: ImportedGraph) -> Topology:
-    """The topology of a graph.
+    """The topology of a graph; its `notes` say what the file left open and what was made of it.
 
     Latency is what the file says, or the length in fibre, or the great circle between the ends; links of which the
-    file tells none of these get the median of the others, or 1 ms each where it tells of no link. Capacity is 1 for
-    every link where the file gives none at all.
+    file tells none of these get the median of the others, or 1 ms each where it tells of no link.
 
     Raises:
         DataError: some links have a capacity and some have none, or the network is not connected.
     """
+    check_connected(graph)
     number = graph.index
-    ends = [(number[link.a], number[link.b]) for link in graph.links]
-    ways = ends if graph.directed else [way for a, b in ends for way in ((a, b), (b, a))]
-    times = 1 if graph.directed else 2
+    ways = [
+        [(link.a, link.b)] if link.directed else [(link.a, link.b), (link.b, link.a)] for link in graph.links
+    ]
+    times = [len(each) for each in ways]
+    names = tuple(graph.names.get(node.name, node.name) for node in graph.nodes)
+    latencies, notes = _latencies_ms(graph)
     try:
         return Topology(
             graph.name,
-            _names(graph),
-            np.array(ways, dtype=np.int64).reshape(-1, 2),
+            names,
+            np.array([(number[a], number[b]) for each in ways for a, b in each], dtype=np.int64).reshape(
+                -1, 2
+            ),
             np.repeat(_capacities(graph), times),
-            np.repeat(_latencies_ms(graph), times),
+            np.repeat(latencies, times),
             np.array([(_or_nan(n.lat), _or_nan(n.lon)) for n in graph.nodes], dtype=np.float64).reshape(
                 -1, 2
             ),
-            _unit(graph),
+            graph.capacity_unit or "relative",
             graph.source,
+            () if names == tuple(number) else tuple(number),
+            (*graph.findings.lines(), *notes),
         )
     except DataError as error:
         raise DataError(f"{graph.source}: {error}") from None
-
-
-def _names(graph: ImportedGraph) -> tuple[str, ...]:
-    """Labels where every node has one, otherwise the names that links use."""
-    labels = [node.label for node in graph.nodes]
-    return tuple(distinct(labels)) if all(labels) else tuple(node.name for node in graph.nodes)
-
-
-def _unit(graph: ImportedGraph) -> str:
-    if graph.links[0].capacity is None:
-        return "relative"
-    return graph.capacity_unit or "as in the file"
 
 
 def _capacities(graph: ImportedGraph) -> Sequence[float]:
@@ -63,22 +64,58 @@ def _capacities(graph: ImportedGraph) -> Sequence[float]:
         return [1.0] * len(found)
     for link in graph.links:
         if link.capacity is None:
+            missing = sum(capacity is None for capacity in found)
             raise DataError(
-                f"{link.place} ({link.a} to {link.b}) has no capacity although others have; give it one, or none any."
+                f"{link.place} ({link.a} to {link.b}) has no capacity although others have ({count(missing, 'link')}); "
+                "give it one, or run `netwright design import --default-capacity X`."
             )
     return [float(capacity) for capacity in found if capacity is not None]
 
 
-def _latencies_ms(graph: ImportedGraph) -> Sequence[float]:
-    found = [_latency_ms(graph, link) for link in graph.links]
+def _latencies_ms(graph: ImportedGraph) -> tuple[Sequence[float], list[str]]:
+    """Latency of each link, and where the numbers come from that the file does not give itself."""
+    by_length = [_by_length_ms(graph, link) for link in graph.links]
+    found = [
+        ms if li.latency_ms is None else li.latency_ms for li, ms in zip(graph.links, by_length, strict=True)
+    ]
+    notes = _derived(graph.links, by_length) + _implausible(graph.links, by_length)
     known = [ms for ms in found if ms is not None]
+    missing = len(found) - len(known)
     usual = float(np.median(known)) if known else 1.0
-    return [usual if ms is None else ms for ms in found]
+    if missing:
+        what = f"{usual:.3g} ms each, the median of the others" if known else "1 ms each"
+        notes.append(f"latency unknown on {count(missing, 'link')}: {what}")
+    return [usual if ms is None else ms for ms in found], notes
 
 
-def _latency_ms(graph: ImportedGraph, link: Link) -> float | None:
-    if link.latency_ms is not None:
-        return link.latency_ms
+def _derived(links: Sequence[Link], by_length: Sequence[float | None]) -> list[str]:
+    pairs = [
+        (li, ms) for li, ms in zip(links, by_length, strict=True) if li.latency_ms is None and ms is not None
+    ]
+    lengths = sum(link.length_km is not None for link, _ in pairs)
+    speed = f"at {FIBRE_KM_PER_MS:g} km per ms (light in fibre)"
+    notes = [f"latency of {count(lengths, 'link')} from the length {speed}"] if lengths else []
+    places = len(pairs) - lengths
+    return [*notes, f"latency of {count(places, 'link')} from the great circle {speed}"] if places else notes
+
+
+def _implausible(links: Sequence[Link], by_length: Sequence[float | None]) -> list[str]:
+    """A warning where latencies and lengths of a file cannot both be in the units that were read."""
+    ratios = [
+        link.latency_ms / ms
+        for link, ms in zip(links, by_length, strict=True)
+        if link.latency_ms is not None and ms is not None and ms > 0.0
+    ]
+    if not ratios or SLOWER_THAN_FIBRE[0] <= (usual := float(np.median(ratios))) <= SLOWER_THAN_FIBRE[1]:
+        return []
+    return [
+        f"warning: latencies are {usual:.2g} times those of light in fibre over the links' lengths; "
+        "check the units (--latency-unit)"
+    ]
+
+
+def _by_length_ms(graph: ImportedGraph, link: Link) -> float | None:
+    """Time of light in fibre over the link's length, or over the great circle between its ends."""
     if link.length_km is not None:
         return link.length_km / FIBRE_KM_PER_MS
     a, b = (graph.nodes[graph.index[name]] for name in (link.a, link.b))

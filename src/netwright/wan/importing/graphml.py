@@ -1,4 +1,4 @@
-"""GraphML (graphml.graphdrawing.org), as the Internet Topology Zoo and networkx write it.
+"""GraphML (graphml.graphdrawing.org), as the Internet Topology Zoo, yEd and networkx write it.
 
 Documents that declare a DTD, an entity or an external reference are refused unread: that is how a small file grows to
 gigabytes, or reads files that are not its own.
@@ -6,51 +6,73 @@ gigabytes, or reads files that are not its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.graph import ImportedGraph, link, node
+from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, RawNode
+
+_DIRECTED = {"true": True, "1": True, "false": False, "0": False}
 
 
-def parse_graphml(content: bytes, name: str, source: str) -> ImportedGraph:
-    """The graph of a GraphML document.
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A declared attribute: its name, what it may stand on, and the value where none is given."""
 
-    Nodes may have the attributes label, Latitude, Longitude; edges capacity (or LinkSpeedRaw), latency_ms, length_km.
+    name: str
+    domain: str
+    default: str
+
+
+def parse_graphml(content: bytes, name: str, source: str) -> RawGraph:
+    """The network of a GraphML document; labels that yEd keeps in tags of its own are read too.
 
     Raises:
-        DataError: not such a document, or one that declares entities.
+        DataError: not such a document, one that declares entities, or one with hyperedges or nested graphs.
     """
-    root = _root(content, source)
-    keys = {key.get("id", ""): key.get("attr.name") or key.get("id") or "" for key in _children(root, "key")}
-    graphs = _children(root, "graph")
-    if _local(root) != "graphml" or len(graphs) != 1:
+    return graphml_of(xml_root(content, source), name, source)
+
+
+def graphml_of(root: Element, name: str, source: str) -> RawGraph:
+    """As `parse_graphml`, of the document's root."""
+    graphs = children(root, "graph")
+    if local(root) != "graphml" or len(graphs) != 1:
         raise DataError(
             f"{source}: GraphML has a <graphml> element with one <graph> in it, here there are {len(graphs)}; "
             "check the file."
         )
     graph = graphs[0]
-    directed = graph.get("edgedefault") == "directed"
+    _refuse_what_is_no_network(graph, source)
+    keys = {key.get("id", ""): _key(key) for key in children(root, "key")}
     nodes = tuple(
-        node(_attribute(element, "id", f"node {i}", source), _facts(element, keys), source)
-        for i, element in enumerate(_children(graph, "node"), start=1)
+        RawNode(_attribute(element, "id", f"node {i}", source), _node_facts(element, keys))
+        for i, element in enumerate(children(graph, "node"), start=1)
     )
     links = tuple(
-        link(
-            _attribute(element, "source", f"edge {i}", source),
-            _attribute(element, "target", f"edge {i}", source),
-            _facts(element, keys),
-            f"edge {i}",
-            source,
-        )
-        for i, element in enumerate(_children(graph, "edge"), start=1)
+        _link(element, keys, i, source) for i, element in enumerate(children(graph, "edge"), start=1)
     )
-    return ImportedGraph(name, nodes, links, directed, source)
+    facts = _facts(graph, keys, "graph")
+    directed = {"directed": True, "undirected": False}.get(graph.get("edgedefault", ""))
+    notes = () if directed is not None else ("the file does not say whether links are directed: both ways",)
+    if directed and links and all(_arrowless(element) for element in children(graph, "edge")):
+        directed = False
+        notes = ('edgedefault is "directed" but no link is drawn with an arrow: read as leading both ways',)
+    return RawGraph(
+        name, "GraphML", source, nodes, links, bool(directed),
+        Conventions(capacity_unit=facts.get("capacity_unit", "")), notes=notes,
+    )  # fmt: skip
 
 
-def _root(content: bytes, source: str) -> Element:
+def xml_root(content: bytes, source: str) -> Element:
+    """The root of an XML document.
+
+    Raises:
+        DataError: not well-formed, or with a DTD, entities or references to other files.
+    """
     try:
         root: Element = ElementTree.fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
@@ -70,19 +92,88 @@ def _root(content: bytes, source: str) -> Element:
     return root
 
 
-def _local(element: Element) -> str:
+def local(element: Element) -> str:
+    """An element's tag without its namespace."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-def _children(element: Element, tag: str) -> list[Element]:
-    return [child for child in element if _local(child) == tag]
+def children(element: Element, tag: str) -> list[Element]:
+    """The children of that tag, in any namespace."""
+    return [child for child in element if local(child) == tag]
 
 
-def _facts(element: Element, keys: dict[str, str]) -> dict[str, str]:
-    return {
-        keys.get(data.get("key", ""), data.get("key", "")): (data.text or "").strip()
-        for data in _children(element, "data")
-    }
+def descendants(element: Element, tag: str) -> list[Element]:
+    """All elements of that tag inside of one."""
+    return [each for each in element.iter() if local(each) == tag]
+
+
+def _refuse_what_is_no_network(graph: Element, source: str) -> None:
+    hyper = children(graph, "hyperedge")
+    if hyper:
+        ends = ", ".join(repr(e.get("node", "")) for e in children(hyper[0], "endpoint")[:6])
+        raise DataError(
+            f"{source}: hyperedge 1 joins {ends} at once, and a network has links between two nodes only; "
+            "replace it by links."
+        )
+    for node in children(graph, "node"):
+        if children(node, "graph"):
+            raise DataError(
+                f"{source}: node {node.get('id', '')!r} holds a graph of its own; "
+                "give all nodes and links in one graph."
+            )
+
+
+def _key(element: Element) -> _Key:
+    defaults = children(element, "default")
+    default = (defaults[0].text or "").strip() if defaults else ""
+    name = element.get("attr.name") or ("" if element.get("yfiles.type") else element.get("id") or "")
+    return _Key(name, element.get("for", "all"), default)
+
+
+def _link(element: Element, keys: Mapping[str, _Key], number: int, source: str) -> RawLink:
+    place = f"edge {number}"
+    said = element.get("directed")
+    directed = None if said is None else _DIRECTED.get(said.strip().lower())
+    if said is not None and directed is None:
+        raise DataError(f"{source}: {place} has directed={said!r}; write true or false.")
+    if directed is None and _arrows(element):
+        directed = True
+    ends = [_attribute(element, end, place, source) for end in ("source", "target")]
+    facts = _facts(element, keys, "edge")
+    drawn = " ".join(filter(None, (_text(label) for label in descendants(element, "EdgeLabel"))))
+    return RawLink(ends[0], ends[1], {**facts, **({"EdgeLabel": drawn} if drawn else {})}, place, directed)
+
+
+def _arrows(element: Element) -> bool:
+    """Whether yEd draws the link with an arrow at one end."""
+    ends = [a.get(end, "none") for a in descendants(element, "Arrows") for end in ("source", "target")]
+    return ends == ["none", "standard"]
+
+
+def _arrowless(element: Element) -> bool:
+    arrows = descendants(element, "Arrows")
+    return bool(arrows) and all(a.get(end, "none") == "none" for a in arrows for end in ("source", "target"))
+
+
+def _node_facts(element: Element, keys: Mapping[str, _Key]) -> dict[str, str]:
+    facts = _facts(element, keys, "node")
+    drawn = [_text(label) for label in descendants(element, "NodeLabel")]
+    if drawn and drawn[0] and not facts.get("label"):
+        facts["label"] = " ".join(drawn[0].split())
+    return facts
+
+
+def _text(element: Element) -> str:
+    return (element.text or "").strip()
+
+
+def _facts(element: Element, keys: Mapping[str, _Key], domain: str) -> dict[str, str]:
+    found = {k.name: k.default for k in keys.values() if k.default and k.name and k.domain in (domain, "all")}
+    for data in children(element, "data"):
+        key = keys.get(data.get("key", ""), _Key(data.get("key", ""), "all", ""))
+        if key.name:
+            found[key.name] = _text(data)
+    return found
 
 
 def _attribute(element: Element, name: str, place: str, source: str) -> str:

@@ -1,23 +1,24 @@
-"""JSON: `nodes` and `links`, as netwright's own files, networkx (`node_link_data`) and many tools write them."""
+"""JSON: `nodes` and `links`, as netwright's own files, networkx (`node_link_data`), TopoHub and NCFlow write them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.graph import MAX_NAME, ImportedGraph, Link, link, node, nodes_of_links
+from netwright.wan.importing.graph import MAX_NAME
+from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode, nodes_of_links
+from netwright.wan.units import ends_in, plain_number, short
 
-_ENDS = (("a", "b"), ("source", "target"), ("from", "to"))
+_READ = {"nodes", "links", "edges", "name", "directed", "multigraph", "graph", "capacity_unit"}
+_OURS = {"format_version", "source"}
 
 
-def parse_node_link(content: bytes, name: str, source: str) -> ImportedGraph:
-    """The graph of a JSON document `{"nodes": [{"id": ..}], "links": [{"a": .., "b": ..}]}`.
+def parse_node_link(content: bytes, name: str, source: str) -> RawGraph:
+    """The network of a JSON document `{"nodes": [{"id": ..}], "links": [{"source": .., "target": ..}]}`.
 
-    `edges` may stand for `links`; ends may be called a and b, source and target, or from and to. Without `nodes`, they
-    are those that the links name. Nodes may have label, lat, lon; links capacity, latency_ms, length_km. Links lead
-    both ways unless the document says `"directed": true`.
+    `edges` may stand for `links`; ends may have any of the names of `units.ENDS`. Without `nodes`, they are those that
+    the links name. Links lead both ways unless the document says `"directed": true`.
 
     Raises:
         DataError: not such a document.
@@ -28,28 +29,41 @@ def parse_node_link(content: bytes, name: str, source: str) -> ImportedGraph:
         for i, entry in enumerate(_list(document, "links", source, other="edges"), start=1)
     )
     if "nodes" in document:
-        nodes = tuple(
-            node(_name(entry, f"node {i}", source), _mapping(entry), source)
-            for i, entry in enumerate(_list(document, "nodes", source), start=1)
-        )
+        entries = enumerate(_list(document, "nodes", source), start=1)
+        nodes = tuple(RawNode(_name(entry, f"node {i}", source), _mapping(entry)) for i, entry in entries)
     else:
         nodes = nodes_of_links(links)
-    return ImportedGraph(
-        _word(document.get("name")) or name,
-        nodes,
-        links,
-        document.get("directed") is True,
-        source,
-        _word(document.get("capacity_unit")),
+    inner = _mapping(document.get("graph"))
+    topohub = isinstance(inner.get("demands"), dict)
+    unit = _word(document.get("capacity_unit")) or _word(inner.get("capacity_unit"))
+    skipped = _READ | (_OURS if "format_version" in document else set())
+    unread = [key for key in document if key not in skipped]
+    unread += [f"graph.{key}" for key in inner if key not in ("name", "demands", "stats", "capacity_unit")]
+    demands, notes = _mirrored(
+        _demands(inner["demands"], source) if topohub else (), _mapping(inner.get("stats"))
     )
+    return RawGraph(
+        _word(document.get("name")) or _word(inner.get("name")) or name,
+        "TopoHub JSON" if topohub else "JSON",
+        source, nodes, links, _directed(document, source),
+        Conventions(capacity_unit=unit, length_unit="km" if topohub else ""),
+        demands, tuple(unread), notes,
+    )  # fmt: skip
 
 
-def _document(content: bytes, source: str) -> Mapping[str, Any]:
+def _directed(document: Mapping[str, object], source: str) -> bool:
+    said = document.get("directed", False)
+    if not isinstance(said, bool):
+        raise DataError(f'{source}: "directed" must be true or false, got {short(said)}; correct it.')
+    return said
+
+
+def _document(content: bytes, source: str) -> Mapping[str, object]:
     try:
-        document = json.loads(content)
+        document = json.loads(content.removeprefix(b"\xef\xbb\xbf"))
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{source}: line {error.lineno}, column {error.colno}: not valid JSON; mend it."
+            f"{source}: line {error.lineno}, column {error.colno}: not valid JSON; correct it."
         ) from None
     except UnicodeDecodeError:
         raise DataError(f"{source}: not text in UTF-8; save it as such.") from None
@@ -62,7 +76,7 @@ def _document(content: bytes, source: str) -> Mapping[str, Any]:
     return document
 
 
-def _list(document: Mapping[str, Any], key: str, source: str, other: str = "") -> Sequence[Any]:
+def _list(document: Mapping[str, object], key: str, source: str, other: str = "") -> Sequence[object]:
     found = document.get(key, document.get(other) if other else None)
     if not isinstance(found, list):
         raise DataError(
@@ -71,30 +85,58 @@ def _list(document: Mapping[str, Any], key: str, source: str, other: str = "") -
     return found
 
 
-def _name(entry: Any, place: str, source: str) -> str:
+def _name(entry: object, place: str, source: str) -> str:
     found = entry.get("id", entry.get("name")) if isinstance(entry, dict) else entry
     return _as_name(found, place, "id", source)
 
 
-def _link(entry: Any, place: str, source: str) -> Link:
-    facts = _mapping(entry)
-    for a, b in _ENDS:
-        if a in facts and b in facts:
-            ends = (_as_name(facts[a], place, a, source), _as_name(facts[b], place, b, source))
-            return link(*ends, facts, place, source)
-    raise DataError(f"{source}: {place} does not say between which nodes it is; give it a and b.")
+def _link(entry: object, place: str, source: str) -> RawLink:
+    facts = dict(_mapping(entry))
+    for end in ("id", "key"):
+        facts.pop(end, None)
+    names = ends_in(facts)
+    if names is not None:
+        a, b = (_as_name(facts.pop(name), place, name, source) for name in names)
+        return RawLink(a, b, facts, place)
+    raise DataError(f"{source}: {place} does not say between which nodes it is; give it source and target.")
 
 
-def _as_name(value: Any, place: str, key: str, source: str) -> str:
+def _as_name(value: object, place: str, key: str, source: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise DataError(f"{source}: {place} needs a text or a whole number as its {key}; give it one.")
     return str(value)
 
 
-def _word(value: Any) -> str:
+def _mirrored(
+    found: tuple[RawDemand, ...], stats: Mapping[str, object]
+) -> tuple[tuple[RawDemand, ...], tuple[str, ...]]:
+    """TopoHub lists a pair once and counts it twice (in `stats`) where demands hold in both directions."""
+    pairs = {(d.source, d.target) for d in found}
+    if stats.get("demands") != 2 * len(found) or any((b, a) in pairs for a, b in pairs):
+        return found, ()
+    back = tuple(RawDemand(d.target, d.source, d.volume) for d in found)
+    note = f"{len(found)} demands hold in both directions, as stats.demands ({2 * len(found)}) says"
+    return found + back, (note,) if found else ()
+
+
+def _demands(found: object, source: str) -> tuple[RawDemand, ...]:
+    """TopoHub's `{source: {target: volume}}`."""
+    demands = []
+    for a, row in _mapping(found).items():
+        for b, volume in _mapping(row).items():
+            if isinstance(volume, bool) or not isinstance(volume, (int, float)):
+                raise DataError(
+                    f"{source}: the demand from {a!r} to {b!r} must be a number, got {short(volume)}."
+                )
+            demands.append(RawDemand(a, b, float(volume)))
+    return tuple(demands)
+
+
+def _word(value: object) -> str:
     """A short text that can be shown, or "" where there is none."""
-    return value if isinstance(value, str) and value.isprintable() and len(value) <= MAX_NAME else ""
+    shown = isinstance(value, str) and value.isprintable() and len(value) <= MAX_NAME
+    return str(value) if shown and plain_number(str(value)) is None else ""
 
 
-def _mapping(entry: Any) -> Mapping[str, Any]:
+def _mapping(entry: object) -> Mapping[str, object]:
     return entry if isinstance(entry, dict) else {}

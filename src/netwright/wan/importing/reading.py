@@ -2,35 +2,74 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.core.errors import DataError
+from netwright.wan.importing.dot import parse_dot
 from netwright.wan.importing.edge_list import parse_edge_list
+from netwright.wan.importing.gml import parse_gml
 from netwright.wan.importing.graph import ImportedGraph
-from netwright.wan.importing.graphml import parse_graphml
+from netwright.wan.importing.graphml import graphml_of, xml_root
+from netwright.wan.importing.interpret import interpret
 from netwright.wan.importing.node_link import parse_node_link
+from netwright.wan.importing.options import ImportOptions
+from netwright.wan.importing.raw import RawGraph, RawNode
+from netwright.wan.importing.reductions import reduced
+from netwright.wan.importing.repetita import parse_repetita
+from netwright.wan.importing.sndlib import NATIVE, is_sndlib, parse_sndlib_native, sndlib_xml_of
+from netwright.wan.importing.text import decoded
 
 MAX_BYTES = 16 * 2**20
 
-READERS: dict[str, Callable[[bytes, str, str], ImportedGraph]] = {
-    ".graphml": parse_graphml,
-    ".xml": parse_graphml,
+Reader = Callable[[bytes, str, str], RawGraph]
+
+
+def _parse_xml(content: bytes, name: str, source: str) -> RawGraph:
+    root = xml_root(content, source)
+    return sndlib_xml_of(root, name, source) if is_sndlib(root) else graphml_of(root, name, source)
+
+
+def _parse_text(content: bytes, name: str, source: str) -> RawGraph:
+    """A text by what it begins with: SNDlib's native format, REPETITA, GML, or an edge list."""
+    head = content[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(NATIVE.encode()):
+        return parse_sndlib_native(content, name, source)
+    if re.match(rb"NODES \d+\s", head):
+        return parse_repetita(content, name, source)
+    if re.match(rb"graph\s*\[", head):
+        return parse_gml(content, name, source)
+    return parse_edge_list(content, name, source)
+
+
+READERS: dict[str, Reader] = {
+    ".graphml": _parse_xml,
+    ".xml": _parse_xml,
     ".json": parse_node_link,
-    ".txt": parse_edge_list,
+    ".gml": parse_gml,
+    ".graph": parse_repetita,
+    ".dot": parse_dot,
+    ".gv": parse_dot,
+    ".txt": _parse_text,
     ".csv": parse_edge_list,
+    ".tsv": parse_edge_list,
+    ".tab": parse_edge_list,
     ".edges": parse_edge_list,
 }
 SUFFIXES = tuple(READERS)
 
 
-def read_graph(path: Path, *, prepare: bool = False) -> ImportedGraph:
-    """The network of a file; the ending of its name tells the format.
+def read_graph(path: Path, *, options: ImportOptions | None = None, prepare: bool = False) -> ImportedGraph:
+    """The network of a file; the ending of its name tells the format (of .txt and .xml, its content).
 
     Args:
-        path: GraphML (.graphml, .xml), JSON (.json) or an edge list (.txt, .csv, .edges).
-        prepare: whether parallel links are collapsed, loops dropped and dead ends removed.
+        path: GraphML or SNDlib (.graphml, .xml), JSON (.json), GML (.gml), REPETITA (.graph), DOT (.dot, .gv), or an
+            edge list, also TEAVAR's (.txt, .csv, .tsv, .tab, .edges).
+        options: what the file does not say, and what is to be dropped.
+        prepare: the same as `ImportOptions.preparation()`.
 
     Raises:
         DataError: one sentence that says what is wrong, where in the file, and what to do.
@@ -40,8 +79,28 @@ def read_graph(path: Path, *, prepare: bool = False) -> ImportedGraph:
         raise DataError(
             f"{path}: networks are read from {', '.join(SUFFIXES)}; save it as one of these, or rename the file."
         )
-    graph = reader(limited_bytes(path), path.stem, str(path))
-    return graph.prepared() if prepare else graph.checked()
+    content = limited_bytes(path)
+    if not content.strip():
+        raise DataError(f"{path}: is empty; check the file, or get it again.")
+    wanted = options or (ImportOptions.preparation() if prepare else ImportOptions())
+    raw = _with_node_names(reader(content, path.stem, str(path)), path)
+    return reduced(interpret(raw, wanted), wanted)
+
+
+def _with_node_names(raw: RawGraph, path: Path) -> RawGraph:
+    """TEAVAR keeps the names of nodes 1, 2, .. in a file of their own beside the links."""
+    near = [path.with_name(f"{path.stem}_nodes.txt"), path.with_name("nodes.txt")]
+    file = next((p for p in near[: 2 if path.stem == "topology" else 1] if p.is_file()), None)
+    if raw.format != "TEAVAR" or file is None:
+        return raw
+    labels = [line.strip() for line in decoded(limited_bytes(file), str(file)).splitlines() if line.strip()][
+        1:
+    ]
+    known = {str(i): label for i, label in enumerate(labels, start=1)}
+    if not {node.id for node in raw.nodes} <= set(known):
+        raise DataError(f"{file}: names {len(labels)} nodes, but {path} has others; correct one of the two.")
+    nodes = tuple(RawNode(key, {"label": label}) for key, label in known.items())
+    return replace(raw, nodes=nodes, notes=(*raw.notes, f"names of nodes from {file.name}"))
 
 
 def limited_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:

@@ -1,0 +1,342 @@
+"""From a file's own words to nodes and links: which attribute means what, in which unit, and which way links lead."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from netwright.core.errors import DataError
+from netwright.wan.importing.capacities import capacities, capacity_facts, speed_in
+from netwright.wan.importing.graph import Findings, ImportedGraph, Link, Node, check_nodes
+from netwright.wan.importing.options import ImportOptions
+from netwright.wan.importing.raw import Facts, RawDemand, RawGraph, RawLink, RawNode, count, listed
+from netwright.wan.units import (
+    LINK_TITLES,
+    MILLISECONDS,
+    NODE_TITLES,
+    Titles,
+    distance_km,
+    duration_ms,
+    factor,
+    plain_number,
+    short,
+    split,
+    understand,
+)
+
+# Numbers of the links themselves, which nothing refers to.
+IDLE = {"id", "key"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An attribute that is understood: its name in the file, and the unit that this name states."""
+
+    name: str
+    unit: str
+
+
+def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
+    """The graph that a file means.
+
+    Raises:
+        DataError: a value that cannot be, an end that is no node, a unit that must be asked for.
+    """
+    nodes, node_findings = _nodes(raw, options)
+    check_nodes(nodes, raw.source)
+    ends = _Ends(raw, nodes)
+    rows = [replace(link, a=ends.id(link.a, link), b=ends.id(link.b, link)) for link in raw.links]
+    columns = _columns((link.facts for link in rows), LINK_TITLES)
+    rates, unit, capacity_notes = capacities(raw, rows, columns["capacity"], options)
+    latencies, latency_notes = _latencies(raw, rows, columns["latency"], options)
+    lengths, length_notes = _lengths(raw, rows, columns["length"])
+    ways, way_notes = _ways(raw, rows, options)
+    links = tuple(
+        Link(row.a, row.b, capacity, latency, length, row.place, way)
+        for row, capacity, latency, length, way in zip(rows, rates, latencies, lengths, ways, strict=True)
+    )
+    names, naming = distinct_labels(nodes)
+    used = {c.name for each in columns.values() for c in each} | capacity_facts(rows, options)
+    others = _others(rows, used)
+    if all(each is None for each in rates):
+        capacity_notes = _speeds_elsewhere(rows, others)
+    findings = Findings(
+        {"links": others, "nodes": node_findings.ignored["nodes"], "the whole": raw.unread},
+        (
+            *raw.notes,
+            *way_notes,
+            *capacity_notes,
+            *latency_notes,
+            *length_notes,
+            *node_findings.notes,
+            *naming,
+        ),
+    )
+    return ImportedGraph(
+        raw.name, nodes, links, raw.source, unit, raw.format,
+        tuple(ends.demand(demand) for demand in raw.demands), findings,
+        names={node.name: name for node, name in zip(nodes, names, strict=True)},
+        folds=options.directed is False and (raw.directed is not False or any(r.directed for r in rows)),
+        said_directed=bool(raw.directed) and options.directed is None,
+    )  # fmt: skip
+
+
+class _Ends:
+    """Finds the node that a link or a demand means: by its id, otherwise by a label that only one node has."""
+
+    def __init__(self, raw: RawGraph, nodes: Sequence[Node]) -> None:
+        self.source = raw.source
+        self.ids = {node.name for node in nodes}
+        times = Counter(node.label for node in nodes)
+        self.labels = {n.label: n.name for n in nodes if n.label and times[n.label] == 1}
+
+    def id(self, name: str, link: RawLink) -> str:
+        """The id of a link's end."""
+        found = name if name in self.ids else self.labels.get(name)
+        if found is None:
+            raise DataError(
+                f"{self.source}: {link.place} ends at node {name!r}, which the file does not list; "
+                "add the node or correct the link."
+            )
+        return found
+
+    def demand(self, demand: RawDemand) -> RawDemand:
+        """A demand with the ids of its ends."""
+        ends = [
+            name if name in self.ids else self.labels.get(name) for name in (demand.source, demand.target)
+        ]
+        if ends[0] is None or ends[1] is None:
+            raise DataError(
+                f"{self.source}: a demand from {demand.source!r} to {demand.target!r}, but one of them is no "
+                "node of the file; correct the demand or add the node."
+            )
+        return replace(demand, source=ends[0], target=ends[1])
+
+
+def _columns(facts: Iterable[Facts], known: Titles) -> dict[str, list[Column]]:
+    """The attributes of each meaning that occur, in the order of the table of titles."""
+    names = dict.fromkeys(name for each in facts for name in each)
+    found: dict[str, list[Column]] = {meaning: [] for meaning in known}
+    for name in names:
+        title = understand(name, known)
+        if title is not None:
+            found[title.meaning].append(Column(name, title.unit))
+    return found
+
+
+def _others(rows: Iterable[RawLink] | Iterable[RawNode], used: set[str]) -> tuple[str, ...]:
+    """Attributes with a value somewhere that nothing was made of."""
+    present = dict.fromkeys(
+        name for row in rows for name, value in row.facts.items() if value not in (None, "")
+    )
+    return tuple(name for name in present if name not in used and name.lower() not in IDLE)
+
+
+def _speeds_elsewhere(rows: Sequence[RawLink], others: Sequence[str]) -> list[str]:
+    """Where the file has no capacities: an attribute, such as a label, that names speeds."""
+    notes = []
+    for name in others:
+        texts = [row.facts[name] for row in rows if isinstance(row.facts.get(name), str)]
+        n = sum(speed_in(text) is not None and plain_number(str(text)) is None for text in texts)
+        if n:
+            notes.append(
+                f"{name!r} names a speed on {n} of {count(len(rows), 'link')} (--capacity-from {name})"
+            )
+    return notes
+
+
+def first_given(facts: Facts, columns: Sequence[Column]) -> tuple[Column, object] | None:
+    """The first of the columns that has a value, and the value."""
+    return next(((c, facts[c.name]) for c in columns if facts.get(c.name) not in (None, "")), None)
+
+
+def place_of(raw: RawGraph, link: RawLink) -> str:
+    """File, place and ends of a link, for a message."""
+    return f"{raw.source}: {link.place} ({link.a} to {link.b})"
+
+
+def _latencies(
+    raw: RawGraph, rows: Sequence[RawLink], columns: Sequence[Column], options: ImportOptions
+) -> tuple[list[float | None], list[str]]:
+    fixed = options.latency_unit or raw.conventions.latency_unit
+    found: list[float | None] = []
+    bare = 0
+    for row in rows:
+        given = first_given(row.facts, columns)
+        if given is None:
+            found.append(None)
+            continue
+        column, value = given
+        amount = split(value)
+        alone = not column.unit and amount is not None and not amount[1]
+        if alone and not fixed and raw.conventions.asks_latency_unit:
+            raise DataError(
+                f"{raw.source}: {raw.format} files do not say in which unit {column.name!r} is (here such as "
+                f"{short(value)}); run `netwright design import` with --latency-unit us, 10us, ms, ..."
+            )
+        bare += alone and not fixed
+        where = place_of(raw, row)
+        ms = duration_ms(value, column.name, where, column.unit or fixed or "ms")
+        found.append(_at_least_zero(ms, column.name, where))
+    notes = [
+        f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as ms (--latency-unit)"
+    ]
+    return found, notes if bare else _said(raw, options, columns, found)
+
+
+def _said(
+    raw: RawGraph, options: ImportOptions, columns: Sequence[Column], found: Sequence[float | None]
+) -> list[str]:
+    unit = options.latency_unit
+    if not unit or all(ms is None for ms in found):
+        return []
+    return [f"{_quoted(columns)} read in units of {factor(unit, MILLISECONDS):g} ms (--latency-unit {unit})"]
+
+
+def _quoted(columns: Sequence[Column]) -> str:
+    return " and ".join(repr(column.name) for column in columns)
+
+
+def _lengths(
+    raw: RawGraph, rows: Sequence[RawLink], columns: Sequence[Column]
+) -> tuple[list[float | None], list[str]]:
+    found: list[float | None] = []
+    bare = 0
+    for row in rows:
+        given = first_given(row.facts, columns)
+        if given is None:
+            found.append(None)
+            continue
+        column, value = given
+        amount = split(value)
+        bare += not column.unit and amount is not None and not amount[1]
+        where = place_of(raw, row)
+        km = distance_km(value, column.name, where, column.unit or raw.conventions.length_unit or "km")
+        found.append(_at_least_zero(km, column.name, where))
+    if not bare or raw.conventions.length_unit:
+        return found, []
+    return found, [f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as km"]
+
+
+def _at_least_zero(value: float, what: str, where: str) -> float:
+    if value < 0.0:
+        raise DataError(f"{where}: {what} must be at least 0, got {value:g}; correct it.")
+    return value
+
+
+def _ways(raw: RawGraph, rows: Sequence[RawLink], options: ImportOptions) -> tuple[list[bool], list[str]]:
+    """Which links lead one way only."""
+    if options.directed is not None:
+        words = "one way only (--directed)" if options.directed else "both ways (--undirected)"
+        return [options.directed] * len(rows), [f"every link leads {words}"]
+    if raw.directed is None and raw.conventions.opposite_lines:
+        return _ways_by_order(rows)
+    return [bool(raw.directed) if row.directed is None else row.directed for row in rows], []
+
+
+def _ways_by_order(rows: Sequence[RawLink]) -> tuple[list[bool], list[str]]:
+    """Pairs of nodes that stand in both orders give the two directions, the others lead both ways."""
+    orders = {(row.a, row.b) for row in rows}
+    ways = [(row.b, row.a) in orders and row.a != row.b for row in rows]
+    both, rest = sum(ways), len(ways) - sum(ways)
+    if not both:
+        return ways, []
+    note = f"{count(both, 'line')} of opposite order read as the two directions of a link"
+    return ways, [note + (f"; the other {count(rest, 'link')} lead both ways" if rest else "")]
+
+
+def _nodes(raw: RawGraph, options: ImportOptions) -> tuple[tuple[Node, ...], Findings]:
+    columns = _columns((node.facts for node in raw.nodes), NODE_TITLES)
+    used = {c.name for each in columns.values() for c in each}
+    notes: list[str] = []
+    places, note = _places(raw, columns, options)
+    notes += note
+    if (raw.conventions.geographic or options.geographic) and not columns["latitude"]:
+        used |= {"x", "y", "X", "Y"}
+    elif any({"x", "y"} <= {name.lower() for name in node.facts} for node in raw.nodes):
+        notes.append("x and y of nodes are not said to be degrees and are left out (--geographic reads them)")
+    labels = [
+        str(given[1]) if (given := first_given(node.facts, columns["label"] + columns["name"])) else ""
+        for node in raw.nodes
+    ]
+    nodes = tuple(
+        Node(node.id, "" if label == node.id else label, *place)
+        for node, label, place in zip(raw.nodes, labels, places, strict=True)
+    )
+    return nodes, Findings({"nodes": _others(raw.nodes, used)}, tuple(notes))
+
+
+Place = tuple[float | None, float | None]
+
+
+def _places(
+    raw: RawGraph, columns: Mapping[str, list[Column]], options: ImportOptions
+) -> tuple[list[Place], list[str]]:
+    """Latitude and longitude of each node, from the attributes that say so."""
+    if columns["latitude"] or columns["longitude"]:
+        return [_degrees(raw, node, columns) for node in raw.nodes], []
+    if raw.conventions.geographic or options.geographic:
+        return _checked_places(raw, [_pair(node.facts, "x", "y") for node in raw.nodes], "x and y")
+    if columns["position"]:
+        name = columns["position"][0].name
+        return _checked_places(raw, [_listed_pair(node.facts.get(name)) for node in raw.nodes], repr(name))
+    return [(None, None)] * len(raw.nodes), []
+
+
+def _degrees(raw: RawGraph, node: RawNode, columns: Mapping[str, list[Column]]) -> Place:
+    found: list[float | None] = []
+    for meaning, most in (("latitude", 90.0), ("longitude", 360.0)):
+        given = first_given(node.facts, columns[meaning])
+        amount = None if given is None else split(given[1])
+        where = f"{raw.source}: node {node.id!r}"
+        if given is not None and (amount is None or amount[1] not in ("", "°")):
+            raise DataError(f"{where}: {meaning} must be a finite number, got {short(given[1])}; correct it.")
+        if amount is not None and abs(amount[0]) > most:
+            end = f"at most {most:g}" if amount[0] > 0 else f"at least {-most:g}"
+            raise DataError(f"{where}: {meaning} must be {end}, got {amount[0]:g}; correct it.")
+        found.append(None if amount is None else amount[0])
+    return found[0], found[1]
+
+
+def _pair(facts: Facts, x: str, y: str) -> Place:
+    """Longitude and latitude as they are given."""
+    by_name = {name.lower(): value for name, value in facts.items()}
+    amounts = [split(by_name.get(name)) for name in (x, y)]
+    return (amounts[0][0], amounts[1][0]) if amounts[0] and amounts[1] else (None, None)
+
+
+def _listed_pair(value: object) -> Place:
+    if not isinstance(value, (list, tuple)) or len(value) < 2:
+        return (None, None)
+    return _pair({"x": value[0], "y": value[1]}, "x", "y")
+
+
+def _checked_places(raw: RawGraph, found: Sequence[Place], what: str) -> tuple[list[Place], list[str]]:
+    """(longitude, latitude) pairs turned to (latitude, longitude), unless they are places on a drawing."""
+    known = [(x, y) for x, y in found if x is not None and y is not None]
+    none: list[Place] = [(None, None)] * len(found)
+    if not known:
+        return none, []
+    outside = next(((x, y) for x, y in known if abs(x) > 180.0 or abs(y) > 90.0), None)
+    if outside is not None:
+        return none, [f"{what} of nodes, such as {outside[0]:g}, {outside[1]:g}, is not in degrees: left out"]
+    if max(max(abs(x), abs(y)) for x, y in known) <= 1.0 and len(known) > 2:
+        return none, [f"{what} of nodes lies within -1 to 1, as on a drawing: left out"]
+    places: list[Place] = [(y, x) for x, y in found]
+    return places, [f"{what} of nodes read as longitude, latitude in degrees"]
+
+
+def distinct_labels(nodes: Sequence[Node]) -> tuple[tuple[str, ...], list[str]]:
+    """A name for each node: its label, or its id where it has none; "label (id)" where several would have one."""
+    plain = [node.label or node.name for node in nodes]
+    ids = {node.name for node in nodes}
+    times = Counter(plain)
+    names = tuple(
+        f"{name} ({node.name})" if times[name] > 1 or (name != node.name and name in ids) else name
+        for name, node in zip(plain, nodes, strict=True)
+    )
+    twice = [name for name, n in times.items() if n > 1]
+    if not twice:
+        return names, []
+    return names, [f"several nodes share the label {listed(map(repr, twice))}: their ids are added to it"]

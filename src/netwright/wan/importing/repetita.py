@@ -1,0 +1,69 @@
+"""REPETITA (Gay, Schaus, Vissicchio 2017): `.graph` files of nodes and directed edges, `.demands` by node number."""
+
+from __future__ import annotations
+
+from netwright.core.errors import DataError
+from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
+from netwright.wan.importing.text import decoded
+from netwright.wan.units import plain_number
+
+Rows = list[tuple[int, list[str]]]  # number and words of each line
+
+
+def parse_repetita(content: bytes, name: str, source: str) -> RawGraph:
+    """The network of a `.graph` file; nodes are numbered from 0 in its order.
+
+    Raises:
+        DataError: not such a file; a line that is short, or a section with fewer lines than it says.
+    """
+    rows = _rows(decoded(content, source))
+    titles, nodes, rest = _section(rows, "NODES", source)
+    listed = tuple(
+        RawNode(str(i), dict(zip(titles, words, strict=True))) for i, (_, words) in enumerate(nodes)
+    )
+    titles, edges, _ = _section(rest, "EDGES", source)
+    links = []
+    for number, words in edges:
+        facts: dict[str, object] = dict(zip(titles, words, strict=True))
+        facts.pop("label", None)
+        links.append(RawLink(str(facts.pop("src", "")), str(facts.pop("dest", "")), facts, f"line {number}"))
+    return RawGraph(name, "REPETITA", source, listed, tuple(links), True, Conventions(asks_latency_unit=True))
+
+
+def parse_repetita_demands(content: bytes, source: str) -> tuple[RawDemand, ...]:
+    """The demands of a `.demands` file, from node number to node number.
+
+    Raises:
+        DataError: not such a file.
+    """
+    titles, rows, _ = _section(_rows(decoded(content, source)), "DEMANDS", source)
+    found = []
+    for number, words in rows:
+        facts = dict(zip(titles, words, strict=True))
+        volume = plain_number(facts.get("bw", ""))
+        if volume is None or volume < 0.0 or not {"src", "dest"} <= set(facts):
+            raise DataError(f"{source}: line {number}: a demand is `label src dest bw`; correct it.")
+        found.append(RawDemand(facts["src"], facts["dest"], volume))
+    return tuple(found)
+
+
+def _rows(text: str) -> Rows:
+    return [(i, line.split()) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
+
+
+def _section(rows: Rows, name: str, source: str) -> tuple[list[str], Rows, Rows]:
+    """Titles and lines of the section that comes first, and what follows it."""
+    head = rows[0][1] if rows else []
+    if len(head) != 2 or head[0] != name or not (head[1].isascii() and head[1].isdigit()):
+        line = rows[0][0] if rows else 1
+        raise DataError(f"{source}: line {line}: expected `{name}` and their number; not a REPETITA file.")
+    n = int(head[1]) if len(head[1]) < 9 else len(rows)
+    if len(rows) < n + 2:
+        raise DataError(f"{source}: says {name} {head[1]} but holds fewer; the file is cut short.")
+    titles = rows[1][1]
+    for number, words in rows[2 : n + 2]:
+        if len(words) != len(titles):
+            raise DataError(
+                f"{source}: line {number}: needs {len(titles)} words ({' '.join(titles)}); correct it."
+            )
+    return titles, rows[2 : n + 2], rows[n + 2 :]

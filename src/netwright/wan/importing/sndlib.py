@@ -1,0 +1,169 @@
+"""SNDlib (Orlowski et al., Networks 55(3), 2010): networks with demands, in its XML and in its native format."""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element
+
+from netwright.core.errors import DataError
+from netwright.wan.importing.graphml import children, descendants, local, xml_root
+from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
+from netwright.wan.importing.text import decoded
+from netwright.wan.units import plain_number, rate_unit
+
+NATIVE = "?SNDlib native format"
+_BOTH_WAYS = "SNDlib networks do not say which way links lead: both ways"
+
+
+def is_sndlib(root: Element) -> bool:
+    """Whether an XML document is a network of SNDlib."""
+    return local(root) == "network"
+
+
+def sndlib_xml_of(root: Element, name: str, source: str) -> RawGraph:
+    """The network of an XML document's root.
+
+    Raises:
+        DataError: a node or link without its name or ends, or a demand that is no number.
+    """
+    holders = descendants(root, "nodes")
+    geographic = bool(holders) and holders[0].get("coordinatesType", "") == "geographical"
+    nodes = tuple(_xml_node(e, i, source) for i, e in enumerate(descendants(root, "node"), start=1))
+    links = tuple(_xml_link(e, i, source) for i, e in enumerate(descendants(root, "link"), start=1))
+    word = _text_of(root, "unit")
+    unit = rate_unit(word) or ""
+    demands = tuple(
+        _xml_demand(e, unit, i, source) for i, e in enumerate(descendants(root, "demand"), start=1)
+    )
+    return RawGraph(
+        name, "SNDlib XML", source, nodes, links, False,
+        Conventions(capacity_unit=unit or word, geographic=geographic), demands, notes=(_BOTH_WAYS,),
+    )  # fmt: skip
+
+
+def parse_sndlib_xml(content: bytes, name: str, source: str) -> RawGraph:
+    """As `sndlib_xml_of`, of a file's bytes."""
+    return sndlib_xml_of(xml_root(content, source), name, source)
+
+
+def _xml_node(element: Element, number: int, source: str) -> RawNode:
+    places = {tag: _text_of(element, tag) for tag in ("x", "y")}
+    return RawNode(_attribute(element, f"node {number}", source), {k: v for k, v in places.items() if v})
+
+
+def _xml_link(element: Element, number: int, source: str) -> RawLink:
+    ends = [_text_of(element, tag) for tag in ("source", "target")]
+    if not all(ends):
+        raise DataError(f"{source}: link {number} does not name its source and target; add them.")
+    installed = [_text_of(e, "capacity") for e in children(element, "preInstalledModule")]
+    modules = [_text_of(e, "capacity") for e in descendants(element, "addModule")]
+    facts = {
+        "capacity": _installed(installed[0] if installed else ""),
+        "addModule": modules[0] if modules else "",
+    }
+    for tag in ("routingCost", "setupCost"):
+        facts[tag] = _text_of(element, tag)
+    return RawLink(ends[0], ends[1], facts, f"link {element.get('id', number)}")
+
+
+def _xml_demand(element: Element, unit: str, number: int, source: str) -> RawDemand:
+    a, b, value = (_text_of(element, tag) for tag in ("source", "target", "demandValue"))
+    return _demand((a, b), value, unit, f"demand {number}", source)
+
+
+def _installed(text: str) -> str:
+    """A capacity that is built; 0 means that none is."""
+    return "" if plain_number(text) == 0.0 else text
+
+
+def _attribute(element: Element, place: str, source: str) -> str:
+    name = element.get("id")
+    if not name:
+        raise DataError(f"{source}: {place} has no id; add it.")
+    return name
+
+
+def _text_of(element: Element, tag: str) -> str:
+    found = descendants(element, tag)
+    return (found[0].text or "").strip() if found else ""
+
+
+def _demand(ends: tuple[str, str], value: str, unit: str, place: str, source: str) -> RawDemand:
+    volume = plain_number(value)
+    if volume is None or volume < 0.0 or not all(ends):
+        raise DataError(f"{source}: {place} needs a source, a target and a volume of at least 0; correct it.")
+    return RawDemand(*ends, volume, unit)
+
+
+def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
+    """The network of a file in SNDlib's native format, in which an entry has a line.
+
+    Raises:
+        DataError: not such a file; an entry that is short.
+    """
+    text = decoded(content, source)
+    sections = _sections(text, source)
+    nodes, links, demands = (
+        [_entry(line, source) for line in sections.get(part, [])] for part in ("NODES", "LINKS", "DEMANDS")
+    )
+    found = re.search(r"^\s*unit\s*=\s*(\S+)", text, re.MULTILINE)
+    word = found[1] if found else ""
+    unit = rate_unit(word) or ""
+    return RawGraph(
+        name, "SNDlib native", source,
+        tuple(RawNode(n, dict(zip("xy", first, strict=False))) for n, first, _, _ in nodes),
+        tuple(_native_link(*entry, source) for entry in links), False,
+        Conventions(capacity_unit=unit or word, geographic="longitude" in text.lower()),
+        tuple(_native_demand(*entry, unit, source) for entry in demands), notes=(_BOTH_WAYS,),
+    )  # fmt: skip
+
+
+Entry = tuple[
+    str, list[str], list[str], list[str]
+]  # name, words in the first brackets, behind, in the second
+_ENTRY = re.compile(r"(\S+)\s*\(([^()]*)\)([^()]*)(?:\(([^()]*)\))?")
+
+
+def _sections(text: str, source: str) -> dict[str, list[tuple[int, str]]]:
+    """The lines of each section, with their numbers."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    inside = ""
+    for number, line in enumerate(text.splitlines()[1:], start=2):
+        plain = line.partition("#")[0].strip()
+        opening = re.fullmatch(r"(\w+)\s*\(", plain)
+        if opening and not inside:
+            inside = opening[1]
+            found[inside] = []
+        elif plain == ")":
+            inside = ""
+        elif plain and inside:
+            found[inside].append((number, plain))
+    if inside:
+        raise DataError(f"{source}: the section {inside} is not closed; the file is cut short.")
+    return found
+
+
+def _entry(line: tuple[int, str], source: str) -> Entry:
+    match = _ENTRY.fullmatch(line[1])
+    if not match:
+        raise DataError(f"{source}: line {line[0]}: not an entry `id ( .. ) ..`; correct it.")
+    return match[1], match[2].split(), match[3].split(), (match[4] or "").split()
+
+
+def _native_link(name: str, ends: list[str], behind: list[str], modules: list[str], source: str) -> RawLink:
+    if len(ends) != 2:
+        raise DataError(f"{source}: link {name!r} must be `id ( source target ) ..`; correct it.")
+    facts = dict(zip(("capacity", "capacity_cost", "routingCost", "setupCost"), behind, strict=False))
+    facts["capacity"] = _installed(facts.get("capacity", ""))
+    facts["addModule"] = modules[0] if modules else ""
+    return RawLink(ends[0], ends[1], facts, f"link {name}")
+
+
+def _native_demand(
+    name: str, ends: list[str], behind: list[str], _: list[str], unit: str, source: str
+) -> RawDemand:
+    if len(ends) != 2 or len(behind) < 2:
+        raise DataError(
+            f"{source}: demand {name!r} must be `id ( source target ) unit volume ..`; correct it."
+        )
+    return _demand((ends[0], ends[1]), behind[1], unit, f"demand {name!r}", source)
