@@ -79,7 +79,7 @@ def test_a_damaged_feature_is_named(vision: Path, tmp_path: Path) -> None:
     extract(images(1))
     file = next(tmp_path.rglob("*.npy"))
     file.write_bytes(file.read_bytes()[:40])
-    with pytest.raises(DataError, match="damaged image feature") as error:
+    with pytest.raises(DataError, match="damaged") as error:
         extract(images(1))
     assert str(file) in str(error.value)
     np.save(file, np.zeros(3, dtype=np.float32))

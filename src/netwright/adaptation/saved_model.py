@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from netwright.adaptation.config import TrainingConfig
@@ -17,8 +16,10 @@ from netwright.adaptation.models.adapted import AdaptedModel, AutoregressiveMode
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.core.errors import DataError, FormatError
 from netwright.core.files import check_format_version, read_json, write_json
+from netwright.core.reading import MissingFileError
 from netwright.llm.backbones import Backbone, build_backbone, device_named, dtype_named
 from netwright.llm.lora import add_low_rank
+from netwright.llm.tensors import read_tensors
 
 FORMAT_VERSION = 1
 DESCRIPTION = "netwright.json"
@@ -168,11 +169,9 @@ def _encoder_head(model: AdaptedModel) -> dict[str, Tensor]:
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path)
-    except FileNotFoundError:
+        return read_tensors(path, remedy="adapt again")
+    except MissingFileError:
         raise DataError(f"{path}: missing; the saved model is not whole, adapt again.") from None
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: damaged ({error}); adapt again.") from None
 
 
 def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from netwright.adaptation.config import TrainingConfig
@@ -31,6 +31,7 @@ from netwright.adaptation.models.decision import Decider, DecisionModel
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, replacing, write_text
 from netwright.core.seeding import derived_seed, generator
+from netwright.llm.tensors import read_tensors
 
 Progress = Callable[[str], None]
 
@@ -236,7 +237,9 @@ class Trainer:
                     "folder."
                 )
         self.state = RunState(**document["state"])
-        tensors = load_file(self.folder / CHECKPOINT / "tensors.safetensors")
+        tensors = read_tensors(
+            self.folder / CHECKPOINT / "tensors.safetensors", remedy=f"delete {self.folder} to start again"
+        )
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"now/{name}"])

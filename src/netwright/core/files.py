@@ -14,7 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.core.errors import ConfigError, FormatError
+from netwright.core.reading import opened
+from netwright.core.reading import read_json as read_json  # readers and writers of documents import both here
+
+MAX_HASHED_BYTES = 64 << 30
 
 
 @contextlib.contextmanager
@@ -72,22 +76,6 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        DataError: the file is absent, cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid JSON ({error}); the file is damaged, make it again.") from None
-
-
 def check_format_version(document: Any, known: int, where: Path) -> None:
     """Refuse an artefact whose `format_version` this release does not know (or that has none)."""
     found = document.get("format_version") if isinstance(document, Mapping) else None
@@ -105,5 +93,8 @@ def cache_folder() -> Path:
 
 def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with opened(path, limit=MAX_HASHED_BYTES) as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -15,6 +15,7 @@ import numpy as np
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import write_text
+from netwright.core.reading import read_json_lines
 
 
 def versions() -> dict[str, str]:
@@ -111,6 +112,9 @@ class ResultRow:
         return row | dict(self.extra)
 
 
+MAX_ROWS_BYTES = 64 << 20
+
+
 def write_rows(path: Path, rows: Sequence[ResultRow], *, replaces: Mapping[str, Any]) -> None:
     """Put `rows` into a results file in one step, in place of the old rows that match all of `replaces`."""
     kept = [r for r in read_rows(path) if any(r.get(k) != v for k, v in replaces.items())]
@@ -127,13 +131,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                row = None
-            if not isinstance(row, dict):
-                raise DataError(f"{path}:{number}: not a JSON object; restore the file and measure again.")
-            rows.append(row)
+    for number, row in read_json_lines(path, limit=MAX_ROWS_BYTES):
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: not a JSON object; restore the file and measure again.")
+        rows.append(row)
     return rows

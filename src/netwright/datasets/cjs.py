@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import npy_of_bytes
 from netwright.core.errors import DataError
 from netwright.datasets.area import Area, Conversion
 from netwright.datasets.plain_values import Named, object_of_npy, plain_values
@@ -59,7 +60,7 @@ def _profile(
     adjacency: tuple[str, bytes], durations: tuple[str, bytes], nodes: tuple[str, bytes]
 ) -> dict[str, NDArray[Any]]:
     """The arrays of one query, from the names and contents of its three files."""
-    matrix = np.load(io.BytesIO(adjacency[1]), allow_pickle=False)
+    matrix = npy_of_bytes(adjacency[1], adjacency[0], remedy="fetch it again")
     stages = object_of_npy(durations[1], durations[0])
     node_of_stage = object_of_npy(nodes[1], nodes[0])
     index: list[tuple[int, int, int, int, int]] = []

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from netwright.core.errors import ConfigError, DataError
+from netwright.core.reading import whole_number
 from netwright.datasets.area import Progress
 
 CHUNK_BYTES = 1 << 16
@@ -117,7 +118,8 @@ def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> 
             progress(f"{url}: the server cannot continue, starting afresh")
             have = 0
         length = response.headers.get("Content-Length")
-        total = have + int(length) if length is not None else None
+        rest = whole_number(length or "")
+        total = None if rest is None else have + rest
         with partial.open("ab" if continued else "wb") as out:
             _copy(response, out, have, total, url, progress)
 
@@ -143,7 +145,7 @@ def _copy(
 def _range_start(content_range: str) -> int | None:
     """First byte of a `Content-Range: bytes 5-9/10` header."""
     first = content_range.removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdigit() else None
+    return whole_number(first)
 
 
 def _size(path: Path) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from netwright.core.errors import DataError
 from netwright.core.files import replacing
+from netwright.core.reading import read_bytes
 from netwright.datasets import area, area_names
 from netwright.datasets.archives import DamagedArchiveError, members
 from netwright.datasets.area import Area, Conversion, Progress, Source
@@ -94,7 +95,7 @@ def fetch(
 def _what_is_there(found: Area, manifest: Manifest, folder: Path) -> AreaFetch:
     result = AreaFetch(found.name)
     for path, expected in manifest.hashes.items():
-        if (folder / path).is_file() and _matches(path, (folder / path).read_bytes(), expected):
+        if (folder / path).is_file() and _matches(path, read_bytes(folder / path), expected):
             result.present.append(path)
         elif (why := found.reason_not_public(path)) is not None:
             result.not_public[path] = why

@@ -10,11 +10,8 @@ The hash is of a file's content, so that it does not depend on who packed it: an
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,8 +20,10 @@ from typing import get_args
 
 import numpy as np
 
+from netwright.core.array_files import npz_of_bytes
 from netwright.core.errors import DataError
 from netwright.core.files import check_format_version, read_json, write_json
+from netwright.core.reading import parse_json, read_bytes
 from netwright.datasets import area, area_names
 from netwright.datasets.area import Area, Finding, Origin
 
@@ -53,24 +52,17 @@ def content_hash(name: str, data: bytes) -> str:
     if name.endswith(".npz"):
         return _hash_of_arrays(name, data)
     if name.endswith(".json"):
-        try:
-            document = json.loads(data)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{name}: not valid JSON ({error}); fetch it again.") from None
+        document = parse_json(data, name)
         data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(data).hexdigest()
 
 
 def _hash_of_arrays(name: str, data: bytes) -> str:
     digest = hashlib.sha256()
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            for key in sorted(archive.files):
-                array = np.ascontiguousarray(archive[key])
-                digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
-                digest.update(array.tobytes())
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
-        raise DataError(f"{name}: damaged or not an archive of arrays ({error}); fetch it again.") from None
+    for key, values in sorted(npz_of_bytes(data, name, remedy="fetch it again", finite=False).items()):
+        array = np.ascontiguousarray(values)
+        digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
@@ -105,7 +97,7 @@ def differences(found: Area, folder: Path, *, absent: bool = True) -> Iterator[F
                 yield Finding("warning", str(place), f"missing; not public ({why}).")
             continue
         try:
-            actual = content_hash(str(place), place.read_bytes())
+            actual = content_hash(str(place), read_bytes(place))
         except DataError as error:
             yield Finding("error", str(place), str(error).removeprefix(f"{place}: "))
             continue
@@ -123,7 +115,7 @@ def make_manifest(found: Area, folder: Path, out: Path) -> None:
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
         path = str(PurePosixPath(file.relative_to(folder)))
         if file.name != NOTES:
-            sections[found.origin(path)][path] = content_hash(str(file), file.read_bytes())
+            sections[found.origin(path)][path] = content_hash(str(file), read_bytes(file))
     write_json(out, {"format_version": FORMAT_VERSION, **sections})
 
 

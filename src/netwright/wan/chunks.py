@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from netwright.core.array_files import read_npz
+from netwright.core.errors import DataError
 from netwright.core.files import replacing
 from netwright.execution import Executor, SerialExecutor
 
@@ -66,9 +66,8 @@ def _kept(function: Callable[[Item], Arrays], job: tuple[Item, Path | None]) -> 
     if path is None:
         return function(item)
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return dict(archive)
-    except (FileNotFoundError, zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError):
+        return read_npz(path, remedy="it is worked out again", finite=False)
+    except DataError:  # absent, or cut short by a kill
         pass
     arrays = function(item)
     with replacing(path) as temporary, temporary.open("wb") as out:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netwright.core.errors import ConfigError, DataError
+from netwright.core.reading import text_lines
 from netwright.wan.paths import Network
 from netwright.wan.topology import Array, Ints, Topology
 
@@ -100,11 +101,8 @@ def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Dema
         DataError: names the line of the first demand that cannot be, such as one from an unknown node.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return _gather(_rows(path, csv.DictReader(stream), topology, step), path, step)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+        return _gather(_rows(path, csv.DictReader(text_lines(path)), topology, step), path, step)
+    except csv.Error as error:
         raise DataError(f"{path}: not a CSV file ({error}); save it as UTF-8 text.") from None
 
 

@@ -20,8 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from netwright.core.array_files import read_table
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import cache_folder, check_format_version, replacing
+from netwright.core.reading import MissingFileError, parse_json
 from netwright.core.results import versions
 from netwright.core.seeding import generator
 from netwright.execution import Executor, SerialExecutor
@@ -246,15 +248,12 @@ def _matrix(table: pa.Table, names: list[str]) -> Array:
 
 def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
+        table = read_table(path, remedy="build it again")
+    except MissingFileError:
         raise DataError(f"{path}: no such pool; build it with `netwright design pool`.") from None
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: damaged or not parquet ({reason}); build it again.") from None
     raw = (table.schema.metadata or {}).get(_KEY)
     if raw is None:
         raise FormatError(f"{path}: is not a pool of netwright; build one with `netwright design pool`.")
-    facts: dict[str, Any] = json.loads(raw)
+    facts: dict[str, Any] = parse_json(raw, path)
     check_format_version(facts, FORMAT_VERSION, path)
     return table, facts

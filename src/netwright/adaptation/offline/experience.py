@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import read_npz
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import check_format_version, read_json, replacing, sha256_of_file, write_json
 
@@ -218,8 +218,7 @@ def read(folder: Path) -> Experience:
     document = read_json(folder / DESCRIPTION)
     check_format_version(document, FORMAT_VERSION, folder / DESCRIPTION)
     try:
-        with (folder / COLUMNS).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            loaded = {name: arrays[name] for name in arrays.files}
+        loaded = read_npz(folder / COLUMNS, remedy="collect it again", fault="damaged")
         episodes = {name: loaded.pop(f"episode.{name}") for name in EPISODES}
         return Experience(
             columns={k: v for k, v in loaded.items() if k != "offsets"},
@@ -229,5 +228,5 @@ def read(folder: Path) -> Experience:
             info=document["info"],
             **episodes,
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(f"{folder / COLUMNS}: damaged ({error}); collect it again.") from None

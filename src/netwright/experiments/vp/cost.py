@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 
 from netwright.core import registry
 from netwright.core.files import read_json
+from netwright.core.reading import read_json_lines
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.task import load_attribute
 from netwright.execution import executor
@@ -98,9 +98,7 @@ def whole_run(backbone: str, *, data_folder: Path | None, out: Path) -> list[Res
 def rows_of_run(folder: Path) -> list[ResultRow]:
     """Time, time to come near the final validation error, and memory of a finished adaptation, from its files."""
     cost = read_json(folder / "netwright.json")["cost"]
-    looks = [
-        json.loads(line) for line in (folder / "training.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
+    looks = [line for _, line in read_json_lines(folder / "training.jsonl")]
     near = next(x["seconds"] for x in looks if x["validation"] <= NEAR * looks[-1]["validation"])
     setting = "vp, tiny, whole adaptation"
     return [

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from netwright.core.array_files import read_npy
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import replacing
 from netwright.llm.loading import hash_weights, load_pretrained
@@ -106,10 +107,7 @@ class ImageFeatures:
         return self.cache / self._key / digest[:2] / f"{digest[2:]}.npy"
 
     def _read(self, path: Path) -> NDArray[np.float32]:
-        try:
-            feature: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise DataError(f"{path}: damaged image feature ({error}); delete the file.") from None
+        feature: NDArray[np.float32] = read_npy(path, remedy="delete the file")
         if feature.shape != (self.n_features,):
             raise DataError(f"{path}: an image feature of shape {feature.shape}; delete the file.")
         return feature

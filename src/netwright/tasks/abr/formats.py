@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
 from netwright.core.notes import note
+from netwright.core.reading import read_text
 from netwright.tasks.abr.media import Floats, Trace, trace_fault
 from netwright.tasks.abr.units import FORMAT_FILE, UNSTATED, Title, Units, implausible, read_units, title
 
@@ -90,7 +90,7 @@ def read_traces(path: Path, units: Units = UNSTATED, say: Say | None = None) -> 
     """
     if say is None:
         say = lambda line: note(f"{path}: {line}")  # noqa: E731
-    lines = _lines(_text(path))
+    lines = _lines(read_text(path))
     if not lines:
         raise DataError(f"{path}: holds no row; drop the file.")
     first = lines[0][1]
@@ -101,15 +101,6 @@ def read_traces(path: Path, units: Units = UNSTATED, say: Say | None = None) -> 
     if _WHOLE.fullmatch(first):
         return [_mahimahi(path, lines, say)]
     return [_two_columns(path, lines, units, say)]
-
-
-def _text(path: Path) -> str:
-    content = path.read_bytes()
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a text file; drop it from the folder of traces.") from None
 
 
 def _lines(text: str) -> list[Line]:

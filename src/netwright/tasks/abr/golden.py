@@ -6,7 +6,6 @@ Format: JSON lines; a header with `columns`, then a session a line with `trace_s
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netwright.core.errors import DataError
+from netwright.core.reading import read_json_lines
 from netwright.core.verification import Verification
 from netwright.tasks.abr import sim
 from netwright.tasks.abr.data import FOLDERS
@@ -64,22 +64,16 @@ def verify(path: Path, data: AbrData) -> Verification:
 
 def _sessions(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number and content of each session of a file, whose header is checked."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a text file; give a file of golden transitions.") from None
-    for number, line in enumerate(lines, start=1):
-        try:
-            document = json.loads(line)
-        except json.JSONDecodeError:
-            document = None
+    n_lines = 0
+    for number, document in read_json_lines(path):
+        n_lines += 1
         if not isinstance(document, dict):
             raise DataError(f"{path}:{number}: not a JSON object; restore the file.")
-        if number > 1:
+        if n_lines > 1:
             yield number, document
         elif document.get("columns") != list(COLUMNS):
             raise DataError(f"{path}:1: the header must name the columns {', '.join(COLUMNS)}.")
-    if len(lines) < 2:
+    if n_lines < 2:
         raise DataError(f"{path}: holds no session; give a file of golden transitions.")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
+from netwright.core.reading import read_text
 from netwright.tasks.abr.media import Video
 
 BITRATES_KBPS = (300.0, 750.0, 1200.0, 1850.0, 2850.0, 4300.0)
@@ -133,7 +134,7 @@ def _checked(place: Path, video: Video, unit: str | None) -> Video:
 
 def _sizes(path: Path) -> Sequence[int]:
     sizes = []
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = read_text(path)
     for number, line in enumerate(text.splitlines(), start=1):
         word = line.partition("#")[0].strip()
         if not word:

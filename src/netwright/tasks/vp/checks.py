@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import npz_of_bytes
 from netwright.core.errors import DataError
+from netwright.core.reading import read_bytes, read_text
 from netwright.datasets.area import Finding
 from netwright.datasets.manifest import content_hash, read_manifest
 from netwright.tasks.vp.data import ARCHIVES, AXES, LIMITS_DEG, SPLITS, Floats, Ints, Split, read_splits
@@ -72,13 +71,14 @@ def _from_archive(path: Path, name: str, findings: list[Finding]) -> _Traces | N
     if not path.exists():
         findings.append(Finding("error", place, "missing; run `netwright data fetch vp`."))
         return None
-    content = path.read_bytes()
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            missing = [key for key in _ARRAYS if key not in archive.files]
-            arrays = {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError) as error:
-        findings.append(Finding("error", place, f"damaged or cut short ({error}); fetch it again."))
+        content = read_bytes(path)
+        arrays = npz_of_bytes(
+            content, path, remedy="fetch it again", finite=False, fault="damaged or cut short"
+        )
+        missing = [key for key in _ARRAYS if key not in arrays]
+    except DataError as error:
+        findings.append(Finding("error", place, str(error).removeprefix(f"{place}: ")))
         return None
     if missing:
         findings.append(Finding("error", place, f"lacks the array {' and '.join(missing)}; fetch it again."))
@@ -144,7 +144,7 @@ def _from_csv(folder: Path, findings: list[Finding]) -> _Traces | None:
 
 def _read_csv(path: Path, findings: list[Finding]) -> tuple[Floats, Sequence[int]]:
     """(rows, 4) the rows that can be read, and their line numbers."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_text(path)
     if text and not text.endswith("\n"):
         findings.append(
             Finding("warning", f"{path}:{text.count(chr(10)) + 1}", "no line end: the file may be cut short.")

@@ -5,10 +5,7 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 
 from __future__ import annotations
 
-import json
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import read_npz
 from netwright.core.errors import DataError, UnknownNameError
-from netwright.core.files import sha256_of_file
+from netwright.core.files import read_json, sha256_of_file
+from netwright.core.reading import MissingFileError, read_text
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,9 +124,9 @@ def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
     found = {}
     for path in sorted(folder.glob("video*.npz")):
         try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                found[int(path.stem.removeprefix("video"))] = archive["features"].astype(np.float32)
-        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
+            number = int(path.stem.removeprefix("video"))
+            found[number] = read_npz(path, remedy="compute it again")["features"].astype(np.float32)
+        except (ValueError, KeyError) as error:
             raise DataError(
                 f"{path}: not an archive with an array `features` ({error}); compute it again."
             ) from None
@@ -137,7 +136,7 @@ def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
 def read_splits(path: Path) -> dict[str, Split]:
     """Splits from `split.json`: `{dataset: {"videos": {split: [ids]}, "users": {split: [ids]}}}`."""
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = read_json(path)
         return {
             name: Split(
                 videos={s: tuple(int(i) for i in parts["videos"][s]) for s in SPLITS},
@@ -145,9 +144,9 @@ def read_splits(path: Path) -> dict[str, Split]:
             )
             for name, parts in document.items()
         }
-    except FileNotFoundError:
+    except MissingFileError:
         raise DataError(f"{path}: no such file; point --data at a folder that holds vp/split.json.") from None
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{path}: not a split file ({type(error).__name__}: {error}); it needs, for each dataset, "
             "lists of whole numbers under videos and users for train, valid and test."
@@ -161,11 +160,11 @@ def read_archive(path: Path, name: str) -> TraceSet:
         DataError: the archive is missing, cut short, or its arrays do not fit each other.
     """
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            rows, video, user, offset = (archive[key] for key in ("rows", "video", "user", "offset"))
-    except FileNotFoundError:
+        archive = read_npz(path, remedy="fetch it again", fault="damaged or not a trace archive")
+        rows, video, user, offset = (archive[key] for key in ("rows", "video", "user", "offset"))
+    except MissingFileError:
         raise DataError(f"{path}: no such file; run `netwright data fetch` or check --data.") from None
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
+    except KeyError as error:
         raise DataError(f"{path}: damaged or not a trace archive ({error}); fetch it again.") from None
     if (
         rows.ndim != 2
@@ -194,7 +193,7 @@ def read_csv(path: Path) -> Floats:
     Raises:
         DataError: names file and line of the first value that cannot be read.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_text(path)
     try:
         table = np.array([line.split(",") for line in text.splitlines() if line], dtype=np.float64)
         if table.ndim != 2 or table.shape[1] != 4:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from netwright.core.errors import DataError
+from netwright.core.reading import parse_json
 from netwright.wan.importing.graph import MAX_NAME
 from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode, nodes_of_links
 from netwright.wan.units import ends_in, plain_number, short
@@ -59,18 +59,7 @@ def _directed(document: Mapping[str, object], source: str) -> bool:
 
 
 def _document(content: bytes, source: str) -> Mapping[str, object]:
-    try:
-        document = json.loads(content.removeprefix(b"\xef\xbb\xbf"))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{source}: line {error.lineno}, column {error.colno}: not valid JSON; correct it."
-        ) from None
-    except UnicodeDecodeError:
-        raise DataError(f"{source}: not text in UTF-8; save it as such.") from None
-    except (RecursionError, ValueError):
-        raise DataError(
-            f"{source}: nested deeper, or with longer numbers, than a network is; check it."
-        ) from None
+    document = parse_json(content, source)
     if not isinstance(document, dict):
         raise DataError(f"{source}: must be a JSON object with the lists nodes and links; check the file.")
     return document

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from netwright.core.errors import DataError
+from netwright.core.reading import read_bytes
 from netwright.wan.importing.dot import parse_dot
 from netwright.wan.importing.edge_list import parse_edge_list
 from netwright.wan.importing.gml import parse_gml
@@ -109,21 +109,4 @@ def limited_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     Raises:
         DataError: absent, not a plain file, unreadable, or too large.
     """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{path}: not a plain file; check the path.")
-        if status.st_size > limit:
-            raise DataError(
-                f"{path}: {status.st_size / 2**20:.0f} MiB are more than the {limit / 2**20:.0f} MiB that a "
-                "network's file may have; check the path."
-            )
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
-    if len(content) > limit:
-        raise DataError(f"{path}: grew past {limit / 2**20:.0f} MiB while it was read; check the path.")
-    return content
+    return read_bytes(path, limit=limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netwright.core.errors import DataError
+from netwright.core.reading import whole_number
 from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
 from netwright.wan.importing.text import decoded
 from netwright.wan.units import plain_number
@@ -54,7 +55,7 @@ def _rows(text: str) -> Rows:
 def _section(rows: Rows, name: str, source: str) -> tuple[list[str], Rows, Rows]:
     """Titles and lines of the section that comes first, and what follows it."""
     head = rows[0][1] if rows else []
-    if len(head) != 2 or head[0] != name or not (head[1].isascii() and head[1].isdigit()):
+    if len(head) != 2 or head[0] != name or whole_number(head[1]) is None:
         line = rows[0][0] if rows else 1
         raise DataError(f"{source}: line {line}: expected `{name}` and their number; not a REPETITA file.")
     n = int(head[1]) if len(head[1]) < 9 else len(rows)

@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_description
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import replacing, write_json
+from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
+from netwright.llm.tensors import read_tensors
 from netwright.rl.ppo import RETURN_SCALE
 from netwright.tasks.abr import features
 from netwright.tasks.abr.features import Features
@@ -209,16 +210,14 @@ def load(folder: Path, design: Design, *, greedy: bool = True) -> LearnedPolicy:
             f"{folder}: holds {found or 'an adapted model'}, not {design.name}; give another folder."
         )
     try:
-        tensors = load_file(folder / WEIGHTS)
+        tensors = read_tensors(folder / WEIGHTS, remedy="train the policy again")
         n_levels = int(description["n_levels"])
         has_critic = any(k.startswith("critic.") for k in tensors)
         with torch.random.fork_rng(devices=[]):  # building draws weights, which are replaced at once
             actor = _filled(design.actor(n_levels), "actor.", tensors)
             critic = _filled(Critic(n_levels), "critic.", tensors) if has_critic else None
-    except FileNotFoundError:
+    except MissingFileError:
         raise DataError(f"{folder / WEIGHTS}: missing; the policy is not whole, train it again.") from None
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{folder / WEIGHTS}: damaged ({error}); train the policy again.") from None
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, replacing, write_text
 from netwright.core.seeding import derived_seed, generator
+from netwright.llm.tensors import read_tensors
 from netwright.rl import ppo
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.averages import update_average
@@ -248,7 +249,9 @@ class PpoTrainer:
             )
         for name in PROGRESS:
             setattr(self, name, document[name])
-        tensors = load_file(folder / "tensors.safetensors")
+        tensors = read_tensors(
+            folder / "tensors.safetensors", remedy=f"delete {folder} to train from the start"
+        )
         for part, module in self._modules().items():
             module.load_state_dict({k: tensors[f"{part}/{k}"] for k in module.state_dict()})
         for name, optimizer in self.optimizers.items():

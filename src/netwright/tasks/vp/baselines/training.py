@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
@@ -20,8 +19,10 @@ from netwright.adaptation.contract import Answer, Inputs
 from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_description
 from netwright.core.errors import DataError, FormatError, UnknownNameError
 from netwright.core.files import replacing, write_json
+from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
+from netwright.llm.tensors import read_tensors
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.data import VpData
 from netwright.tasks.vp.examples import Examples
@@ -178,11 +179,9 @@ def load_baseline(
         )
     try:
         model = initialised(lambda: build(description["shape"]), seed=0)
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except FileNotFoundError:
+        model.load_state_dict(read_tensors(folder / WEIGHTS, remedy="train the baseline again"))
+    except MissingFileError:
         raise DataError(f"{folder / WEIGHTS}: missing; the baseline is not whole, train it again.") from None
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{folder / WEIGHTS}: damaged ({error}); train the baseline again.") from None
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(

@@ -1,0 +1,252 @@
+"""The boundary for foreign bytes: every file that netwright reads is opened here, bounded and strictly decoded.
+
+A path must lead to a regular file (never a FIFO, a device or a folder), its size is compared with a limit before
+anything is allocated, and each failure of a decoder becomes one `DataError` that names the file. Arrays, parquet
+tables and safetensors are in `core.array_files`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from netwright.core.errors import DataError, NetwrightError
+from netwright.core.text import printable
+
+MAX_TEXT_BYTES = 16 << 20
+MAX_BINARY_BYTES = 1 << 30
+MAX_DEPTH = 64  # nested lists and objects of a JSON document
+MAX_DIGITS = 40  # of a whole number: 128-bit states of generators have 39
+
+_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class MissingFileError(DataError):
+    """There is no file at the path."""
+
+
+@contextlib.contextmanager
+def opened(
+    path: Path, *, limit: int = MAX_BINARY_BYTES, remedy: str = "check the path"
+) -> Iterator[BinaryIO]:
+    """A regular file of at most `limit` bytes, open for reading; does not wait for FIFOs or devices.
+
+    Raises:
+        MissingFileError: there is none.
+        DataError: not a regular file, not readable, or larger than `limit`.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            stream: BinaryIO = stack.enter_context(os.fdopen(handle, "rb"))
+            status = os.fstat(handle)
+        except FileNotFoundError:
+            raise MissingFileError(f"{path}: no such file; {remedy}.") from None
+        except IsADirectoryError:
+            raise DataError(f"{path}: cannot be read (a folder, not a plain file); check the path.") from None
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
+        except ValueError as error:  # a zero byte in the name
+            raise DataError(f"{path}: cannot be read ({error}); check the path.") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{path}: cannot be read (not a plain file); check the path.")
+        if status.st_size > limit:
+            raise DataError(
+                f"{path}: has {size_in_words(status.st_size)}, more than the {size_in_words(limit)} that such a "
+                "file may have; check the path, or split the file."
+            )
+        yield stream
+
+
+def read_bytes(path: Path, *, limit: int = MAX_BINARY_BYTES, remedy: str = "check the path") -> bytes:
+    """The whole of a regular file; no more than `limit` bytes are ever read.
+
+    Raises:
+        DataError: absent, not a regular file, unreadable or larger than `limit`.
+    """
+    with opened(path, limit=limit, remedy=remedy) as stream:
+        try:
+            content = stream.read(limit + 1)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); check the disk.") from None
+    if len(content) > limit:
+        raise DataError(f"{path}: grew past {size_in_words(limit)} while it was read; check the path.")
+    return content
+
+
+def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES, remedy: str = "check the path") -> str:
+    """The text of a file in UTF-8 (or UTF-16 with a byte-order mark), without that mark.
+
+    Raises:
+        DataError: as `read_bytes`, or the bytes are not such text.
+    """
+    return text_of(read_bytes(path, limit=limit, remedy=remedy), path)
+
+
+def text_of(content: bytes, where: object) -> str:
+    """Bytes as text in UTF-8, or in UTF-16 with a byte-order mark; the mark is left out.
+
+    Raises:
+        DataError: another encoding, or a zero byte among them.
+    """
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{where}:{line}: not a text file in UTF-8; save it as UTF-8, or check the path."
+        ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataError(f"{where}:{line}: holds a zero byte, not a text file; check the path.")
+    return text
+
+
+def read_json(path: Path, *, limit: int = MAX_TEXT_BYTES, remedy: str = "check the path") -> Any:
+    """Read a JSON file, strictly (see `parse_json`).
+
+    Raises:
+        DataError: the file is absent, cannot be read, is too large or is not strict JSON.
+    """
+    content = read_bytes(path, limit=limit, remedy=remedy)
+    return parse_json(content, path)
+
+
+def parse_json(content: bytes | str, where: object) -> Any:
+    """A strict JSON document: finite numbers of at most 40 digits, each key once, at most 64 levels deep.
+
+    Args:
+        content: the document; bytes are UTF-8.
+        where: named in errors.
+
+    Raises:
+        DataError: it is not such a document.
+    """
+    try:
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        _check_depth(text)
+        document = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_short_whole,
+            object_pairs_hook=_once,
+        )
+        if _LONE_SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{where}: not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); the file is damaged, "
+            "correct it or make it again."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        reason = "text not in UTF-8" if isinstance(error, UnicodeError) else short_reason(error)
+        raise DataError(f"{where}: not valid JSON ({reason}); the file is damaged, make it again.") from None
+    return document
+
+
+def read_json_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, Any]]:
+    """Line number (from 1) and document of each line that is not blank.
+
+    Raises:
+        DataError: as `read_text`, or a line is not strict JSON; names the line.
+    """
+    for number, line in enumerate(read_text(path, limit=limit).split("\n"), start=1):
+        if line.strip():
+            yield number, parse_json(line, f"{path}:{number}")
+
+
+def text_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> io.StringIO:
+    """The text of a file as a stream of lines (line ends as they are), for the `csv` module."""
+    return io.StringIO(read_text(path, limit=limit), newline="")
+
+
+def whole_number(text: str) -> int | None:
+    """A whole number of at most 18 ASCII digits, None for anything else (such as "²", "1_0" or "+1")."""
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def decimal_number(text: str) -> float | None:
+    """A finite decimal number in ASCII, None for anything else (such as "nan", "1_0" or "1e999")."""
+    if not _DECIMAL.fullmatch(text):
+        return None
+    value = float(text)
+    return value if abs(value) != float("inf") else None
+
+
+@contextlib.contextmanager
+def decoding(where: object, fault: str, remedy: str) -> Iterator[None]:
+    """Whatever a decoder raises on foreign bytes becomes one `DataError`: "where: fault (reason); remedy."."""
+    try:
+        yield
+    except NetwrightError:
+        raise
+    except MemoryError:
+        raise DataError(f"{where}: needs more memory than there is; {remedy}.") from None
+    except Exception as error:
+        raise DataError(f"{where}: {fault} ({short_reason(error)}); {remedy}.") from None
+
+
+def short_reason(error: BaseException) -> str:
+    """The first line of an exception's message, its type where it has none."""
+    if isinstance(error, OSError) and error.strerror and error.errno is not None:
+        return error.strerror
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return printable(lines[0])[:200].rstrip(".") if lines else type(error).__name__
+
+
+def size_in_words(n_bytes: int) -> str:
+    """A number of bytes for people: "512 bytes", "16 MiB"."""
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if n_bytes >= size:
+            return f"{round(n_bytes / size, 1):g} {unit}"
+    return f"{n_bytes} bytes"
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for found in _NESTING.finditer(text):
+        token = found[0]
+        depth += 1 if token in "[{" else -1 if token in "]}" else 0
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if abs(value) == float("inf"):
+        raise ValueError(f"the number {digits[:MAX_DIGITS]} is too large")
+    return value
+
+
+def _short_whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a whole number of {len(digits)} digits, {digits[:8]}..")
+    return int(digits)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {printable(twice)[:60]!r} occurs twice in one object")
+    return found
