@@ -25,12 +25,10 @@ def two_tasks(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("")
     (package / "helper.py").write_text("raise RuntimeError('a file is no task')")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_TASKS_PACKAGE", "toy_tasks")
-    registry.task_names.cache_clear()
-    registry.task.cache_clear()
+    monkeypatch.setattr(registry.TASKS, "find", registry.folders("toy_tasks", "TASK"))
+    registry.forget()
     yield
-    registry.task_names.cache_clear()
-    registry.task.cache_clear()
+    registry.forget()
     for name in [m for m in sys.modules if m.partition(".")[0] == "toy_tasks"]:
         del sys.modules[name]
 

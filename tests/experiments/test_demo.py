@@ -5,6 +5,7 @@ import json
 import pytest
 
 from netwright.core.errors import ConfigError
+from netwright.core.task import DemoPart
 from netwright.experiments import demo
 from netwright.experiments.design import demo as design_demo
 
@@ -20,7 +21,9 @@ def parts(monkeypatch):
         return f"{folder.name} <came> out"
 
     monkeypatch.setattr(demo, "load_attribute", lambda name: play)
-    monkeypatch.setattr(demo, "PARTS", (demo.Part("one", "First", "x:y"), demo.Part("two", "Second", "x:y")))
+    monkeypatch.setattr(
+        demo, "parts", lambda: {"one": DemoPart("First", "x:y"), "two": DemoPart("Second", "x:y")}
+    )
 
 
 def test_the_page_leads_to_every_part(parts, tmp_path):

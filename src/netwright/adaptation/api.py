@@ -14,7 +14,7 @@ import torch
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import DecisionModel
-from netwright.adaptation.offline.collect import pooled
+from netwright.adaptation.offline.experience import read_all
 from netwright.adaptation.saved_model import (
     DESCRIPTION,
     ENCODER_HEAD,
@@ -27,7 +27,7 @@ from netwright.adaptation.trainer import CHECKPOINT, RunState, Trainer, deployed
 from netwright.core import registry
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import replacing, sha256_of_file
-from netwright.core.policy import Policy
+from netwright.core.policy import Policy, name_of
 from netwright.core.results import Evaluation, versions
 from netwright.core.task import Recipe, Setting, Task, load_attribute
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
@@ -261,9 +261,7 @@ def test(
     """Test a policy in one setting of a task (`Test` of Fig. 9)."""
     task = registry.task(task) if isinstance(task, str) else task
     setting = task.setting(setting) if isinstance(setting, str) else setting
-    decider, name = (
-        (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, _name_of(policy))
-    )
+    decider, name = (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, name_of(policy))
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
     return with_counts(evaluation, decider)
 
@@ -284,7 +282,7 @@ def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], see
             f"task {task.name!r} learns from experience; collect some with `netwright collect {task.name}` and give "
             "its folder as --experience."
         )
-    return load_attribute(task.adapter)(config, data, seed=seed, experience=pooled(experience))
+    return load_attribute(task.adapter)(config, data, seed=seed, experience=read_all(experience))
 
 
 def _adapter_of(task: Task, description: Mapping[str, Any], data: Any = None) -> Any:
@@ -370,7 +368,3 @@ def _adapted_name(task: Task, backbone: str, recipe: str, method: str) -> str:
     """`adapted:<backbone>`; behind it the recipe unless it is the task's first, and ":full" for full fine-tuning."""
     shown = "" if recipe == next(iter(task.recipes)) else f":{recipe}"
     return f"adapted:{backbone}{shown}" + (":full" if method == "full" else "")
-
-
-def _name_of(policy: Policy[Any, Any]) -> str:
-    return str(getattr(policy, "name", type(policy).__name__))

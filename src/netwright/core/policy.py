@@ -1,10 +1,14 @@
-"""Whoever decides: a rule, a small network or an adapted language model."""
+"""What a policy can do, declared: a rule, a small network and an adapted language model are all a `Policy`.
+
+Whatever else a part of the library may use of a policy is a protocol here; nothing probes for undeclared attributes.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 Obs_contra = TypeVar("Obs_contra", contravariant=True)
 Act_co = TypeVar("Act_co", covariant=True)
@@ -12,7 +16,7 @@ Act_co = TypeVar("Act_co", covariant=True)
 
 @runtime_checkable
 class Policy(Protocol[Obs_contra, Act_co]):
-    """One small contract for baselines and adapted models alike (Fig. 9, Wu et al. 2024)."""
+    """The one contract of baselines and adapted models (Fig. 9, Wu et al. 2024); enough to be tested in any task."""
 
     def reset(self, rng: np.random.Generator) -> None:
         """Forget the last session; draw all later randomness from `rng`."""
@@ -21,3 +25,60 @@ class Policy(Protocol[Obs_contra, Act_co]):
     def act(self, obs: Obs_contra) -> Act_co:
         """The answer to one observation."""
         ...
+
+
+@runtime_checkable
+class NamedPolicy(Protocol):
+    """A policy that has a name of its own for reports."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@runtime_checkable
+class BatchedPolicy(Protocol):
+    """A policy that answers many independent observations at once, as a task of predictions has them."""
+
+    def predict(self, batch: Any) -> NDArray[Any]:
+        """(N, ..) an answer to each observation of the batch."""
+        ...
+
+
+@runtime_checkable
+class StochasticPolicy(Protocol):
+    """A policy with a distribution over actions.
+
+    Attributes:
+        greedy: whether `act` takes the likeliest action; otherwise it samples one.
+    """
+
+    greedy: bool
+
+    def log_probabilities(self, obs: Any) -> NDArray[np.floating[Any]]:
+        """(B, N) of every action; minus infinity for one that cannot be taken."""
+        ...
+
+
+@runtime_checkable
+class ClairvoyantPolicy(Protocol):
+    """A policy that is shown the whole episodes before they begin: the end of the scale, never a competitor."""
+
+    def foresee(self, episodes: Any) -> None:
+        """Called after `reset` with copies of the episodes."""
+        ...
+
+
+@runtime_checkable
+class SequentialPolicy(Protocol):
+    """A policy that may carry something over from one episode to the next.
+
+    Attributes:
+        in_order: whether it does: its episodes are then played one by one, and it observes the end of each.
+    """
+
+    in_order: bool
+
+
+def name_of(policy: object) -> str:
+    """The policy's own name, or that of its class."""
+    return policy.name if isinstance(policy, NamedPolicy) else type(policy).__name__

@@ -60,6 +60,21 @@ class Recipe:
     config: Any
 
 
+@dataclass(frozen=True)
+class DemoPart:
+    """A part of `netwright demo`.
+
+    Attributes:
+        title: heading on the demo's page.
+        run: "module:function", called as `run(folder, short=.., progress=..)`; gives the result in one sentence.
+        order: parts come in this order on the page.
+    """
+
+    title: str
+    run: str
+    order: int = 100
+
+
 class Loader(Protocol):
     """Reads a task's data from a folder of the documented layout; without one, generates it from the seed."""
 
@@ -86,6 +101,10 @@ class Task:
             (`netwright.adaptation.environment.Collector`). None for a task of predictions.
         report: called with the evaluations of one comparison; gives the task's own figures for the report.
         verify: called with a golden file and the task's data; gives a `Verification`.
+        area: the data area (`netwright.datasets.area.Area`) that the task reads, for `netwright data`.
+        demo: the task's part of `netwright demo`.
+
+    `documentation` is the address of the task's card, a path in this repository or a URL.
     """
 
     name: str
@@ -104,6 +123,9 @@ class Task:
     collector: str | None = None
     verify: str | None = None
     reference_policy: str = ""
+    area: str | None = None
+    demo: DemoPart | None = None
+    documentation: str = ""
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
     online_defaults: Mapping[str, Any] = field(default_factory=dict)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
@@ -12,7 +13,8 @@ from inspect import signature
 from typing import Any
 
 import netwright.experiments
-from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.errors import ConfigError
+from netwright.core.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,21 @@ class Experiment:
     run: Callable[..., Any]
 
 
+def _find() -> Mapping[str, str]:
+    package = netwright.experiments
+    names = (m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.") if not m.ispkg)
+    modules = {name: vars(importlib.import_module(name)) for name in names}
+    return {found["NAME"]: f"{name}:run" for name, found in modules.items() if "NAME" in found}
+
+
+EXPERIMENTS: Registry[Callable[..., Any]] = Registry("experiment", Callable, _find)
+
+
 @cache
 def experiments() -> dict[str, Experiment]:
     """All experiments by name, in alphabetical order."""
-    package = netwright.experiments
-    modules = (
-        importlib.import_module(found.name)
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        if not found.ispkg
-    )
-    found = {m.NAME: Experiment(m.NAME, m.SUMMARY, m.run) for m in modules if hasattr(m, "NAME")}
-    return dict(sorted(found.items()))
+    runs = {name: EXPERIMENTS.get(name) for name in EXPERIMENTS.names()}
+    return {name: Experiment(name, sys.modules[run.__module__].SUMMARY, run) for name, run in runs.items()}
 
 
 def experiment(name: str, only: str | None = None) -> Experiment:
@@ -50,8 +56,7 @@ def experiment(name: str, only: str | None = None) -> Experiment:
         UnknownNameError: there is none of that name.
         ConfigError: a pattern is given and the experiment has no parts.
     """
-    if name not in experiments():
-        raise UnknownNameError("experiment", name, experiments())
+    EXPERIMENTS.get(name)
     found = experiments()[name]
     if only is None:
         return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json, write_text
-from netwright.core.task import load_attribute
+from netwright.core.task import DemoPart, load_attribute
 
 Progress = Callable[[str], None]
 
@@ -17,29 +17,14 @@ INDEX_FILE = "demo.json"
 FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part.
-
-    Attributes:
-        name: folder of its report.
-        run: `module:function`, called as `run(folder, short=.., progress=..)`; gives what came out, in a sentence.
-    """
-
-    name: str
-    title: str
-    run: str
+DESIGN = DemoPart("A network design from a few questions", "netwright.experiments.design.demo:run", 30)
 
 
-PARTS = (
-    Part(
-        "vp", "Viewport prediction: one adapted model beside baselines", "netwright.experiments.vp.demo:run"
-    ),
-    Part(
-        "abr", "Adaptive bitrate: from experience to an adapted model", "netwright.experiments.abr.demo:run"
-    ),
-    Part("design", "A network design from a few questions", "netwright.experiments.design.demo:run"),
-)
+def parts() -> dict[str, DemoPart]:
+    """The demo's parts by name of their report's folder: those of the tasks and of network design."""
+    tasks = map(registry.task, registry.task_names())
+    found = {task.name: task.demo for task in tasks if task.demo} | {"design": DESIGN}
+    return dict(sorted(found.items(), key=lambda item: item[1].order))
 
 
 def run(out: Path, *, short: bool, progress: Progress) -> Path:
@@ -60,12 +45,13 @@ def run(out: Path, *, short: bool, progress: Progress) -> Path:
 
     _check(out)
     done = []
-    for number, part in enumerate(PARTS, start=1):
-        progress(f"part {number} of {len(PARTS)}: {part.title}")
+    chosen = parts()
+    for number, (name, part) in enumerate(chosen.items(), start=1):
+        progress(f"part {number} of {len(chosen)}: {part.title}")
         began = time.perf_counter()
-        said = load_attribute(part.run)(out / part.name, short=short, progress=progress)
+        said = load_attribute(part.run)(out / name, short=short, progress=progress)
         seconds = time.perf_counter() - began
-        done.append({"folder": part.name, "title": part.title, "said": said, "seconds": seconds})
+        done.append({"folder": name, "title": part.title, "said": said, "seconds": seconds})
     command = "netwright demo" + (" --short" if short else "")
     write_json(out / INDEX_FILE, {"format_version": FORMAT_VERSION, "short": short, "parts": done})
     write_text(out / "index.html", render_page("parts.html", parts=done, command=command))
@@ -80,7 +66,7 @@ def sentence_of(report: Path) -> str:
 def _check(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out}: is a file; give a folder for the report.")
-    known = {INDEX_FILE, "index.html", *(part.name for part in PARTS)}
+    known = {INDEX_FILE, "index.html", *parts()}
     if out.is_dir() and {path.name for path in out.iterdir()} - known:
         raise ConfigError(
             f"{out}: holds something that is not this demonstration; give a new or an empty folder."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.experience import Experience
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.files import read_json, write_json
-from netwright.core.policy import Policy
+from netwright.core.policy import Policy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
 from netwright.execution import Executor, SerialExecutor
@@ -138,8 +138,8 @@ def deciding(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
     if kind == "sampled" or (name.endswith("-sampled") and name not in task.policies):
         plain = rest if kind == "sampled" else name.removesuffix("-sampled")
         found = deciding(task, plain, collector)
-        if not hasattr(found, "greedy"):
-            raise ConfigError(f"policy {plain!r} draws nothing; drop `sampled`.")
+        if not isinstance(found, StochasticPolicy):
+            raise ConfigError(f"policy {plain!r} has no probabilities to sample from; drop `sampled`.")
         found.greedy = False
         return found
     if name in task.policies:
@@ -211,11 +211,10 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
     )
 
 
-def _probabilities(teacher: Any, observation: Any) -> NDArray[np.float32]:
-    if not hasattr(teacher, "log_probabilities"):
-        name = getattr(teacher, "name", type(teacher).__name__)
+def _probabilities(teacher: object, observation: Any) -> NDArray[np.float32]:
+    if not isinstance(teacher, StochasticPolicy):
         raise ConfigError(
-            f"policy {name!r} gives no probabilities and cannot label; name another in --label."
+            f"policy {name_of(teacher)!r} gives no probabilities and cannot label; name another in --label."
         )
     found: NDArray[np.float32] = np.exp(teacher.log_probabilities(observation)).astype(np.float32)
     return found
@@ -259,8 +258,3 @@ def _part(parts: Path, unit: tuple[int, int]) -> Path:
 def summary(experience: Experience) -> Iterator[tuple[str, Mapping[str, float]]]:
     """For each policy its episodes and mean reward."""
     yield from experience.provenance()["policies"].items()
-
-
-def pooled(folders: Sequence[Path]) -> Experience:
-    """The experiences in several folders as one."""
-    return storage.merge([storage.read(folder) for folder in folders])

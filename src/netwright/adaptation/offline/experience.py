@@ -230,3 +230,8 @@ def read(folder: Path) -> Experience:
         )
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(f"{folder / COLUMNS}: damaged ({error}); collect it again.") from None
+
+
+def read_all(folders: Sequence[Path]) -> Experience:
+    """The experiences in several folders as one; errors as for `read`."""
+    return merge([read(folder) for folder in folders])

@@ -1,6 +1,6 @@
 """Adaptive bitrate streaming (ABR): at which bitrate should a player ask for the next chunk of a video?"""
 
-from netwright.core.task import PolicySpec, Task
+from netwright.core.task import DemoPart, PolicySpec, Task
 from netwright.tasks.abr.recipes import RECIPES
 from netwright.tasks.abr.settings import SETTINGS
 
@@ -67,6 +67,11 @@ TASK = Task(
     report="netwright.tasks.abr.figures:figures",
     verify="netwright.tasks.abr.golden:verify",
     reference_policy="bba",
+    area="netwright.tasks.abr.area:AREA",
+    demo=DemoPart(
+        "Adaptive bitrate: from experience to an adapted model", "netwright.experiments.abr.demo:run", 20
+    ),
+    documentation="docs/tasks/abr.md",
     training_defaults={
         "iterations": 1200,
         "warm_start": 0.9,

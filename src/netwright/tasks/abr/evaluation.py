@@ -10,6 +10,7 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.notes import note
+from netwright.core.policy import ClairvoyantPolicy, SequentialPolicy
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
 from netwright.tasks.abr.batch import Outcomes, Sessions
@@ -39,9 +40,8 @@ class Rollout:
 def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator) -> Rollout:
     """Play sessions to their end.
 
-    A policy whose attribute `in_order` is true carries something over from one session to the next: it plays
-    them one by one in their order, and sees the end of each. One that has a method `foresee` is shown the sessions
-    with their traces first: no player could be.
+    A `SequentialPolicy` that is in order plays them one by one and observes the end of each; a `ClairvoyantPolicy` is
+    shown the sessions with their traces first.
 
     Args:
         policy: who decides; it is reset once, before the first decision.
@@ -49,10 +49,9 @@ def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator)
         rng: for the policy.
     """
     policy.reset(rng)
-    foresee = getattr(policy, "foresee", None)
-    if foresee is not None:
-        foresee(sessions.copy())
-    if not getattr(policy, "in_order", False):
+    if isinstance(policy, ClairvoyantPolicy):
+        policy.foresee(sessions.copy())
+    if not (isinstance(policy, SequentialPolicy) and policy.in_order):
         return _play(policy, sessions)
     played = []
     for index in range(sessions.n):

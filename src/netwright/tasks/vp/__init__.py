@@ -1,6 +1,6 @@
 """Viewport prediction (VP): where will the viewer of a 360-degree video look in the next seconds?"""
 
-from netwright.core.task import PolicySpec, Task
+from netwright.core.task import DemoPart, PolicySpec, Task
 from netwright.tasks.vp.recipes import RECIPES
 from netwright.tasks.vp.settings import SETTINGS
 
@@ -60,6 +60,11 @@ TASK = Task(
     adapter="netwright.tasks.vp.adapter:adapter",
     report="netwright.tasks.vp.figures:figures",
     reference_policy="last-value",
+    area="netwright.tasks.vp.area:AREA",
+    demo=DemoPart(
+        "Viewport prediction: one adapted model beside baselines", "netwright.experiments.vp.demo:run", 10
+    ),
+    documentation="docs/tasks/vp.md",
     training_defaults={
         "iterations": 2400,
         "warm_start": 0.8,

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from netwright.core.errors import DataError
+from netwright.core.policy import BatchedPolicy, Policy, name_of
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
 from netwright.tasks.vp import metrics
 from netwright.tasks.vp.data import Floats, VpData
-from netwright.tasks.vp.policy import ViewportPolicy
-from netwright.tasks.vp.windows import Windows, check_finite, windows
+from netwright.tasks.vp.windows import Observation, Windows, check_finite, observations, windows
 
 N_EXAMPLES = 6
 
 
-def evaluate(policy: ViewportPolicy, setting: Setting, data: VpData, *, name: str) -> Evaluation:
+def evaluate(policy: Policy[Observation, Floats], setting: Setting, data: VpData, *, name: str) -> Evaluation:
     """Error of a policy on all windows of a setting; an episode is a trace, weighted by its windows.
 
     Args:
@@ -41,7 +41,7 @@ def evaluate(policy: ViewportPolicy, setting: Setting, data: VpData, *, name: st
     check_finite(chosen, ahead=chosen.horizon)
     policy.reset(np.random.default_rng(0))
     began = time.perf_counter()
-    predicted = policy.predict(chosen)
+    predicted = answers(policy, chosen)
     seconds = time.perf_counter() - began
     actual = chosen.future_deg()
     _check_answer(predicted, actual, f"policy {name!r} in setting {setting.name!r}")
@@ -70,6 +70,23 @@ def evaluate(policy: ViewportPolicy, setting: Setting, data: VpData, *, name: st
             "examples": _examples(chosen, predicted),
         },
     )
+
+
+def answers(policy: Policy[Observation, Floats], windows: Windows) -> Floats:
+    """(N, horizon, 3) a policy's predictions in degrees: at once if it can, otherwise one by one.
+
+    Raises:
+        DataError: the answers are of different shapes.
+    """
+    if isinstance(policy, BatchedPolicy):
+        return policy.predict(windows)
+    found = [np.asarray(policy.act(obs), dtype=np.float64) for obs in observations(windows)]
+    shapes = {answer.shape for answer in found}
+    if len(shapes) > 1:
+        raise DataError(
+            f"policy {name_of(policy)!r} answered arrays of the shapes {sorted(shapes)}; each must be (horizon, 3)."
+        )
+    return np.stack(found)
 
 
 def _check_answer(predicted: Floats, actual: Floats, who: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -155,6 +156,25 @@ def windows(data: VpData, config: VpConfig, *, crowd: bool = False) -> Windows:
         crowd=build_crowd(traces, split.users["train"]) if crowd else None,
         front_deg=front_deg(traces, split.users["train"], split.videos["train"]),
     )
+
+
+def observations(windows: Windows) -> Iterator[Observation]:
+    """Each window as what a live player knows at that moment; `single` of one gives the same inputs again."""
+    traces, crowd = windows.traces, windows.crowd
+    for trace, start in zip(windows.trace.tolist(), windows.start.tolist(), strict=True):
+        video = int(traces.video[trace])
+        frames = traces.frames.get(video)
+        others = None
+        if crowd is not None and video in crowd.video_index:
+            others = crowd.angles_deg[crowd.video_index[video]][..., crowd.users != traces.user[trace]]
+        yield Observation(
+            angles_deg=traces.trace(trace)[:start],
+            horizon=windows.horizon,
+            history=windows.history,
+            front_deg=windows.front_deg,
+            others_deg=None if others is None else others.transpose(2, 0, 1).astype(np.float64),
+            frame_features=None if frames is None else frames[min(start, len(frames)) - 1],
+        )
 
 
 def single(obs: Observation) -> Windows:

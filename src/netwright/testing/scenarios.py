@@ -1,0 +1,93 @@
+"""The contract of a design scenario, checked on a small network."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from netwright.synthesis.problem import ObjectiveFamily
+from netwright.testing.tasks import require
+from netwright.wan import registry
+from netwright.wan.chunks import Work
+from netwright.wan.instance import Instance, build, load_topology
+from netwright.wan.scenario import Optima, Scenario
+from netwright.wan.topology import Array
+
+N_OBJECTIVES = 6
+TOLERANCE = 1e-4
+
+
+def check_scenario(scenario: Scenario | str, topology: str = "abilene") -> None:
+    """Check that a scenario does what pools and dialogues will ask of it, with a few objectives on one network.
+
+    Args:
+        scenario: the scenario, or the name of an installed one.
+        topology: a name of the catalogue, or the path of a topology file; small.
+
+    Raises:
+        AssertionError: the contract is broken; the sentence says where.
+    """
+    found = registry.scenario(scenario) if isinstance(scenario, str) else scenario
+    who = f"scenario {found.name}"
+    require(found.title and found.summary, f"{who}: title and summary must not be empty.")
+    instance = build(found.config(topology, load_topology(topology)))
+    group, work = found.metrics(instance), Work()
+    reference = found.reference(instance, work)
+    family = found.family(group, reference)
+    require(isinstance(family, ObjectiveFamily), f"{who}: `family` must give an ObjectiveFamily.")
+    knobs = family.sample(np.random.default_rng(0), N_OBJECTIVES)
+    again = family.sample(np.random.default_rng(0), N_OBJECTIVES)
+    require((knobs == again).all(), f"{who}: one seed must give the same objectives.")
+    optima = found.optimise(instance, family, reference, knobs, work)
+    shape = (N_OBJECTIVES, len(group))
+    require(optima.scores.shape == shape, f"{who}: scores have shape {optima.scores.shape}, not {shape}.")
+    require(np.isfinite(optima.scores).all(), f"{who}: a score is not finite.")
+    _check_optimal(who, family, knobs, optima)
+    _check_monotone(who, family, knobs, optima.scores)
+    _check_decisions(found, instance, family, knobs, optima)
+
+
+def _check_optimal(who: str, family: ObjectiveFamily, knobs: Array, optima: Optima) -> None:
+    values = family.values(knobs, optima.scores)
+    best = values[np.arange(len(knobs)), np.arange(len(knobs))]
+    scale = np.maximum(1.0, np.abs(best))
+    require(
+        (values <= (best + TOLERANCE * scale)[:, None]).all(),
+        f"{who}: the optimum of another objective is better for an objective than its own.",
+    )
+
+
+def _check_monotone(who: str, family: ObjectiveFamily, knobs: Array, scores: Array) -> None:
+    values = family.values(knobs, scores)
+    for metric in range(scores.shape[1]):
+        better = scores.copy()
+        better[:, metric] += 0.01 * max(1.0, float(np.ptp(scores[:, metric])))
+        require(
+            (family.values(knobs, better) >= values - 1e-9).all(),
+            f"{who}: improving metric {metric} lowers the value of a design; scores must be oriented so that larger "
+            "is better.",
+        )
+
+
+def _check_decisions(
+    scenario: Scenario, instance: Instance, family: ObjectiveFamily, knobs: Array, optima: Optima
+) -> None:
+    who, group = f"scenario {scenario.name}", scenario.metrics(instance)
+    given = optima.decisions
+    decision = given[0] if given is not None else scenario.decide(instance, family, knobs[0])
+    found = group.oriented(scenario.evaluate(instance, decision))
+    require(
+        np.allclose(found, optima.scores[0], rtol=TOLERANCE, atol=TOLERANCE),
+        f"{who}: `evaluate` gives other metrics for a design ({found}) than `optimise` ({optima.scores[0]}).",
+    )
+    tables = scenario.export(instance, decision)
+    require(tables and all(tables.values()), f"{who}: `export` must give tables, each with at least one row.")
+    for name, rows in tables.items():
+        for row in rows:
+            for key, value in row.items():
+                plain = isinstance(value, str | int | np.integer) or math.isfinite(float(value))
+                require(
+                    plain,
+                    f"{who}: table {name}, column {key} holds {value!r}; cells are text or finite numbers.",
+                )

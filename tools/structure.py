@@ -1,0 +1,110 @@
+"""Refuse import circles between modules or folders, and torch or gymnasium outside of the files whose role needs them.
+
+Run by `make check`. The layers themselves are a contract in `pyproject.toml`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import grimp
+
+PACKAGE = "netwright"
+HEAVY = ("torch", "transformers", "peft", "gymnasium")
+
+# Roles that import them at the top of the module; every other module does so inside of a function or not at all.
+MAY = {
+    "gymnasium": ("netwright.tasks.*.env",),
+    "torch": (
+        "netwright.llm*",
+        "netwright.rl*",
+        "netwright.adaptation*",
+        "netwright.tasks.*.adapter",
+        "netwright.tasks.*.baselines*",
+    ),
+}
+MUST_NOT = (
+    "netwright.rl",
+    "netwright.rl.advantages",
+    "netwright.rl.environment",
+    "netwright.rl.vine",
+    "netwright.adaptation",
+    "netwright.adaptation.guard",
+    "netwright.adaptation.offline",
+    "netwright.adaptation.offline.experience",
+    "netwright.adaptation.offline.conditioning",
+    "netwright.tasks.*.baselines.bba",
+    "netwright.tasks.*.baselines.mpc",
+    "netwright.tasks.*.baselines.offline_optimum",
+)
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """Strongly connected components of more than one node (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(node: str) -> Iterator[list[str]]:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph[node]):
+            if other not in index:
+                yield from visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            found = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(found) > 1:
+                yield sorted(found)
+
+    sys.setrecursionlimit(10_000)
+    for node in sorted(graph):
+        if node not in index:
+            yield from visit(node)
+
+
+def eager(graph: grimp.ImportGraph, importer: str, imported: str) -> bool:
+    """Whether an import stands at the top of its module, not inside of a function."""
+    details = graph.get_import_details(importer=importer, imported=imported)
+    return any(not detail["line_contents"].startswith((" ", "\t")) for detail in details)
+
+
+def folder_of(module: str, packages: set[str]) -> str:
+    """The folder that a module lies in."""
+    return module if module in packages else module.rpartition(".")[0]
+
+
+def main() -> int:
+    graph = grimp.build_graph(PACKAGE, include_external_packages=True)
+    modules = {m for m in graph.modules if m.partition(".")[0] == PACKAGE}
+    packages = {m for m in modules if any(other.startswith(m + ".") for other in modules)}
+    imports = {m: graph.find_modules_directly_imported_by(m) & modules for m in modules}
+    between: dict[str, set[str]] = {p: set() for p in packages}
+    for module, others in imports.items():
+        here = folder_of(module, packages)
+        for other in others:
+            there = folder_of(other, packages)
+            # A folder and one inside of it are one room: its front door is its `__init__`.
+            if not (here.startswith(there) or there.startswith(here)):
+                between[here].add(there)
+    wrong = [f"import circle: {' -> '.join(c)}" for c in circles(imports)]
+    wrong += [f"import circle between folders: {' -> '.join(c)}" for c in circles(between)]
+    for module in sorted(modules):
+        for heavy in sorted(set(HEAVY) & graph.find_modules_directly_imported_by(module)):
+            allowed = MAY["gymnasium" if heavy == "gymnasium" else "torch"]
+            free = any(fnmatchcase(module, p) for p in MUST_NOT)
+            if not eager(graph, module, heavy):
+                continue
+            if free or not any(fnmatchcase(module, p) for p in allowed):
+                wrong.append(f"{module} imports {heavy}; only {', '.join(allowed)} may")
+    print("\n".join(wrong) or f"{len(modules)} modules: no import circle, heavy libraries where they belong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
