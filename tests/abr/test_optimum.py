@@ -13,6 +13,7 @@ from netwright.tasks.abr.baselines.offline_optimum import OfflineOptimum, optima
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.evaluation import evaluate, rollout, sessions_of
 from netwright.tasks.abr.generator import synth_video
+from netwright.tasks.abr.media import Trace
 from netwright.tasks.abr.reference import optimum_qoe
 from netwright.tasks.abr.settings import SETTINGS
 from netwright.tasks.abr.training_set import TrainingSet
@@ -99,3 +100,13 @@ def test_close_to_the_published_values(real, real_folder):
             one = sessions.only(index)
             value = _qoe(one, optimal_levels(one))[0] / 47
             assert value == pytest.approx(published[index], abs=0.025)
+
+
+def test_no_table_grows_with_the_times_of_a_trace():
+    """One option takes a second, another 10^9: a table by elapsed time would take gigabytes."""
+    video = synth_video("v", np.random.default_rng(0), bitrates_kbps=(300.0, 4300.0), n_chunks=4)
+    trace = Trace("stall", np.array([0.0, 3.0, 1e12, 1e12 + 10.0]), np.array([1.0, 1.0, 0.0, 5.0]))
+    sessions = Sessions([trace], [video], trace_of=[0], video_of=[0], start_rows=[1])
+    levels = optimal_levels(sessions)
+    plans = itertools.product(range(2), repeat=3)
+    assert _qoe(sessions, levels) == pytest.approx(max(_qoe(sessions, [plan]) for plan in plans))

@@ -16,7 +16,11 @@ Act_co = TypeVar("Act_co", covariant=True)
 
 @runtime_checkable
 class Policy(Protocol[Obs_contra, Act_co]):
-    """The one contract of baselines and adapted models (Fig. 9, Wu et al. 2024); enough to be tested in any task."""
+    """The one contract of baselines and adapted models (Fig. 9, Wu et al. 2024); enough to be tested in any task.
+
+    A policy remembers the sessions that it decides for, so one object serves one batch of sessions at a time: give
+    each thread its own (`copy.deepcopy`), and call `reset` before the next batch.
+    """
 
     def reset(self, rng: np.random.Generator) -> None:
         """Forget the last session; draw all later randomness from `rng`."""

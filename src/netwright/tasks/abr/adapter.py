@@ -23,7 +23,7 @@ from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, PIECES
-from netwright.tasks.abr.observation import RECENT, Observation
+from netwright.tasks.abr.observation import RECENT, Observation, check_finite
 from netwright.tasks.abr.recipes import AbrRecipe
 
 Floats = NDArray[np.float32]
@@ -204,6 +204,7 @@ class AdaptedBitratePolicy:
 
     def log_probabilities(self, obs: Observation) -> Floats:
         """(B, L) of each rung; counts as the decision of that step, so ask once a step."""
+        check_finite(obs)
         self.inputs = self.adapter.conditioned(obs, self._condition(obs))
         scores = self.decider.scores(self.inputs).astype(np.float64)
         shifted = scores - scores.max(axis=1, keepdims=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
+from netwright.core.errors import DataError
 from netwright.tasks.abr.media import Floats, Ints
 
 HISTORY, RECENT = 24, 8
@@ -53,9 +56,67 @@ class Observation:
         return int(self.bitrates_mbps.shape[1])
 
 
+_MEASURED = (
+    "throughputs_mbps",
+    "delays_s",
+    "buffer_s",
+    "next_sizes_mb",
+    "bitrates_mbps",
+    "chunk_s",
+    "buffer_cap_s",
+    "rebuffer_weight",
+    "change_weight",
+)
+
+
+def check_finite(observation: Observation) -> None:
+    """Refuse NaN and infinity; every policy calls this before it decides.
+
+    Raises:
+        DataError: names the field and the session.
+    """
+    if _all_finite(*(getattr(observation, name) for name in _MEASURED)):
+        return
+    for name in _MEASURED:
+        values = np.asarray(getattr(observation, name))
+        bad = np.argwhere(~np.isfinite(values))
+        if bad.size:
+            raise DataError(
+                f"observation: {name} of session {bad[0][0]} is {values[tuple(bad[0])]}; correct what was measured."
+            )
+
+
+@njit(cache=True, fastmath={"reassoc"})  # type: ignore[untyped-decorator]
+def _sum_of_nothing(values: NDArray[Any]) -> float:
+    """0 if all values are finite, else NaN; in any order, so that it compiles to vector instructions."""
+    total = 0.0
+    for value in values:
+        total += value - value
+    return total
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _all_finite(
+    throughputs: NDArray[Any],
+    delays: NDArray[Any],
+    buffer: NDArray[Any],
+    sizes: NDArray[Any],
+    bitrates: NDArray[Any],
+    chunk: NDArray[Any],
+    cap: NDArray[Any],
+    rebuffer: NDArray[Any],
+    change: NDArray[Any],
+) -> bool:
+    total = _sum_of_nothing(throughputs.ravel()) + _sum_of_nothing(delays.ravel())
+    total += _sum_of_nothing(sizes.ravel()) + _sum_of_nothing(bitrates.ravel())
+    for values in (buffer, chunk, cap, rebuffer, change):
+        total += _sum_of_nothing(values)
+    return bool(total == 0.0)
+
+
 @runtime_checkable
 class BitratePolicy(Protocol):
-    """A `Policy` that chooses for a batch of sessions in lock step."""
+    """A `Policy` that chooses for a batch of sessions in lock step; `act` begins with `check_finite`."""
 
     def reset(self, rng: np.random.Generator) -> None:
         """Forget all sessions; draw all later randomness from `rng`."""

@@ -23,7 +23,7 @@ from netwright.rl.ppo import RETURN_SCALE
 from netwright.tasks.abr import features
 from netwright.tasks.abr.features import Features
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import Observation
+from netwright.tasks.abr.observation import Observation, check_finite
 
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "weights"
@@ -122,6 +122,7 @@ class LearnedPolicy:
 
     def log_probabilities(self, obs: Observation) -> Floats:
         """(B, L) of each rung; minus infinity for one that cannot be chosen from where the player is."""
+        check_finite(obs)
         self._check(obs)
         with torch.inference_mode():
             answer = torch.log_softmax(self.actor(torch.from_numpy(self.design.inputs(obs))), dim=1)
@@ -143,6 +144,7 @@ class LearnedPolicy:
                 f"the shipped {self.design.name} has no critic; train one with `netwright train abr --policy "
                 f"{self.design.name}` and load its folder."
             )
+        check_finite(obs)
         self._check(obs)
         critic_obs = np.hstack([features.vector(obs), future_log_bandwidth.astype(np.float32)])
         with torch.inference_mode():

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import Observation
+from netwright.tasks.abr.observation import Observation, check_finite
 
 HORIZON = 5
 N_ERRORS = 5
@@ -38,6 +38,7 @@ class Mpc:
 
     def act(self, obs: Observation) -> Ints:
         """(B,) rungs: the first of the best plan, the higher one of equal plans."""
+        check_finite(obs)
         if len(self._guess_mbps) != obs.n:
             self._errors, self._guess_mbps = np.zeros((obs.n, N_ERRORS)), np.zeros(obs.n)
         self._forget_ended(obs)

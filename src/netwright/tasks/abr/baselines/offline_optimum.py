@@ -9,6 +9,8 @@ player can count on reaching it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -16,7 +18,7 @@ from netwright.core.errors import ConfigError
 from netwright.tasks.abr import kernels
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import Observation
+from netwright.tasks.abr.observation import Observation, check_finite
 
 BUCKET_S = 1.0
 DROPPED_BEHIND = 60.0  # a state that far behind the best one of its chunk is given up
@@ -42,6 +44,7 @@ class OfflineOptimum:
 
     def act(self, obs: Observation) -> Ints:
         """(B,) the plan's rungs of the next chunk."""
+        check_finite(obs)
         chunk = int(obs.chunk_index[0]) - self._first_chunk
         if len(self._levels) != obs.n or not 0 <= chunk < self._levels.shape[1]:
             raise ConfigError(
@@ -177,50 +180,67 @@ def _best_of_each_bucket(
     has paid for the other's rung and stalled for the other's buffer.
     """
     n_levels = len(kbps)
-    best = _best_by_time(reals, bucket_s)
-    earliest = int(reals[:, 1].min() / bucket_s)
+    time = np.floor(reals[:, 1] / bucket_s)
+    best = _best_by_time(reals, time)
     size = 16
     while size < 2 * len(reals):
         size *= 2
-    keys = np.full(size, -1, dtype=np.int64)  # open addressing
-    holder = np.empty(size, dtype=np.int64)
+    holder = np.full(size, -1, dtype=np.int64)  # open addressing
     used = np.empty(len(reals), dtype=np.int64)
     n_used = 0
     for i in range(len(reals)):
-        elapsed, buffer = int(reals[i, 1] / bucket_s), int(reals[i, 2] / 1000.0 / bucket_s)
-        top = best[elapsed - earliest]
+        top = best[i]
         price = weights[0] * max(reals[i, 2] - reals[top, 2], 0.0) / 1000.0
         price += weights[1] * abs(kbps[i % n_levels] - kbps[top % n_levels]) / 1000.0
         if reals[i, 3] < least or (i != top and reals[i, 3] < reals[top, 3] - price):
             continue
-        key = (elapsed * 100_003 + buffer) * n_levels + i % n_levels
-        slot = ((key * 2_654_435_761) >> 7) & (size - 1)
-        while keys[slot] != -1 and keys[slot] != key:
+        buffer = math.floor(reals[i, 2] / 1000.0 / bucket_s)
+        slot = _hash(time[i], buffer * n_levels + i % n_levels) & (size - 1)
+        while holder[slot] >= 0:
+            j = holder[slot]
+            same = time[j] == time[i] and j % n_levels == i % n_levels
+            if same and math.floor(reals[j, 2] / 1000.0 / bucket_s) == buffer:
+                break
             slot = (slot + 1) & (size - 1)
-        if keys[slot] == -1:
-            keys[slot] = key
+        if holder[slot] < 0:
             holder[slot] = i
             used[n_used] = slot
             n_used += 1
-        else:
-            gain = reals[i, 3] - reals[holder[slot], 3]
-            if gain > 0.0 or (gain == 0.0 and reals[i, 2] > reals[holder[slot], 2]):
-                holder[slot] = i
+        elif _better(reals, i, holder[slot]):
+            holder[slot] = i
     return holder[used[:n_used]]
 
 
 @njit(cache=True)
-def _best_by_time(reals: Floats, bucket_s: float) -> Ints:
-    """Index of the state with the best sum (then buffer) in each bucket of elapsed time, from the earliest on."""
-    earliest = int(reals[:, 1].min() / bucket_s)
-    best = np.full(int(reals[:, 1].max() / bucket_s) - earliest + 1, -1, dtype=np.int64)
+def _best_by_time(reals: Floats, time: Floats) -> Ints:
+    """(N,) for each state, the one with the best sum (then buffer) of those in the same bucket of elapsed time.
+
+    The table grows with the number of states, not with the times.
+    """
+    size = 16
+    while size < 2 * len(reals):
+        size *= 2
+    top = np.full(size, -1, dtype=np.int64)
+    slots = np.empty(len(reals), dtype=np.int64)
     for i in range(len(reals)):
-        at = int(reals[i, 1] / bucket_s) - earliest
-        top = best[at]
-        if (
-            top < 0
-            or reals[i, 3] > reals[top, 3]
-            or (reals[i, 3] == reals[top, 3] and reals[i, 2] > reals[top, 2])
-        ):
-            best[at] = i
-    return best
+        slot = _hash(time[i], 0.0) & (size - 1)
+        while top[slot] >= 0 and time[top[slot]] != time[i]:
+            slot = (slot + 1) & (size - 1)
+        slots[i] = slot
+        if top[slot] < 0 or _better(reals, i, top[slot]):
+            top[slot] = i
+    return top[slots]
+
+
+@njit(cache=True)
+def _better(reals: Floats, one: int, other: int) -> bool:
+    """Whether a state has the larger sum of QoE, of equal sums the fuller buffer."""
+    gain = reals[one, 3] - reals[other, 3]
+    return bool(gain > 0.0 or (gain == 0.0 and reals[one, 2] > reals[other, 2]))
+
+
+@njit(cache=True)
+def _hash(time: float, place: float) -> int:
+    """A number of at least 0 that spreads neighbours; both arguments are whole, of any size."""
+    mixed = (time % 1e9) * 100_003.0 + place % 1e5
+    return (int(mixed) * 2_654_435_761) >> 7 & 0x7FFFFFFFFFFF
