@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path
 
 import grimp
 
@@ -69,9 +71,13 @@ def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
 
 
 def eager(graph: grimp.ImportGraph, importer: str, imported: str) -> bool:
-    """Whether an import stands at the top of its module, not inside of a function."""
+    """Whether an import stands at the top of its module, not inside of a function or `if TYPE_CHECKING`."""
+    spec = find_spec(importer)
+    assert spec is not None
+    assert spec.origin is not None
+    lines = Path(spec.origin).read_text(encoding="utf-8").splitlines()
     details = graph.get_import_details(importer=importer, imported=imported)
-    return any(not detail["line_contents"].startswith((" ", "\t")) for detail in details)
+    return any(not lines[detail["line_number"] - 1].startswith((" ", "\t")) for detail in details)
 
 
 def folder_of(module: str, packages: set[str]) -> str:

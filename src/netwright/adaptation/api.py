@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.contract import OnlineAdapter
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.offline.experience import read_all
@@ -186,6 +187,10 @@ def improve(
         return load(out, task, device=device)
     _check_free(out, partial, resume)
     adapter = _adapter_of(task, before, data)
+    if not isinstance(adapter, OnlineAdapter):
+        raise ConfigError(
+            f"models of task {task.name!r} cannot be trained online; its adapter has no environment."
+        )
     model = read_model(start, before, adapter, device=device, merged=False)
     assert isinstance(model, DecisionModel)
     if config.joins_at and model.gate is not None:

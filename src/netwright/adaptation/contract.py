@@ -95,6 +95,11 @@ class DecisionAdapter(Protocol):
         """Where the experience came from, as plain JSON types."""
         ...
 
+
+@runtime_checkable
+class OnlineAdapter(DecisionAdapter, Protocol):
+    """A `DecisionAdapter` whose model can be trained further on fresh episodes of its own."""
+
     def environment(self, rng: np.random.Generator, n: int) -> Environment:
         """`n` fresh training episodes for the online phase."""
         ...

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import DecisionAdapter, Inputs
+from netwright.adaptation.contract import Inputs, OnlineAdapter
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.trainer import Progress, Trainer, learning_rate_at, to_tensors
 from netwright.core.errors import ConfigError, UnknownNameError
@@ -134,7 +134,7 @@ class OnlineConfig(TrainingConfig):
 class OnlineTraining(Trainer):
     """What every online phase does in an update: play fresh episodes, then learn from them in a few passes."""
 
-    adapter: DecisionAdapter
+    adapter: OnlineAdapter
     config: OnlineConfig
     model: DecisionModel
 
@@ -179,7 +179,7 @@ class AdapterEpisodes:
     """Episodes of a task as its adapter and the critic observe them; implements `rl.rollout.Episodes`."""
 
     environment: Environment
-    adapter: DecisionAdapter
+    adapter: OnlineAdapter
     device: torch.device
     reward_threshold: float
 
@@ -206,7 +206,7 @@ class OnlineTrainer(OnlineTraining):
     def __init__(
         self,
         model: DecisionModel,
-        adapter: DecisionAdapter,
+        adapter: OnlineAdapter,
         config: OnlineConfig,
         *,
         seed: int,
