@@ -385,7 +385,7 @@ def test_weights_that_do_not_sum_to_one_are_refused(cli):
     ("network", "demands", "words"),
     [
         ("a b 1\nc d 1\n", None, "is disconnected"),
-        ("a b 1\nb c -2\nc a 1\n", None, "line 2 (b to c): capacity must be above 0, got -2; mend it."),
+        ("a b 1\nb c -2\nc a 1\n", None, "line 2 (b to c): capacity must be above 0, got -2; correct it."),
         ("a b 1\nb c 1\nc a 1\n", "source,target,volume\na,z,1\n", "'z' is no node"),
         ("a b 1\nb c 1\nc a 1\n", "source,target,volume\na,b,-1\n", "volume of at least 0"),
         ("a b 1\nb c 1\nb c 1\n", None, "given already at line 2"),

@@ -11,6 +11,7 @@ from netwright import __version__
 from netwright.cli import options
 from netwright.cli.design import options as inputs
 from netwright.cli.design.ask import ask
+from netwright.cli.design.importing import import_
 from netwright.cli.design.solve import solve
 from netwright.cli.output import interruptible, print_facts, print_json, print_table, progress
 from netwright.core.errors import UnknownNameError
@@ -18,8 +19,6 @@ from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.learners import LEARNERS, learner_factory
 from netwright.synthesis.simulate import TRUTHS, simulate, truth_values
-from netwright.wan import topology as topologies
-from netwright.wan.importing import SUFFIXES, as_topology, read_graph
 
 PAPER_RUNS = 301
 GO_ON = "repeat the command to go on."
@@ -32,6 +31,7 @@ app = typer.Typer(
 )
 app.command("ask")(ask)
 app.command("solve")(solve)
+app.command("import")(import_)
 
 
 @app.command()
@@ -144,30 +144,3 @@ def tenths(done: int, total: int) -> None:
     """Progress, about ten times in all."""
     if done * 10 // total > (done - 1) * 10 // total:
         progress(f"{done} of {total} runs")
-
-
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"A network: {', '.join(SUFFIXES)}.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="JSON file to write.")] = Path("topology.json"),
-    prepare: Annotated[
-        bool, typer.Option("--prepare", help="Collapse parallel links, drop loops and dead ends.")
-    ] = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Check a network's file and write it in netwright's own format."""
-    found = as_topology(read_graph(file, prepare=prepare))
-    topologies.write(out, found)
-    facts = {
-        "file": str(out),
-        "name": found.name,
-        "nodes": found.n_nodes,
-        "links": len(found.links),
-        "capacity_unit": found.capacity_unit,
-        "latency_ms_least": float(found.latency_ms.min()),
-        "latency_ms_most": float(found.latency_ms.max()),
-    }
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)

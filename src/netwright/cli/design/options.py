@@ -120,6 +120,14 @@ def _whole(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
+def built(spec: pools.PoolSpec, data: Path | None) -> Instance:
+    """The instance, with a line on stderr about what a topology's file left open and what was made of it."""
+    instance = build(spec.instance, data)
+    if instance.topology.notes:
+        progress(f"{Path(spec.instance.topology).name}: {'; '.join(instance.topology.notes)}")
+    return instance
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which pool the user asked for: a file, or what to build it from."""
@@ -144,7 +152,7 @@ class Wanted:
             found = pools.read(self.pool)
             return Source(found, self.pool, pools.instance_of(found, self.data))
         spec = self.spec()
-        instance = build(spec.instance, self.data)
+        instance = built(spec, self.data)
         kind = executor("processes", self.workers) if self.workers > 1 else executor()
         builder = pools.Builder(kind, self.data, progress=progress)
         path = self.out if self.out is not None else builder.place(spec, instance)

@@ -17,7 +17,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.chunks import Work
 from netwright.wan.exporting import DESIGN_FILE, figures, today_of, write_design
-from netwright.wan.instance import Instance, build
+from netwright.wan.instance import Instance
 from netwright.wan.registry import scenario as scenario_named
 
 
@@ -88,7 +88,7 @@ def _problem(wanted: inputs.Wanted) -> tuple[str, Instance, ObjectiveFamily]:
         source = wanted.source()
         return source.pool.provenance["scenario"], source.instance, source.pool.family
     spec = wanted.spec()
-    instance, chosen = build(spec.instance, wanted.data), scenario_named(spec.scenario)
+    instance, chosen = inputs.built(spec, wanted.data), scenario_named(spec.scenario)
     reference = chosen.reference(instance, Work(progress=progress))
     return spec.scenario, instance, chosen.family(chosen.metrics(instance), reference)
 

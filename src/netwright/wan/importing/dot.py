@@ -146,7 +146,8 @@ class _Parser:
             self.found.nodes.setdefault(name, dict(scope.node))
         if len(chain) == 1:
             self.found.nodes[first].update(facts)
-        both: Facts = {**scope.edge, **facts}
+        facts = {**scope.edge, **facts}
+        both: Facts = {name: value for name, value in facts.items() if name != "dir"}
         self.found.links += [RawLink(a, b, both, f"line {line}") for a, b in pairwise(chain)]
 
     def _end(self, name: str) -> str:
@@ -197,4 +198,5 @@ class _Parser:
         return DataError(f"{self.source}: line {line}: {what}; correct the DOT file.")
 
 
+_WAYS = {"both": False, "none": False, "forward": True}
 _MARKS = frozenset(("->", "--", "{", "}", "[", "]", "=", ";", ",", ":"))

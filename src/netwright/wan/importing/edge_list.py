@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, nodes_of_links
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, direction, nodes_of_links
+from netwright.wan.importing.text import decoded, unescaped
 from netwright.wan.units import DEMAND_TITLES, LINK_TITLES, ends_in, plain_number, split, understand
 
 _POSITIONS = ("capacity", "latency_ms")  # what stands behind the two ends where there are no titles
@@ -96,7 +96,12 @@ def _by_position(words: Sequence[str], number: int, source: str) -> RawLink:
             f"{source}: line 1: {' '.join(words)[:40]!r} looks like titles, but none means the ends of a link; "
             "call them source and target."
         )
-    return RawLink(words[0], words[1], dict(zip(_POSITIONS, words[2:], strict=False)), f"line {number}")
+    return RawLink(
+        unescaped(words[0]),
+        unescaped(words[1]),
+        dict(zip(_POSITIONS, words[2:], strict=False)),
+        f"line {number}",
+    )
 
 
 def _by_title(titles: Sequence[str], words: Sequence[str], number: int, source: str) -> RawLink:
@@ -112,4 +117,5 @@ def _by_title(titles: Sequence[str], words: Sequence[str], number: int, source: 
         raise DataError(
             f"{source}: line {number}: does not say between which nodes it is; fill in both ends."
         )
-    return RawLink(a, b, facts, f"line {number}")
+    way = direction(facts, f"{source}: line {number}")
+    return RawLink(unescaped(a), unescaped(b), facts, f"line {number}", way)

@@ -6,7 +6,7 @@ import html
 import re
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.raw import RawGraph, RawLink, RawNode
+from netwright.wan.importing.raw import RawGraph, RawLink, RawNode, direction
 from netwright.wan.importing.text import decoded
 from netwright.wan.units import plain_number
 
@@ -36,7 +36,8 @@ def parse_gml(content: bytes, name: str, source: str) -> RawGraph:
     links = []
     for i, facts in enumerate(_blocks(entries, "edge", source), start=1):
         a, b = (_end(facts, end, f"edge {i}", source) for end in ("source", "target"))
-        links.append(RawLink(a, b, _without(facts, "source", "target"), f"edge {i}"))
+        rest = _without(facts, "source", "target")
+        links.append(RawLink(a, b, rest, f"edge {i}", direction(rest, f"{source}: edge {i}")))
     named = str(plain.get("name") or plain.get("label") or name)
     known = ("name", "label", "directed", "multigraph", "node", "edge", "stats", "Creator", "id", "comment")
     unread = tuple(dict.fromkeys(f"graph.{key}" for key, _ in entries if key not in known))

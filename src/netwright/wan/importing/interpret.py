@@ -238,7 +238,10 @@ def _ways(raw: RawGraph, rows: Sequence[RawLink], options: ImportOptions) -> tup
 def _ways_by_order(rows: Sequence[RawLink]) -> tuple[list[bool], list[str]]:
     """Pairs of nodes that stand in both orders give the two directions, the others lead both ways."""
     orders = {(row.a, row.b) for row in rows}
-    ways = [(row.b, row.a) in orders and row.a != row.b for row in rows]
+    opposite = [(row.b, row.a) in orders and row.a != row.b for row in rows]
+    ways = [o if row.directed is None else row.directed for row, o in zip(rows, opposite, strict=True)]
+    if all(row.directed is not None for row in rows):
+        return ways, []
     both, rest = sum(ways), len(ways) - sum(ways)
     if not both:
         return ways, []

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from netwright.core.errors import DataError
 from netwright.core.reading import parse_json
 from netwright.wan.importing.graph import MAX_NAME
-from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode, nodes_of_links
+from netwright.wan.importing.raw import (
+    Conventions,
+    RawDemand,
+    RawGraph,
+    RawLink,
+    RawNode,
+    direction,
+    nodes_of_links,
+)
 from netwright.wan.units import ends_in, plain_number, short
 
 _READ = {"nodes", "links", "edges", "name", "directed", "multigraph", "graph", "capacity_unit"}
@@ -86,7 +94,7 @@ def _link(entry: object, place: str, source: str) -> RawLink:
     names = ends_in(facts)
     if names is not None:
         a, b = (_as_name(facts.pop(name), place, name, source) for name in names)
-        return RawLink(a, b, facts, place)
+        return RawLink(a, b, facts, place, direction(facts, f"{source}: {place}"))
     raise DataError(f"{source}: {place} does not say between which nodes it is; give it source and target.")
 
 

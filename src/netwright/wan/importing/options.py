@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.wan.units import MILLISECONDS, factor, rate_unit
+from netwright.wan.units import MILLISECONDS, Rate, factor, rate_unit
 
 MERGES = ("sum", "first")
 
@@ -19,7 +19,7 @@ class ImportOptions:
         drop_loops: drop links from a node to itself.
         drop_stubs: remove nodes with fewer than two neighbours, again and again.
         keep_largest_component: keep the largest part in which every node reaches every other.
-        default_capacity: of links without one, in the unit of the others.
+        default_capacity: of links without one; in the unit of the others where it has none itself.
         directed: every link leads one way (True) or both (False); None is what the file says.
         capacity_unit: of capacities that stand alone; such as "Gbit/s".
         latency_unit: of latencies that stand alone; such as "us" or "10us".
@@ -31,7 +31,7 @@ class ImportOptions:
     drop_loops: bool = False
     drop_stubs: bool = False
     keep_largest_component: bool = False
-    default_capacity: float | None = None
+    default_capacity: Rate | None = None
     directed: bool | None = None
     capacity_unit: str = ""
     latency_unit: str = ""
@@ -47,8 +47,8 @@ class ImportOptions:
             )
         if self.latency_unit:
             factor(self.latency_unit, MILLISECONDS)
-        if self.default_capacity is not None and not 0.0 < self.default_capacity < 1e300:
-            raise ConfigError(f"the default capacity must be above 0, got {self.default_capacity:g}.")
+        if self.default_capacity is not None and self.default_capacity.value <= 0.0:
+            raise ConfigError(f"the default capacity must be above 0, got {self.default_capacity.value:g}.")
 
     @classmethod
     def preparation(cls) -> ImportOptions:

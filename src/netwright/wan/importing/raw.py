@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from netwright.core.errors import DataError
+
 Facts = Mapping[str, object]
 
 
@@ -104,3 +106,22 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     shown = list(names)
     more = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more
+
+
+_TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def direction(facts: dict[str, object], where: str) -> bool | None:
+    """Takes a link's attribute `directed` out of its facts: whether it leads one way, None where it does not say.
+
+    Raises:
+        DataError: neither true nor false.
+    """
+    name = next((name for name in facts if name.strip().lower() == "directed"), None)
+    said = None if name is None else facts.pop(name)
+    if said in (None, ""):
+        return None
+    found = _TRUTHS.get(str(said).strip().lower())
+    if found is None:
+        raise DataError(f"{where}: directed must be true or false, got {str(said)[:40]!r}; correct it.")
+    return found

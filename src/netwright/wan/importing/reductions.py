@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import networkx as nx
 
-from netwright.core.errors import DataError
+from netwright.core.errors import ConfigError, DataError
 from netwright.wan.importing.graph import ImportedGraph, Link
 from netwright.wan.importing.options import ImportOptions
 from netwright.wan.importing.raw import count, listed
+from netwright.wan.units import BITS_PER_SECOND, Rate, rate_unit
 
 
 def reduced(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
@@ -37,21 +38,34 @@ def reduced(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
 
 
 def _with_capacities(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
-    """The default for links without a capacity; 1 for all where no link has one."""
+    """The default for links without a capacity; 1 for all where no link has one and none is given."""
     missing = sum(link.capacity is None for link in graph.links)
-    value = options.default_capacity
-    if not missing or (value is None and missing < len(graph.links)):
+    default = options.default_capacity
+    if not missing or (default is None and missing < len(graph.links)):
         return graph
-    links = tuple(replace(li, capacity=value or 1.0) if li.capacity is None else li for li in graph.links)
     if missing < len(graph.links):
-        unit = graph.capacity_unit
+        assert default is not None
+        value, unit = _in_unit_of(graph, default), graph.capacity_unit
         note = f"no capacity on {count(missing, 'link')}: {value:g} {unit} each (--default-capacity)"
-    elif value is None:
-        unit, note = "relative", f"no capacity in the file: 1 on each of {count(missing, 'link')} (relative)"
+    elif default is None:
+        value, unit = 1.0, "relative"
+        note = f"no capacity in the file: 1 on each of {count(missing, 'link')} (relative)"
     else:
-        unit = options.capacity_unit or "as given"
-        note = f"no capacity in the file: {value:g} on each of {count(missing, 'link')} (--default-capacity)"
+        value, unit = default.value, default.unit or rate_unit(options.capacity_unit) or "as given"
+        note = f"no capacity in the file: {value:g} {unit} on each of {count(missing, 'link')} (--default-capacity)"
+    links = tuple(replace(li, capacity=value) if li.capacity is None else li for li in graph.links)
     return _with_note(replace(graph, links=links, capacity_unit=unit), note)
+
+
+def _in_unit_of(graph: ImportedGraph, default: Rate) -> float:
+    if not default.unit:
+        return default.value
+    if graph.capacity_unit not in BITS_PER_SECOND:
+        raise ConfigError(
+            f"--default-capacity is in {default.unit}, but the capacities of {graph.source} have no unit; "
+            "give it as a number alone, or name theirs with --capacity-unit."
+        )
+    return default.in_unit(graph.capacity_unit)
 
 
 def _with_note(graph: ImportedGraph, note: str) -> ImportedGraph:

@@ -1,6 +1,8 @@
-"""Bytes of unknown origin as text."""
+"""Bytes of unknown origin as text, and cells that spreadsheets do not take for formulas."""
 
 from __future__ import annotations
+
+import re
 
 from netwright.core.errors import DataError
 
@@ -16,3 +18,16 @@ def decoded(content: bytes, source: str) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError:
         raise DataError(f"{source}: not text in UTF-8; save it as such.") from None
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def escaped(cell: str) -> str:
+    """A cell of a table that no spreadsheet takes for a formula: a quote goes before `= + - @`."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unescaped(cell: str) -> str:
+    """The cell that `escaped` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netwright.core.errors import ConfigError
 from netwright.synthesis.problem import Metric, MetricGroup
 from netwright.wan.allocation import Allocation
 from netwright.wan.instance import Instance, InstanceConfig
@@ -19,7 +20,16 @@ def config(name: str, topology: Topology) -> InstanceConfig:
 
 
 def metrics(instance: Instance) -> MetricGroup:
-    """Throughput and latency."""
+    """Throughput and latency.
+
+    Raises:
+        ConfigError: all latencies are 0, so there is no latency to weigh.
+    """
+    if not instance.topology.latency_ms.any():
+        raise ConfigError(
+            f"scenario mcf weighs throughput against latency, but all links of {instance.topology.name} have the "
+            "latency 0; give latencies (or lengths) in the topology's file."
+        )
     return MetricGroup(
         (
             Metric("throughput", "%", True, "share of all demand that is carried"),

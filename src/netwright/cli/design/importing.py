@@ -1,0 +1,132 @@
+"""`netwright design import`: a network of another tool, checked, reduced on request, and written for ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netwright.cli import options
+from netwright.cli.output import print_facts, print_json, progress
+from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
+from netwright.wan.importing.demand_files import with_demands
+from netwright.wan.importing.raw import count
+from netwright.wan.importing.writing import WRITTEN, write_demands, write_network
+from netwright.wan.topology import Topology
+from netwright.wan.units import rate
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"A network: {', '.join(SUFFIXES)}.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help=f"File to write: {', '.join(WRITTEN)}.")] = Path(
+        "topology.json"
+    ),
+    demands: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Demands in the network's format: REPETITA, SNDlib, or a matrix."),
+    ] = None,
+    merge_parallel: Annotated[
+        str, typer.Option(metavar="sum|first", help="Add up parallel links, or keep the first.")
+    ] = "",
+    drop_loops: Annotated[
+        bool, typer.Option("--drop-loops", help="Drop links from a node to itself.")
+    ] = False,
+    drop_stubs: Annotated[
+        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbour, again and again.")
+    ] = False,
+    keep_largest_component: Annotated[
+        bool, typer.Option("--keep-largest-component", help="Drop what the largest part does not reach.")
+    ] = False,
+    default_capacity: Annotated[
+        str | None, typer.Option(metavar="X", help="Capacity of links without one, such as 10G or 10.")
+    ] = None,
+    directed: Annotated[
+        bool | None, typer.Option("--directed/--undirected", help="Links lead one way, or both ways.")
+    ] = None,
+    capacity_unit: Annotated[
+        str, typer.Option(metavar="UNIT", help="Of capacities without one, such as Gbit/s.")
+    ] = "",
+    latency_unit: Annotated[
+        str, typer.Option(metavar="UNIT", help="Of latencies without one: s, ms, us, or such as 10us.")
+    ] = "",
+    capacity_from: Annotated[
+        str, typer.Option(metavar="NAME", help="The attribute of links that holds capacities.")
+    ] = "",
+    geographic: Annotated[
+        bool, typer.Option("--geographic", help="x and y of nodes are longitude and latitude.")
+    ] = False,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="--merge-parallel first --drop-loops --drop-stubs in one.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check a network's file, say what was made of it, and write it in netwright's own format."""
+    default = None if default_capacity is None else rate(default_capacity, "capacity", "--default-capacity")
+    wanted = ImportOptions(
+        merge_parallel, drop_loops, drop_stubs, keep_largest_component, default, directed,
+        capacity_unit, latency_unit, capacity_from, geographic,
+    )  # fmt: skip
+    if prepare:
+        merge = merge_parallel or ImportOptions.preparation().merge_parallel
+        wanted = replace(wanted, merge_parallel=merge, drop_loops=True, drop_stubs=True)
+    graph = read_graph(file, options=wanted)
+    if demands is not None:
+        graph = with_demands(graph, demands)
+    found = as_topology(graph)
+    write_network(out, found)
+    facts = _facts(graph, found, out)
+    notes = [*found.notes]
+    if graph.demands:
+        place = out.with_suffix(".demands.csv")
+        notes += write_demands(place, graph, found)
+        facts["demands"] = {"file": str(place), "listed": len(graph.demands)}
+    if notes:
+        progress(f"{file.name}: {'; '.join(notes)}")
+    progress(summary(graph, found))
+    if as_json:
+        findings = graph.findings
+        ignored = {kind: list(names) for kind, names in findings.ignored.items() if names}
+        dropped = {"nodes": list(findings.dropped_nodes), "links": findings.dropped_links}
+        print_json({**facts, "ignored": ignored, "dropped": dropped, "notes": notes})
+    else:
+        print_facts(facts)
+
+
+def _facts(graph: ImportedGraph, found: Topology, out: Path) -> dict[str, Any]:
+    return {
+        "file": str(out),
+        "name": found.name,
+        "format": graph.format,
+        "nodes": found.n_nodes,
+        "links": len(found.links),
+        "directed": found.directed,
+        "capacity_unit": found.capacity_unit,
+        "capacity_least": float(found.capacity.min()),
+        "capacity_most": float(found.capacity.max()),
+        "latency_ms_least": float(found.latency_ms.min()),
+        "latency_ms_most": float(found.latency_ms.max()),
+    }
+
+
+def summary(graph: ImportedGraph, found: Topology) -> str:
+    """The line that follows every import."""
+    ways = f"{count(found.n_arcs, 'directed arc')}" if found.directed else "both ways alike"
+    parts = [
+        f"{count(found.n_nodes, 'node')}, {count(len(found.links), 'link')} ({ways})",
+        f"capacity {_range(found.capacity)} {found.capacity_unit}",
+        f"latency {_range(found.latency_ms)} ms",
+    ]
+    if graph.demands:
+        parts.append(count(len(graph.demands), "demand"))
+    findings = graph.findings
+    if findings.dropped_nodes or findings.dropped_links:
+        dropped = count(len(findings.dropped_nodes), "node"), count(findings.dropped_links, "link")
+        parts.append("dropped " + " and ".join(dropped))
+    return f"imported {found.name} ({graph.format}): {'; '.join(parts)}"
+
+
+def _range(values: Any) -> str:
+    least, most = float(values.min()), float(values.max())
+    return f"{least:.6g}" if least == most else f"{least:.4g} to {most:.4g}"

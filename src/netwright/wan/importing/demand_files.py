@@ -1,0 +1,151 @@
+"""Demands in the formats of the trade: REPETITA's, SNDlib's, and plain matrices as TEAVAR and NCFlow use them."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from netwright.core.errors import DataError
+from netwright.wan.importing.graph import ImportedGraph
+from netwright.wan.importing.graphml import xml_root
+from netwright.wan.importing.raw import RawDemand, count
+from netwright.wan.importing.reading import limited_bytes
+from netwright.wan.importing.repetita import parse_repetita_demands
+from netwright.wan.importing.sndlib import sndlib_xml_of
+from netwright.wan.importing.text import decoded
+from netwright.wan.topology import Array
+from netwright.wan.units import plain_number
+
+MATRICES = (".txt", ".csv", ".tab", ".npy")
+SUFFIXES = (".demands", ".xml", *MATRICES)
+
+
+def with_demands(graph: ImportedGraph, path: Path) -> ImportedGraph:
+    """The graph with the demands of a file, in place of those of its own.
+
+    Rows of a matrix are sources. A text in which each line holds a whole matrix has a step on each line.
+
+    Raises:
+        DataError: not such a file, or one that does not fit the network.
+    """
+    suffix, source = path.suffix.lower(), str(path)
+    if suffix not in SUFFIXES:
+        raise DataError(
+            f"{path}: demands of a network's format are read from {', '.join(SUFFIXES)}; "
+            "pickled matrices (.pkl) are never opened, save them with numpy.save."
+        )
+    content = limited_bytes(path)
+    if suffix == ".demands":
+        return _joined(graph, parse_repetita_demands(content, source), path, "")
+    if suffix == ".xml":
+        raw = sndlib_xml_of(xml_root(content, source), path.stem, source)
+        return _joined(graph, raw.demands, path, "")
+    ids = _numbered(graph, path)
+    matrices = _npy(content, len(ids), source) if suffix == ".npy" else _text(content, len(ids), source)
+    steps = f", {len(matrices)} steps" if len(matrices) > 1 else ""
+    return _joined(graph, _of_matrices(matrices, ids), path, f" (rows of the matrix are sources{steps})")
+
+
+def _joined(graph: ImportedGraph, demands: Sequence[RawDemand], path: Path, how: str) -> ImportedGraph:
+    """The graph with those demands whose ends are left in it."""
+    if not demands:
+        raise DataError(f"{path}: holds no demands; check the file.")
+    gone = set(graph.findings.dropped_nodes)
+    labels = {node.label: node.name for node in graph.nodes}
+    kept = []
+    for demand in demands:
+        ends = [
+            end if end in graph.index or end in gone else labels.get(end)
+            for end in (demand.source, demand.target)
+        ]
+        if ends[0] is None or ends[1] is None:
+            raise DataError(
+                f"{path}: a demand from {demand.source!r} to {demand.target!r}, but one of them is no node of "
+                f"{graph.source}; give the demands of this network."
+            )
+        if not gone & {*ends}:
+            kept.append(replace(demand, source=ends[0], target=ends[1]))
+    note = f"{count(len(demands), 'demand')} from {path.name}{how}"
+    if len(kept) < len(demands):
+        note += f"; {len(demands) - len(kept)} at dropped nodes left out"
+    findings = replace(graph.findings, notes=(*graph.findings.notes, note))
+    return replace(graph, demands=tuple(kept), findings=findings)
+
+
+def _numbered(graph: ImportedGraph, path: Path) -> list[str]:
+    """The ids of all nodes of the file in the order of a matrix: they must be 0, 1, .. or 1, 2, .."""
+    ids = [*(node.name for node in graph.nodes), *graph.findings.dropped_nodes]
+    numbers = [plain_number(name) for name in ids]
+    known = [n for n in numbers if n is not None]
+    if len(known) == len(ids) and sorted(known) in (
+        [float(i) for i in range(len(ids))],
+        [float(i + 1) for i in range(len(ids))],
+    ):
+        return [name for _, name in sorted(zip(known, ids, strict=True))]
+    raise DataError(
+        f"{path}: a matrix knows nodes by number, but those of {graph.source} have other ids; "
+        "give the demands as a table `source,target,volume` with --demands of `netwright design pool`."
+    )
+
+
+def _of_matrices(matrices: Sequence[Array], ids: Sequence[str]) -> list[RawDemand]:
+    return [
+        RawDemand(ids[a], ids[b], float(matrix[a, b]), step=step if len(matrices) > 1 else 0)
+        for step, matrix in enumerate(matrices)
+        for a in range(len(ids))
+        for b in range(len(ids))
+        if a != b
+    ]
+
+
+def _checked(matrix: Array, source: str) -> Array:
+    if not (np.isfinite(matrix).all() and (matrix >= 0.0).all()):
+        raise DataError(f"{source}: a demand must be a finite number of at least 0; correct the matrix.")
+    return matrix
+
+
+def _npy(content: bytes, n: int, source: str) -> list[Array]:
+    """Matrices (n, n) or (steps, n, n) of numpy.save; no more is allocated than the file holds."""
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(stream)
+    except ValueError as error:
+        raise DataError(f"{source}: not a file of numpy.save ({error}); check the file.") from None
+    if dtype.kind not in "fiu" or shape[-2:] != (n, n) or len(shape) not in (2, 3):
+        raise DataError(f"{source}: holds {shape} of {dtype}, and not a matrix of numbers for {n} nodes.")
+    if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
+        raise DataError(f"{source}: is longer or shorter than its header says; the file is damaged.")
+    found = np.load(io.BytesIO(content), allow_pickle=False).astype(np.float64).reshape(-1, n, n)
+    return [_checked(matrix, source) for matrix in found]
+
+
+def _text(content: bytes, n: int, source: str) -> list[Array]:
+    rows: list[list[float]] = []
+    for number, line in enumerate(decoded(content, source).splitlines(), start=1):
+        words = [word for word in re.split(r"[\s,;]+", line.partition("#")[0].strip()) if word]
+        values = [plain_number(word) for word in words]
+        if None in values:
+            raise DataError(
+                f"{source}: line {number}: not a line of a matrix; a table with titles is for --demands of "
+                "`netwright design pool` as it is."
+            )
+        if values:
+            rows.append([value for value in values if value is not None])
+    if rows and all(len(row) == n * n for row in rows):
+        return [_checked(np.array(row).reshape(n, n), source) for row in rows]
+    if len(rows) == n and all(len(row) == n for row in rows):
+        return [_checked(np.array(rows), source)]
+    raise DataError(
+        f"{source}: holds {count(len(rows), 'line')}, and not {n} numbers on {n} lines (or {n * n} on each) "
+        f"for {n} nodes; check that it belongs to the network."
+    )
