@@ -1,5 +1,9 @@
+import errno
+import signal
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 import typer
@@ -66,10 +70,60 @@ def test_the_users_errors_are_one_sentence_and_exit_2(cli, monkeypatch, error, s
 @pytest.mark.parametrize(
     "error", [ModuleNotFoundError("x", name="netwright.typo"), OSError("strange"), KeyError("a")]
 )
-def test_our_own_bugs_keep_their_traceback(cli, monkeypatch, error):
+def test_our_own_bugs_are_one_sentence_and_exit_70_with_a_traceback_on_demand(cli, monkeypatch, error):
     monkeypatch.setattr(module, "app", lambda **_: _raise(error))
-    with pytest.raises(type(error)):
-        cli("list")
+    run = cli("list")
+    assert (run.code, run.out) == (70, "")
+    assert f"unexpected {type(error).__name__} at main.py:" in run.err
+    assert run.err.count("\n") == 1
+    run = cli("list", "--debug")
+    assert run.code == 70
+    assert "Traceback" in run.err
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; free some space"),
+        (OSError(errno.EROFS, "Read-only file system", "/a", None, "/b"), "/a and /b: Read-only file system"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (MemoryError(), "not enough memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried .."),
+            "not enough memory",
+        ),
+        (BrokenProcessPool("a child process terminated abruptly"), "a worker process ended unexpectedly"),
+        (ConfigError("a\x1b[2Jb"), "a\\x1b[2Jb"),
+    ],
+)
+def test_what_the_machine_does_not_allow_is_one_sentence_and_exit_2(cli, monkeypatch, error, sentence):
+    monkeypatch.setattr(module, "app", lambda **_: _raise(error))
+    run = cli("list")
+    assert (run.code, run.out) == (2, "")
+    assert sentence in run.err
+    assert run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_has_its_exit_code_wherever_it_comes(cli, monkeypatch, number, code):
+    monkeypatch.setattr(module, "app", lambda **_: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
+    run = cli("list")
+    assert run.code == code
+    assert "Traceback" not in run.err
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_below_stdout_is_one_sentence():
+    program = "import sys; from netwright.cli.main import main; sys.exit(main(['list']))"
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert found.returncode == 2
+    assert "No space left on device; free some space" in found.stderr
+    assert found.stderr.count("\n") == 1
 
 
 def test_the_data_command_hands_its_words_on(cli, stand_in):

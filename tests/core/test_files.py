@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netwright.core import files
-from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.core.errors import ConfigError, DataError, FormatError, OutputError
 
 
 class Broken(Exception):
@@ -168,3 +169,110 @@ def test_the_hash_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
     assert files.sha256_of_file(tmp_path / "a") == expected
+
+
+def _dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def _left_by(pid: int, name: str, ending: str = ".tmp") -> str:
+    return f".{name}.{files._node()}-{pid}-0123abcd{ending}"
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    path, dead = tmp_path / "a.json", _dead_pid()
+    _write(tmp_path / _left_by(dead, "a.json"), half="x")
+    (tmp_path / _left_by(dead, "a.json").replace("0123abcd", "76543210")).write_text("half")
+    kept = [
+        tmp_path / _left_by(os.getpid(), "a.json"),
+        tmp_path / _left_by(dead, "b.json"),
+        tmp_path / ".a.json.tmp",
+        tmp_path / ".a.json.000000-1-0123abcd.tmp",  # of another machine
+    ]
+    for other in kept:
+        other.write_text("kept")
+    files.write_text(path, "new")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *kept])
+
+
+def test_a_folder_moved_aside_by_a_killed_process_comes_back(tmp_path):
+    path, aside = tmp_path / "model", tmp_path / _left_by(_dead_pid(), "model", ".old.tmp")
+    _write(aside, a="whole")
+    files.sweep(path)
+    assert _texts(path) == {"a": "whole"}
+    _write(aside, a="older")
+    files.sweep(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert _texts(path) == {"a": "whole"}
+
+
+def test_temporary_files_are_no_data(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b").write_text("b")
+    (tmp_path / "a").write_text("a")
+    (tmp_path / _left_by(1, "a")).write_text("half")
+    _write(tmp_path / _left_by(1, "sub"), a="half")
+    assert files.plain_files(tmp_path) == [tmp_path / "a", tmp_path / "sub" / "b"]
+
+
+def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append(Path(f"/proc/self/fd/{handle}").resolve()))
+    swap = files._put_in_place
+    monkeypatch.setattr(files, "_put_in_place", lambda new, path: (steps.append(None), swap(new, path)))
+    with files.replacing(tmp_path / "model") as temporary:
+        _write(temporary, a="1", b="2")
+    place = steps.index(None)
+    assert {p.name for p in steps[:place]} == {"a", "b", temporary.name}
+    assert steps[place + 1 :] == [tmp_path]
+    steps.clear()
+    with files.replacing(tmp_path / "cached", durable=False) as temporary:
+        temporary.write_text("x")
+    assert steps == [None]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_and_the_old_file_stays(tmp_path, error):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    refused = pytest.raises(OutputError, match=r"a\.json: cannot be written \(.*No space left on device.*\)")
+    with refused, files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert _texts(tmp_path) == {"a.json": "old"}
+
+
+def test_an_error_about_another_file_is_left_as_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), files.replacing(tmp_path / "a"):
+        (tmp_path / "absent").read_text()
+
+
+def test_a_long_name_leaves_room_for_a_temporary_one(tmp_path):
+    path = tmp_path / ("ä" * 120 + ".json")
+    files.write_text(path, "x")
+    files.check_output(path.with_name("a" * 200))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(OutputError, match=r"name too long.*give a shorter name"):
+        files.check_output(tmp_path / ("a" * 300))
+
+
+def test_a_place_to_write_is_tried_without_a_trace(tmp_path):
+    files.check_output(tmp_path / "a" / "b" / "model")
+    (tmp_path / "model").mkdir()
+    files.check_output(tmp_path / "model")
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="a parent of it is a file"):
+        files.check_output(tmp_path / "file" / "model")
+    for place in ("/proc/netwright", "/dev/full/x"):
+        with pytest.raises(OutputError):
+            files.check_output(Path(place))

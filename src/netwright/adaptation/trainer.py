@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import math
 import resource
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +28,7 @@ from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import Decider, DecisionModel
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, replacing, write_text
+from netwright.core.interrupts import deferred
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.tensors import read_tensors
 
@@ -177,7 +176,7 @@ class Trainer:
         before = self.state.seconds
         self._pace_from = (self.state.step, before)
         with (
-            _polite_interrupt() as interrupted,
+            deferred() as interrupted,
             log.open("a", encoding="utf-8") as stream,
             _tensorboard(self.folder) as board,
         ):
@@ -391,28 +390,6 @@ def peak_rss_mib() -> float:
     """Largest resident memory of this process so far, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-@contextmanager
-def _polite_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C sets a flag that is read between two updates, so that no update is half done; a second ends at once."""
-    asked = threading.Event()
-    ignored = not callable(
-        signal.getsignal(signal.SIGINT)
-    )  # a process in the background may have been told to
-    if ignored or threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, previous)
-
-    previous = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager

@@ -160,7 +160,10 @@ def pretrain(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The weights; <preset>.safetensors by default.", show_default=False
+            metavar="FILE",
+            callback=options.writable,
+            help="The weights; <preset>.safetensors by default.",
+            show_default=False,
         ),
     ] = None,
     iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 800,
@@ -169,9 +172,11 @@ def pretrain(
 ) -> None:
     """Make a backbone's weights by short pre-training on synthetic sequences; `adapt --backbone FILE` takes them."""
     from netwright.core.errors import ConfigError
+    from netwright.core.files import check_output
     from netwright.core.task import load_attribute
 
     file = out or Path(f"{preset}.safetensors")
+    check_output(file)
     if file.is_dir():
         raise ConfigError(f"{file}: is a folder; give --out a file.")
     with interruptible("nothing was written; repeat the command to start again."):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netwright.cli import options
-from netwright.cli.output import interruptible, print_json, progress
+from netwright.cli.output import Group, interruptible, print_json, print_line, progress
 from netwright.core.errors import ConfigError
 from netwright.datasets import area_names
 from netwright.datasets.check import check as check_folder
@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    cls=Group,
 )
 
 Areas = Annotated[
@@ -47,10 +48,10 @@ def check(
         findings = [*report.errors, *report.warnings]
         shown = findings[: limit or None]
         for finding in shown:
-            typer.echo(str(finding))
+            print_line(str(finding))
         if len(shown) < len(findings):
-            typer.echo(f"and {len(findings) - len(shown)} more; --limit 0 prints all.")
-        typer.echo(
+            print_line(f"and {len(findings) - len(shown)} more; --limit 0 prints all.")
+        print_line(
             f"{', '.join(report.findings)}: {len(report.errors)} errors, {len(report.warnings)} warnings"
         )
     raise typer.Exit(1 if report.errors else 0)
@@ -60,7 +61,10 @@ def check(
 def fetch(
     areas: Areas = None,
     out: Annotated[
-        Path, typer.Option(envvar="NETWRIGHT_DATA", help="The data folder to make or complete.")
+        Path,
+        typer.Option(
+            envvar="NETWRIGHT_DATA", callback=options.writable, help="The data folder to make or complete."
+        ),
     ] = Path("data"),
     base_url: Annotated[
         str,
@@ -78,8 +82,8 @@ def fetch(
         for result in results:
             folder = out / result.area
             for path, why in (result.failed | result.not_public).items():
-                typer.echo(f"not made: {folder / path}: {why}")
-            typer.echo(
+                print_line(f"not made: {folder / path}: {why}")
+            print_line(
                 f"{folder}: {len(result.made)} files made, {len(result.present)} were there, "
                 f"{len(result.failed)} failed, {len(result.not_public)} not public"
             )

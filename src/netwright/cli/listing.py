@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netwright.cli import options
-from netwright.cli.output import print_json, print_table
+from netwright.cli.output import print_json, print_line, print_table
 
 Rows = list[dict[str, str]]
 
@@ -41,7 +41,7 @@ def list_(
         if rows:
             print_table(name, list(rows[0]), [list(row.values()) for row in rows])
         else:
-            print(f"{name}: none")
+            print_line(f"{name}: none")
 
 
 def _tasks() -> Rows:

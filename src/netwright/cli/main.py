@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import re
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from netwright import __version__
 from netwright.cli import adapting, collecting, listing, running, testing, verifying
-from netwright.cli.output import progress
+from netwright.cli.output import Group, progress
 from netwright.core import notes
-from netwright.core.errors import MissingExtraError, NetwrightError
+from netwright.core.errors import MissingExtraError, NetwrightError, advice_on, reason_of
+from netwright.core.interrupts import exit_code, listening
+from netwright.core.reading import short_reason
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
+FAULT = 70  # EX_SOFTWARE of sysexits.h
+
+_DEBUG = "--debug"
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|Unable to allocate|std::bad_alloc", re.IGNORECASE
+)
 
 # Packages that an extra brings, by the extra's name.
 _EXTRAS = {"torch": "llm", "transformers": "llm", "peft": "llm", "safetensors": "llm", "sklearn": "dev"}
@@ -26,6 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    cls=Group,
 )
 listing.register(app)
 collecting.register(app)
@@ -45,6 +61,9 @@ def _show_version(asked: bool) -> None:
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Print the traceback of an error; goes with every command.")
     ] = False,
 ) -> None: ...
 
@@ -78,28 +97,77 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `netwright`; those of this process if None.
 
     Returns:
-        0 done, 1 a check or comparison failed, 2 the user's input was wrong, 130 interrupted.
+        0 done, 1 a check or comparison failed, 2 the user's input or machine does not allow it, 70 an error of
+        netwright itself, 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _DEBUG in words
+    words = [word for word in words if word != _DEBUG]
+    try:
+        with listening():
+            code = _run(words, debug)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return exit_code()
+    except OSError as error:  # stdout, such as a file on a full disk
+        _discard_stdout()
+        return FAILED if error.errno == errno.EPIPE else _say(f"stdout: {_of_system(error)}")
+    return code
+
+
+def _run(words: Sequence[str], debug: bool) -> int:
     try:
         with notes.collected(progress):
-            app(args=words, prog_name="netwright", obj=shlex.join(["netwright", *words]))
-    except NetwrightError as error:
-        return _say(str(error))
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
-            raise
-        return _say(str(MissingExtraError(package, _EXTRAS[package])))
-    except OSError as error:
-        if error.filename is None or error.strerror is None:
-            raise
-        return _say(f"{error.filename}: {error.strerror}; check the path and who may write there.")
+            app(args=list(words), prog_name="netwright", obj=shlex.join(["netwright", *words]))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE if end.code is None else FAILED
+    except KeyboardInterrupt:
+        progress("netwright: interrupted.")
+        return exit_code()
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _said(error)
     return DONE
 
 
+def _said(error: Exception) -> int:
+    """One sentence about an error on stderr, and the exit code."""
+    if isinstance(error, NetwrightError):
+        return _say(str(error))
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package in _EXTRAS:
+            return _say(str(MissingExtraError(package, _EXTRAS[package])))
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+        return _say("there is not enough memory for this; make it smaller, or close other programs.")
+    if isinstance(error, BrokenExecutor):
+        return _say("a worker process ended unexpectedly, perhaps for lack of memory; use fewer --workers.")
+    if isinstance(error, OSError) and error.errno is not None:
+        return _say(_of_system(error))
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "netwright" in f.filename]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    _say(
+        f"unexpected {type(error).__name__}{place} ({short_reason(error)}); this is a fault of netwright, please "
+        "report it with what `--debug` prints."
+    )
+    return FAULT
+
+
+def _of_system(error: OSError) -> str:
+    names = [
+        os.fsdecode(n) for n in (error.filename, error.filename2) if isinstance(n, (str, bytes, os.PathLike))
+    ]
+    place = f"{' and '.join(names)}: " if names else ""
+    return f"{place}{reason_of(error)}; {advice_on(error)}."
+
+
+def _discard_stdout() -> None:
+    """Nothing more can be written there: the interpreter must not try again when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _say(sentence: str) -> int:
-    print(f"netwright: {sentence}", file=sys.stderr)
+    progress(f"netwright: {sentence}")
     return WRONG_INPUT

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from netwright.core.files import check_output
+
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, see `netwright list tasks`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
@@ -18,7 +20,16 @@ Data = Annotated[
         help="Folder of real data; without it, data are generated from the seed.",
     ),
 ]
-OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")]
+
+
+def writable(path: Path | None) -> Path | None:
+    """The callback of every option that names a place to write: tried before the work begins."""
+    if path is not None:
+        check_output(path)
+    return path
+
+
+OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", callback=writable, help="Folder to write.")]
 Setting = Annotated[str, typer.Option(metavar="NAME", help="A setting, see `netwright list settings`.")]
 Replacements = Annotated[
     list[str] | None,

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType
 from typing import Any, TextIO
 
 import typer
+import typer.core
 
 from netwright.core import notes
-
-INTERRUPTED = 130
+from netwright.core.interrupts import exit_code, listening
+from netwright.core.text import printable
 
 
 def progress(line: str) -> None:
     """One line about work under way, on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line, lines=True), file=sys.stderr, flush=True)
+
+
+def print_line(line: str) -> None:
+    """One line of a result, on stdout."""
+    print(printable(line))
 
 
 def print_json(document: Any) -> None:
@@ -43,13 +46,13 @@ def print_table(
     table = Table(box=SIMPLE_HEAD)
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     # A file or a pipe gets whole lines, however long.
     stream = file if file is not None else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 240)
-    console.print(Text(title, style="bold"), table, sep="\n")
+    console.print(Text(printable(title), style="bold"), table, sep="\n")
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
@@ -58,36 +61,41 @@ def print_facts(facts: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             print_facts({f"{name}.{inner}": item for inner, item in value.items()})
         else:
-            print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
+            print_line(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
+
+
+class Group(typer.core.TyperGroup):
+    """A group of commands that an interruption ends with 130 or 143, wherever it comes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _left("repeat the command to start again.") from None
 
 
 @contextlib.contextmanager
 def interruptible(sentence: str) -> Iterator[Callable[[], bool]]:
-    """On Ctrl-C: say `sentence`, which tells how to go on, and exit with 130.
+    """On Ctrl-C or SIGTERM: say `sentence`, which tells how to go on, and exit with 130 or 143.
 
-    Yields whether Ctrl-C was pressed: a library may swallow the exception (in a callback from C, in `__del__`),
-    and whoever works in steps can look before the next one.
+    Yields whether a signal came: a library may swallow the exception (in a callback from C, in `__del__`), and a loop
+    can look before its next step. What compiled code raises in place of the exception counts as the interruption.
     """
-    pressed = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
+    with listening() as interrupted:
+        try:
+            yield interrupted
+        except KeyboardInterrupt:
+            raise _left(sentence) from None
+        except Exception:
+            if interrupted():
+                raise _left(sentence) from None
+            raise
 
-    def press(number: int, frame: FrameType | None) -> None:
-        pressed.set()
-        assert callable(previous)
-        previous(number, frame)
 
-    # A process in the background may have been told to ignore Ctrl-C, and still does.
-    heard = callable(previous) and threading.current_thread() is threading.main_thread()
-    if heard:
-        signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed.is_set
-    except KeyboardInterrupt:
-        progress(f"\nnetwright: interrupted; {sentence}")
-        raise typer.Exit(INTERRUPTED) from None
-    finally:
-        if heard:
-            signal.signal(signal.SIGINT, previous)
+def _left(sentence: str) -> typer.Exit:
+    progress(f"\nnetwright: interrupted; {sentence}")
+    return typer.Exit(exit_code())
 
 
 def _is_number(cell: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netwright.cli import options
-from netwright.cli.output import interruptible, print_json, print_table, progress
+from netwright.cli.output import interruptible, print_json, print_line, print_table, progress
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def demo(
     if as_json:
         print_json({"report": str(report), "synthetic": True, "short": short})
     else:
-        print(f"synthetic data; report: {report}")
+        print_line(f"synthetic data; report: {report}")
 
 
 def experiments(
@@ -53,6 +53,7 @@ def experiments(
 ) -> None:
     """Run experiments: each measures figures and writes them as rows into the results folder."""
     from netwright.core.errors import ConfigError
+    from netwright.core.files import check_output
     from netwright.experiments import catalogue
 
     if show or not names:
@@ -65,6 +66,7 @@ def experiments(
     chosen = [catalogue.experiment(name, only) for name in names]
     if data is not None and not data.is_dir():
         raise ConfigError(f"{data}: no such folder; check --data or the variable NETWRIGHT_DATA.")
+    check_output(results / "rows.jsonl")
     for experiment in chosen:
         progress(f"experiment {experiment.name}: {experiment.summary}")
         with interruptible(f"rows written so far are in {results}; repeat the command to go on."):
@@ -72,4 +74,4 @@ def experiments(
     if as_json:
         print_json({"done": [e.name for e in chosen], "results": str(results)})
     else:
-        print(f"done: {', '.join(e.name for e in chosen)}; rows in {results}")
+        print_line(f"done: {', '.join(e.name for e in chosen)}; rows in {results}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netwright.cli import options
-from netwright.cli.output import interruptible, print_json, print_table, progress
+from netwright.cli.output import interruptible, print_json, print_line, print_table, progress
 
 if TYPE_CHECKING:
     from netwright.cli.inputs import Subject
@@ -135,7 +135,7 @@ def compare(
         )
         return
     _print_comparison(chosen, evaluations, found)
-    print(f"report: {report}")
+    print_line(f"report: {report}")
 
 
 def _reference(task: Task) -> list[str]:

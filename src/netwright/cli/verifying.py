@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netwright.cli import options
-from netwright.cli.output import interruptible, print_json, print_table
+from netwright.cli.output import interruptible, print_json, print_line, print_table
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def verify(
             counts = ", ".join(f"{value} {name}" for name, value in one.counts.items())
             rows = [[name, f"{value:.3g}"] for name, value in one.largest.items()]
             print_table(f"{one.path}: {counts}", ["field", "largest difference"], rows)
-        print(f"{'equal' if passed else 'NOT equal'} to {found[0].tolerance:g}")
+        print_line(f"{'equal' if passed else 'NOT equal'} to {found[0].tolerance:g}")
     raise typer.Exit(0 if passed else 1)
 
 

@@ -4,55 +4,217 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from netwright.core.errors import ConfigError, FormatError
+from netwright.core.errors import ConfigError, FormatError, NetwrightError, OutputError
 from netwright.core.reading import opened
 from netwright.core.reading import read_json as read_json  # readers and writers of documents import both here
 
 MAX_HASHED_BYTES = 64 << 30
 
+_ENDING, _ASIDE = ".tmp", ".old.tmp"
+_LONGEST_STEM = 180  # bytes; a name has 255, and a temporary one is longer by about 40
+_FOREIGN_AFTER_S = 86_400.0  # what another machine left is removed after a day
+_TEMPORARY = re.compile(
+    r"\.(?P<stem>.*)\.(?P<node>[0-9a-f]{6})-(?P<pid>[0-9]{1,9})-[0-9a-f]{8}(\.old)?\.tmp", re.DOTALL
+)
+_OS_ERROR = re.compile(r"(?:os error|errno) ([0-9]{1,3})\b", re.IGNORECASE)
+
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success the file or folder written there replaces `path`.
 
     A folder that stands at `path` is swapped with the new one in one step (`renameat2`), then removed. Where
-    the system cannot swap, it is moved aside first: a kill between the renames leaves it whole beside `path`.
+    the system cannot swap, it is moved aside first: a kill between the renames leaves it whole beside `path`,
+    and the next call moves it back. What earlier processes left behind is removed.
+
+    Args:
+        path: what is written.
+        durable: whether the content is on the disk, not in its cache, before it replaces the old one.
 
     Raises:
         ConfigError: a file is to replace a folder, or a folder a file.
+        OutputError: the disk is full, or the place cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unique = uuid.uuid4().hex[:8]
-    temporary = path.parent / f".{path.name}.{unique}.tmp"
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path)
+    temporary = path.parent / _temporary_name(path.name)
     try:
-        yield temporary
-        if path.exists() and path.is_dir() != temporary.is_dir():
-            old, new = ("folder", "file") if path.is_dir() else ("file", "folder")
-            raise ConfigError(f"{path}: is a {old}, but a {new} is to be written there; give another path.")
-        if not temporary.is_dir():
-            temporary.replace(path)
-        elif not path.is_dir():
-            temporary.rename(path)
-        elif not _swap(temporary, path):
-            aside = path.parent / f".{path.name}.{unique}.old.tmp"
-            path.rename(aside)
-            temporary.rename(path)
-            aside.rename(temporary)
+        with writing(path, temporary):
+            yield temporary
+            if path.exists() and path.is_dir() != temporary.is_dir():
+                old, new = ("folder", "file") if path.is_dir() else ("file", "folder")
+                raise ConfigError(
+                    f"{path}: is a {old}, but a {new} is to be written there; give another path."
+                )
+            if durable:
+                _flush(temporary)
+            _put_in_place(temporary, path)
+            if durable:
+                _flush_folder(path.parent)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    if not temporary.is_dir():
+        temporary.replace(path)
+    elif not path.is_dir():
+        temporary.rename(path)
+    elif not _swap(temporary, path):
+        aside = temporary.with_name(temporary.name.removesuffix(_ENDING) + _ASIDE)
+        path.rename(aside)
+        temporary.rename(path)
+        aside.rename(temporary)
+
+
+@contextlib.contextmanager
+def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """What a system or a library says about a full disk or a forbidden place becomes one `OutputError`.
+
+    Errors that name another file, such as one that is read in the body, are left as they are.
+    """
+    try:
+        yield
+    except NetwrightError:
+        raise
+    except OSError as error:
+        named = None if error.filename is None else Path(os.fsdecode(error.filename))
+        if temporary is not None and named is not None and not named.is_relative_to(temporary):
+            raise
+        raise OutputError(path, error) from None
+    except Exception as error:  # safetensors and others name the system's error in their text
+        found = _OS_ERROR.search(str(error))
+        if found is None:
+            raise
+        raise OutputError(path, OSError(int(found[1]), os.strerror(int(found[1])))) from None
+
+
+def check_output(path: Path) -> None:
+    """Try whether `path` (a file or folder to be) can be written, before hours of work are spent on it.
+
+    Writes and removes a small file in the folder that is nearest to it; changes nothing else.
+
+    Raises:
+        OutputError: a parent is a file, a folder cannot be written, the name is too long, or the disk is full.
+    """
+    with writing(path):
+        for name in (path.name, f"{path.name}.offline.partial", _temporary_name(path.name)):
+            with contextlib.suppress(FileNotFoundError):
+                (path.parent / name).lstat()
+        folder = path.absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        for place in [folder, *([path] if path.is_dir() else [])]:
+            trial = place / _temporary_name("trial")
+            try:
+                with trial.open("xb") as stream:
+                    stream.write(bytes(4096))
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            finally:
+                with contextlib.suppress(OSError):
+                    trial.unlink(missing_ok=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder of that name is one that `replacing` writes, possibly left by a killed process."""
+    return path.name.startswith(".") and path.name.endswith(_ENDING)
+
+
+def plain_files(folder: Path) -> list[Path]:
+    """All regular files below a folder in the order of their paths, without temporary ones."""
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and not any(is_temporary(Path(part)) for part in p.relative_to(folder).parts)
+    )
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes left beside `path`; a folder that one moved aside comes back if none replaced it."""
+    for left in path.parent.glob(f".{glob.escape(_stem(path.name))}.*{_ENDING}"):
+        found = _TEMPORARY.fullmatch(left.name)
+        if found is None or found["stem"] != _stem(path.name) or _may_be_in_use(left, found):
+            continue
+        with contextlib.suppress(OSError):
+            if left.name.endswith(_ASIDE) and not path.exists():
+                left.rename(path)
+            elif left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _may_be_in_use(left: Path, found: re.Match[str]) -> bool:
+    if found["node"] == _node():
+        try:
+            os.kill(int(found["pid"]), 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True
+        return True
+    try:
+        return time.time() - left.lstat().st_mtime < _FOREIGN_AFTER_S
+    except OSError:
+        return True
+
+
+def _temporary_name(name: str) -> str:
+    return f".{_stem(name)}.{_node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}{_ENDING}"
+
+
+def _stem(name: str) -> str:
+    """As much of a name as leaves room for what is added to it."""
+    stem = os.fsencode(name)[:_LONGEST_STEM]
+    return os.fsdecode(stem) if len(os.fsencode(name)) > _LONGEST_STEM else name
+
+
+def _node() -> str:
+    """This machine, so that a process number of another one that shares the disk is not taken for one of ours."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or every file of a folder, is on the disk."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _flush_file(Path(folder) / name)
+        _flush_folder(Path(folder))
+    if path.is_file():
+        _flush_file(path)
+
+
+def _flush_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk; some file systems cannot say."""
+    with contextlib.suppress(OSError):
+        _flush_file(path)
 
 
 def _swap(one: Path, other: Path) -> bool:

@@ -16,7 +16,7 @@ from netwright.cli import options
 from netwright.cli.design import options as inputs
 from netwright.cli.design.keys import Leave, Said, Stop, Undo, offered, understood
 from netwright.cli.inputs import output_folder
-from netwright.cli.output import interruptible, print_facts, print_json, print_table, progress
+from netwright.cli.output import interruptible, print_facts, print_json, print_line, print_table, progress
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
 from netwright.core.seeding import generator
@@ -46,7 +46,11 @@ def ask(
     topology: inputs.Topology = None,
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Folder of the dialogue and of the design; holds one dialogue."),
+        typer.Option(
+            metavar="DIR",
+            callback=options.writable,
+            help="Folder of the dialogue and of the design; holds one dialogue.",
+        ),
     ] = Path("netwright-design"),
     learner: Annotated[str | None, typer.Option(help=f"Of {', '.join(LEARNERS)}; bayes by default.")] = None,
     question: Annotated[
@@ -97,10 +101,10 @@ def ask(
     if as_json:
         print_json(document)
     elif left:
-        print(f"{len(dialogue.exchanges)} answers are kept in {file}; repeat the command to go on.")
+        print_line(f"{len(dialogue.exchanges)} answers are kept in {file}; repeat the command to go on.")
     else:
         print_facts(result_facts(dialogue.result(), dialogue))
-        print(f"files: {', '.join(document['files'])}")
+        print_line(f"files: {', '.join(document['files'])}")
 
 
 def taken_up(file: Path, source: inputs.Source, given: dict[str, Any]) -> Dialogue:

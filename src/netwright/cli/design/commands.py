@@ -13,7 +13,15 @@ from netwright.cli.design import options as inputs
 from netwright.cli.design.ask import ask
 from netwright.cli.design.importing import import_
 from netwright.cli.design.solve import solve
-from netwright.cli.output import interruptible, print_facts, print_json, print_table, progress
+from netwright.cli.output import (
+    Group,
+    interruptible,
+    print_facts,
+    print_json,
+    print_line,
+    print_table,
+    progress,
+)
 from netwright.core.errors import UnknownNameError
 from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS
@@ -28,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    cls=Group,
 )
 app.command("ask")(ask)
 app.command("solve")(solve)
@@ -47,7 +56,10 @@ def pool(
     objectives: inputs.Objectives = 1000,
     seed: options.Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Parquet file to write; by default in the cache.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=options.writable, help="Parquet file to write; by default in the cache."
+        ),
     ] = None,
     workers: inputs.Workers = 1,
     data: options.Data = None,
@@ -137,7 +149,7 @@ def simulate_(
     rows = [[str(i), *(f"{v:.4f}" for v in row)] for i, row in enumerate(zip(*series, strict=True), start=1)]
     name = f"{source.pool.name}, {learner}, teacher {teacher}, {runs} runs"
     print_table(f"quality after each question: {name}", columns, rows)
-    print(f"{1000 * found['seconds_per_query']:.1f} ms to the next question")
+    print_line(f"{1000 * found['seconds_per_query']:.1f} ms to the next question")
 
 
 def tenths(done: int, total: int) -> None:

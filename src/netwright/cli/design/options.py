@@ -10,6 +10,7 @@ import typer
 
 from netwright.cli.output import progress
 from netwright.core.errors import ConfigError
+from netwright.core.files import check_output
 from netwright.execution import executor
 from netwright.synthesis.pool import Pool
 from netwright.wan import pools
@@ -157,6 +158,7 @@ class Wanted:
         builder = pools.Builder(kind, self.data, progress=progress)
         path = self.out if self.out is not None else builder.place(spec, instance)
         if not path.exists():
+            check_output(path)
             progress(f"building the pool {spec.name} of {spec.n} objectives; it is kept in {path}")
         return Source(builder.obtain(spec, path), path, instance)
 

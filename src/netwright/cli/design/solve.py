@@ -12,7 +12,7 @@ import typer
 from netwright.cli import options
 from netwright.cli.design import options as inputs
 from netwright.cli.inputs import output_folder
-from netwright.cli.output import interruptible, print_facts, print_json, progress
+from netwright.cli.output import interruptible, print_facts, print_json, print_line, progress
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.chunks import Work
@@ -31,9 +31,9 @@ def solve(
             help="A knob of the objective, such as latency-weight=0.4; give each. Without any, the error lists them.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the design into.")] = Path(
-        "netwright-design"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", callback=options.writable, help="Folder to write the design into.")
+    ] = Path("netwright-design"),
     today: Annotated[
         Path | None,
         typer.Option(
@@ -79,7 +79,7 @@ def solve(
         print_facts(
             {"objective": document["objective"]["text"], **document["metrics"], **document["figures"]}
         )
-        print(f"files: {', '.join(str(path) for path in files)}")
+        print_line(f"files: {', '.join(str(path) for path in files)}")
 
 
 def _problem(wanted: inputs.Wanted) -> tuple[str, Instance, ObjectiveFamily]:

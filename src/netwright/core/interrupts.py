@@ -1,0 +1,76 @@
+"""Ctrl-C and SIGTERM as one kind of interruption, which a loop may wait for instead of being torn apart."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_received: list[int] = []  # numbers of the signals that came in this process, oldest first
+
+Press = Callable[[int, FrameType | None], None]
+Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+def exit_code() -> int:
+    """128 and the number of the last signal: 130 after Ctrl-C (also if none was seen), 143 after SIGTERM."""
+    return 128 + (_received[-1] if _received else int(signal.SIGINT))
+
+
+@contextmanager
+def listening() -> Iterator[Callable[[], bool]]:
+    """Either signal raises `KeyboardInterrupt`; yields whether one came.
+
+    A library may swallow the exception (in a callback from C, in `__del__`), so the answer is worth a look. A signal
+    that this process was started to ignore (`nohup`, a shell's `&`) stays ignored; outside of the main thread nothing
+    changes.
+    """
+
+    def press(number: int, frame: FrameType | None) -> None:
+        _received.append(number)
+        previous = before.get(number)
+        if callable(previous):
+            previous(number, frame)
+        raise KeyboardInterrupt
+
+    before: dict[int, Handler] = {}
+    with _handling(press, before):
+        n = len(_received)
+        yield lambda: len(_received) > n
+
+
+@contextmanager
+def deferred() -> Iterator[Callable[[], bool]]:
+    """Within it, the first signal only sets a flag, whose reader ends the work where nothing is half done.
+
+    A second one raises `KeyboardInterrupt` at once.
+    """
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        _received.append(number)
+        if len(_received) > n + 1:
+            raise KeyboardInterrupt
+
+    n = len(_received)
+    with _handling(ask, {}):
+        yield lambda: len(_received) > n
+
+
+@contextmanager
+def _handling(handler: Press, before: dict[int, Handler]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept: dict[int, Handler] = {number: signal.getsignal(number) for number in _SIGNALS}
+    kept = {number: old for number, old in kept.items() if old not in (signal.SIG_IGN, None)}
+    before.update(kept)
+    for number in kept:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in kept.items():
+            signal.signal(number, old)
