@@ -21,7 +21,7 @@ from netwright.cli import adapting, collecting, listing, running, testing, verif
 from netwright.cli.output import Group, progress
 from netwright.core import notes
 from netwright.core.errors import MissingExtraError, NetwrightError, advice_on, reason_of
-from netwright.core.interrupts import exit_code, listening
+from netwright.core.interrupts import exit_code, forget, listening
 from netwright.core.reading import short_reason
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -102,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in words
+    forget()
     words = [word for word in words if word != _DEBUG]
     try:
         with listening():

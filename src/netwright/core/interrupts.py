@@ -20,6 +20,11 @@ def exit_code() -> int:
     return 128 + (_received[-1] if _received else int(signal.SIGINT))
 
 
+def forget() -> None:
+    """A new command begins: signals of an earlier one in this process no longer count."""
+    _received.clear()
+
+
 @contextmanager
 def listening() -> Iterator[Callable[[], bool]]:
     """Either signal raises `KeyboardInterrupt`; yields whether one came.
