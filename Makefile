@@ -19,6 +19,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_boundary.py
 
 bench: $(INSTALLED)
 	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit 1; done

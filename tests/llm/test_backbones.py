@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from netwright.core.errors import (
     ConfigError,
+    DataError,
     FormatError,
     MissingExtraError,
     NetwrightError,
@@ -163,7 +164,7 @@ def test_weights_file_of_another_format(tmp_path: Path) -> None:
         build_backbone(str(file))
     sentence(error)
     file.write_bytes(b"not a weights file")
-    with pytest.raises(FormatError, match="not a readable safetensors file"):
+    with pytest.raises(DataError, match="damaged"):
         build_backbone(str(file))
     save_file(
         {"a": torch.zeros(1)},

@@ -140,6 +140,8 @@ def safetensors_header(
             raise ValueError(f"declares a header of {length} bytes")
         document = parse_json(stream.read(length), path)
         metadata = document.pop("__metadata__", {})
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("its metadata are not texts")
         tensors = {name: _tensor_header(name, entry, size - 8 - length) for name, entry in document.items()}
     return tensors, metadata
 

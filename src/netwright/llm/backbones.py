@@ -7,7 +7,6 @@ word (section 4, Wu et al. 2024).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources, util
@@ -15,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from netwright.core.array_files import safetensors_header
 from netwright.core.errors import ConfigError, FormatError, MissingExtraError, UnknownNameError
 from netwright.core.files import check_format_version, sha256_of_file
+from netwright.core.reading import parse_json
 from netwright.llm.decoder import (
     count_published,
     drop_vocabulary,
@@ -30,6 +30,7 @@ from netwright.llm.decoder import (
 )
 from netwright.llm.loading import hash_weights, load_pretrained, readable_errors
 from netwright.llm.seeding import seeded
+from netwright.llm.tensors import read_tensors
 
 
 @dataclass(frozen=True)
@@ -285,14 +286,16 @@ def _preset_model(preset: Preset, seed: int) -> nn.Module:
 
 def _pretrained_model(path: Path) -> nn.Module:
     """The decoder in a file that `netwright pretrain` wrote (bfloat16, read as float32 without loss)."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {}).get("netwright", "{}"))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise FormatError(f"{path}: not a readable safetensors file ({error}); make it again.") from None
+    _, metadata = safetensors_header(path, remedy="make it again")
+    document = parse_json(metadata.get("netwright", "{}"), path)
     check_format_version(document, WEIGHTS_FORMAT, path)
-    model = random_model(BACKBONES[document["preset"]], 0)
+    weights = {n: w.float() for n, w in read_tensors(path, remedy="make it again").items()}
+    preset = BACKBONES.get(str(document.get("preset")))
+    if preset is None:
+        raise FormatError(
+            f"{path}: is of the unknown preset {document.get('preset')!r}; make it again with `netwright pretrain`."
+        )
+    model = random_model(preset, 0)
     expected = {k: v.shape for k, v in model.state_dict().items() if not k.startswith("embed_tokens")}
     if {k: v.shape for k, v in weights.items()} != expected:
         raise FormatError(

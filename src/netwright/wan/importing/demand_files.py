@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from netwright.core.array_files import npy_of_bytes
 from netwright.core.errors import DataError
 from netwright.wan.importing.graph import ImportedGraph
 from netwright.wan.importing.graphml import xml_root
@@ -112,20 +111,12 @@ def _checked(matrix: Array, source: str) -> Array:
 
 def _npy(content: bytes, n: int, source: str) -> list[Array]:
     """Matrices (n, n) or (steps, n, n) of numpy.save; no more is allocated than the file holds."""
-    stream = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    array = npy_of_bytes(content, source, remedy="check the file")
+    if array.dtype.kind not in "fiu" or array.shape[-2:] != (n, n) or array.ndim not in (2, 3):
+        raise DataError(
+            f"{source}: holds {array.shape} of {array.dtype}, and not a matrix of numbers for {n} nodes."
         )
-        shape, _, dtype = read(stream)
-    except ValueError as error:
-        raise DataError(f"{source}: not a file of numpy.save ({error}); check the file.") from None
-    if dtype.kind not in "fiu" or shape[-2:] != (n, n) or len(shape) not in (2, 3):
-        raise DataError(f"{source}: holds {shape} of {dtype}, and not a matrix of numbers for {n} nodes.")
-    if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
-        raise DataError(f"{source}: is longer or shorter than its header says; the file is damaged.")
-    found = np.load(io.BytesIO(content), allow_pickle=False).astype(np.float64).reshape(-1, n, n)
+    found = array.astype(np.float64).reshape(-1, n, n)
     return [_checked(matrix, source) for matrix in found]
 
 
