@@ -23,7 +23,7 @@ from netwright.core import registry
 from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.vp.adapter import ViewportAdapter
-from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.generator import generate
 from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.settings import SETTINGS

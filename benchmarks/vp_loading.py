@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.core.results import ResultRow, write_rows
-from netwright.tasks.vp.data import ARCHIVES, SPLITS, VpData, load, read_archive, read_splits
+from netwright.tasks.vp.data import ARCHIVES, load, read_archive, read_splits
+from netwright.tasks.vp.dataset import SPLITS, VpData
 from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import windows
 

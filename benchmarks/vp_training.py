@@ -26,7 +26,8 @@ from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
 from netwright.llm.encoders import TimeSeries
 from netwright.tasks.vp.adapter import ViewportAdapter
-from netwright.tasks.vp.data import VpData, load
+from netwright.tasks.vp.data import load
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.features import SIZES
 
 MIX_RATE = 0.04

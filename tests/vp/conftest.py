@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright.tasks.vp.data import VpData, load
+from netwright.tasks.vp.data import load
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.generator import generate
 
 

@@ -17,7 +17,8 @@ from netwright.core.errors import DataError
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.vp import TASK
 from netwright.tasks.vp.adapter import ViewportAdapter
-from netwright.tasks.vp.data import LIMITS_DEG, TraceSet, VpData
+from netwright.tasks.vp.angles import LIMITS_DEG
+from netwright.tasks.vp.dataset import TraceSet, VpData
 from netwright.tasks.vp.recipes import RECIPES
 from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import Observation, Windows, windows

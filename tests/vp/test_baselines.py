@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.task import load_attribute
 from netwright.tasks.vp import TASK, metrics
+from netwright.tasks.vp.angles import LIMITS_DEG, PITCH, mirrored_deg, unwrapped_deg, wrapped_deg
 from netwright.tasks.vp.baselines.linear_regression import LinearRegression
 from netwright.tasks.vp.baselines.velocity import DampedVelocity, Velocity
-from netwright.tasks.vp.data import LIMITS_DEG, PITCH, TraceSet
-from netwright.tasks.vp.policy import ViewportPolicy, mirrored_deg, unwrapped_deg
+from netwright.tasks.vp.dataset import TraceSet
+from netwright.tasks.vp.policy import ViewportPolicy
 from netwright.tasks.vp.settings import SETTINGS, VpConfig
 from netwright.tasks.vp.windows import Observation, Windows, cut, windows
 
@@ -34,7 +35,7 @@ def wandering(seed: int, config: VpConfig = DEFAULT) -> Windows:
     """Windows of a smooth random walk of yaw that wraps, with some roll and pitch."""
     rng = np.random.default_rng(seed)
     steps = rng.standard_normal((140, 3)) * (3.0, 2.0, 12.0)
-    angles = metrics.wrapped_deg(rng.uniform(-180, 180) * np.array([0, 0, 1]) + np.cumsum(steps, axis=0))
+    angles = wrapped_deg(rng.uniform(-180, 180) * np.array([0, 0, 1]) + np.cumsum(steps, axis=0))
     angles[:, PITCH] = np.clip(angles[:, PITCH], -80, 80)
     one = np.array([1])
     return cut(TraceSet("W", angles, np.arange(140) / 5, np.array([0, 140]), one, one), np.array([0]), config)
@@ -43,7 +44,7 @@ def wandering(seed: int, config: VpConfig = DEFAULT) -> Windows:
 def changed(chosen: Windows, change) -> Windows:
     traces = chosen.traces
     angles = change(traces.angles_deg.copy())
-    angles[:, [0, 2]] = metrics.wrapped_deg(angles[:, [0, 2]])
+    angles[:, [0, 2]] = wrapped_deg(angles[:, [0, 2]])
     other = TraceSet(traces.name, angles, traces.time_s, traces.offset, traces.video, traces.user)
     return Windows(other, chosen.trace, chosen.start, chosen.history, chosen.horizon)
 

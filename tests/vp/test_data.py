@@ -5,15 +5,8 @@ import numpy as np
 import pytest
 
 from netwright.core.errors import DataError, UnknownNameError
-from netwright.tasks.vp.data import (
-    ARCHIVES,
-    TraceSet,
-    load,
-    read_archive,
-    read_csv,
-    read_csv_tree,
-    read_splits,
-)
+from netwright.tasks.vp.data import ARCHIVES, load, read_archive, read_csv, read_csv_tree, read_splits
+from netwright.tasks.vp.dataset import TraceSet
 
 ROWS = "0.200000,1.5,-2.0,179.999999\n0.400000,1.25,-2.5,-179.5\n"
 SPLITS = {
@@ -66,7 +59,7 @@ def test_a_truncated_archive_is_named(archives, keep):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(keep if keep > 1 else keep * len(whole))])
     with pytest.raises(DataError, match=r"wu2017_5hz\.npz: damaged or not a trace archive"):
-        load(archives)
+        load(archives).traces("Wu2017")
 
 
 @pytest.mark.parametrize("at", [0.1, 0.3, 0.6])
@@ -76,13 +69,14 @@ def test_a_flipped_byte_is_found(archives, at):
     content[int(at * len(content))] ^= 0xFF
     path.write_bytes(bytes(content))
     with pytest.raises(DataError, match=r"jin2022_5hz\.npz: damaged"):
-        load(archives)
+        load(archives).traces("Jin2022")
 
 
 def test_a_missing_archive_is_named(archives):
     (archives / ARCHIVES["Jin2022"]).unlink()
     with pytest.raises(DataError, match=r"jin2022_5hz\.npz: no such file; run `netwright data fetch`"):
-        load(archives)
+        load(archives).traces("Jin2022")
+    assert load(archives).traces("Wu2017").n_traces > 0
 
 
 def test_arrays_that_do_not_fit_are_refused(tmp_path):

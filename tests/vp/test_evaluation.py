@@ -6,8 +6,9 @@ import pytest
 from netwright.core.errors import DataError
 from netwright.core.task import Setting
 from netwright.tasks.vp import metrics
+from netwright.tasks.vp.angles import wrapped_deg
 from netwright.tasks.vp.baselines.last_value import LastValue
-from netwright.tasks.vp.data import Split, TraceSet, VpData
+from netwright.tasks.vp.dataset import Split, TraceSet, VpData
 from netwright.tasks.vp.evaluation import evaluate
 from netwright.tasks.vp.policy import ViewportPolicy, WindowPolicy
 from netwright.tasks.vp.settings import SETTINGS, VpConfig
@@ -18,7 +19,7 @@ from netwright.tasks.vp.windows import windows
 def turning() -> VpData:
     """Two viewers: one turns 1 degree a sample (through the half turn), one keeps still for fewer samples."""
     rows = np.zeros((106 + 91, 3))
-    rows[:106, 2] = metrics.wrapped_deg(150.0 + np.arange(106))
+    rows[:106, 2] = wrapped_deg(150.0 + np.arange(106))
     traces = TraceSet("T", rows, np.zeros(197), np.array([0, 106, 197]), np.array([1, 1]), np.array([4, 5]))
     split = Split(videos={"test": (1,), "train": ()}, users={"test": (4, 5), "train": ()})
     return VpData(sets={"T": traces}, splits={"T": split}, source="hand", synthetic=True)

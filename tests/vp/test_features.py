@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import DataError
 from netwright.tasks.vp import features
-from netwright.tasks.vp.data import PITCH, ROLL, YAW, TraceSet, VpData
+from netwright.tasks.vp.angles import PITCH, ROLL, YAW, wrapped_deg
+from netwright.tasks.vp.dataset import TraceSet, VpData
 from netwright.tasks.vp.examples import Examples, changes_deg
 from netwright.tasks.vp.images import image_features
-from netwright.tasks.vp.metrics import wrapped_deg
 from netwright.tasks.vp.recipes import RECIPES
 from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import Observation, Windows, build_crowd, single, windows

@@ -5,7 +5,9 @@ import pytest
 
 from netwright.core.errors import ConfigError
 from netwright.tasks.vp import metrics
-from netwright.tasks.vp.data import LIMITS_DEG, PITCH, SPLITS, YAW, load
+from netwright.tasks.vp.angles import LIMITS_DEG, PITCH, YAW, wrapped_deg
+from netwright.tasks.vp.data import load
+from netwright.tasks.vp.dataset import SPLITS
 from netwright.tasks.vp.generator import Scene, generate
 from netwright.tasks.vp.settings import VpConfig
 from netwright.tasks.vp.windows import Windows, cut
@@ -64,8 +66,8 @@ def test_others_tell_where_a_viewer_looks(seed):
     data = generate(seed=seed)
     traces = data.sets["Wu2017"]
     yaw = traces.angles_deg[:, YAW].reshape(5, 20, 400)
-    same = np.abs(metrics.wrapped_deg(yaw[:, 0::2] - yaw[:, 1::2])).mean()
-    different = np.abs(metrics.wrapped_deg(yaw[:-1, 0::2] - yaw[1:, 1::2])).mean()
+    same = np.abs(wrapped_deg(yaw[:, 0::2] - yaw[:, 1::2])).mean()
+    different = np.abs(wrapped_deg(yaw[:-1, 0::2] - yaw[1:, 1::2])).mean()
     assert same < different
 
 

@@ -10,9 +10,9 @@ import torch
 from netwright.adaptation import api
 from netwright.core.errors import ConfigError, DataError, FormatError, UnknownNameError
 from netwright.tasks.vp import metrics
+from netwright.tasks.vp.angles import LIMITS_DEG, wrapped_deg
 from netwright.tasks.vp.baselines import linear_l1, track, training
 from netwright.tasks.vp.baselines.last_value import LastValue
-from netwright.tasks.vp.data import LIMITS_DEG
 from netwright.tasks.vp.settings import SETTINGS, VpConfig
 from netwright.tasks.vp.windows import Observation, windows
 
@@ -68,7 +68,7 @@ def test_it_knows_no_absolute_yaw(name, folder, generated):
     chosen = windows(generated, VpConfig()).take(np.arange(0, 96, 8))
     traces = chosen.traces
     angles = traces.angles_deg.copy()
-    angles[:, 2] = metrics.wrapped_deg(angles[:, 2] + 123.0)
+    angles[:, 2] = wrapped_deg(angles[:, 2] + 123.0)
     turned = type(chosen)(
         type(traces)("T", angles, traces.time_s, traces.offset, traces.video, traces.user),
         chosen.trace, chosen.start, chosen.history, chosen.horizon,

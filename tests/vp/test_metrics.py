@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from netwright.tasks.vp import metrics
-from netwright.tasks.vp.data import PITCH, YAW
+from netwright.tasks.vp.angles import PITCH, YAW, wrapped_deg
 
 ANY_ANGLE = st.floats(-1e4, 1e4)
 ANGLES = hnp.arrays(np.float64, (4, 3, 3), elements=st.floats(-180.0, 180.0))
@@ -19,20 +19,20 @@ def circle_distance(a, b):
 
 @given(ANY_ANGLE)
 def test_wrapped_differences_are_in_range_and_congruent(d):
-    wrapped = float(metrics.wrapped_deg(d))
+    wrapped = float(wrapped_deg(d))
     assert -180.0 <= wrapped < 180.0
     assert np.isclose(circle_distance(wrapped, d), 0.0, atol=1e-7)
 
 
 @given(ANY_ANGLE, st.integers(-20, 20))
 def test_wrapping_has_the_period_of_a_turn(d, turns):
-    shifted = metrics.wrapped_deg(d + 360.0 * turns)
-    assert circle_distance(shifted, metrics.wrapped_deg(d)) == pytest.approx(0.0, abs=1e-6)
+    shifted = wrapped_deg(d + 360.0 * turns)
+    assert circle_distance(shifted, wrapped_deg(d)) == pytest.approx(0.0, abs=1e-6)
 
 
 @given(st.floats(-180.0, 180.0, exclude_max=True))
 def test_wrapping_leaves_what_is_in_range_untouched(d):
-    assert float(metrics.wrapped_deg(d)) == d
+    assert float(wrapped_deg(d)) == d
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_wrapping_leaves_what_is_in_range_untouched(d):
     ],
 )
 def test_wrapping_by_hand(d, expected):
-    assert float(metrics.wrapped_deg(d)) == pytest.approx(expected)
+    assert float(wrapped_deg(d)) == pytest.approx(expected)
 
 
 def test_errors_by_hand():

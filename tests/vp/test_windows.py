@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from netwright.core.errors import ConfigError, DataError
-from netwright.tasks.vp.data import TraceSet
+from netwright.tasks.vp.dataset import TraceSet
 from netwright.tasks.vp.settings import SETTINGS, VpConfig
 from netwright.tasks.vp.windows import Observation, check_finite, cut, front_deg, single, windows
 

@@ -13,7 +13,8 @@ from netwright.adaptation.contract import Answer
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import BoundedRegression
 from netwright.tasks.vp import features
-from netwright.tasks.vp.data import Floats, VpData
+from netwright.tasks.vp.angles import Floats
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.examples import Examples, changes_deg, model_inputs
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON, Arrays
 from netwright.tasks.vp.policy import WindowPolicy

@@ -15,7 +15,8 @@ from netwright.core.errors import DataError
 from netwright.datasets.area import Area, Conversion
 from netwright.datasets.sources import NETLLM
 from netwright.tasks.vp.checks import check
-from netwright.tasks.vp.data import ARCHIVES, SPLITS
+from netwright.tasks.vp.data import ARCHIVES
+from netwright.tasks.vp.dataset import SPLITS
 
 MICRO = 1e6  # stored integers per second or degree: the CSV files have six decimals
 HELD_OUT_VIDEOS = (4, 8, 14, 18, 24, 25)

@@ -16,17 +16,19 @@ from netwright.core.errors import DataError
 from netwright.core.reading import read_bytes, read_text
 from netwright.datasets.area import Finding
 from netwright.datasets.manifest import content_hash, read_manifest
-from netwright.tasks.vp.data import ARCHIVES, AXES, LIMITS_DEG, SPLITS, Floats, Ints, Split, read_splits
+from netwright.tasks.vp.angles import LIMITS_DEG, Floats, Ints
+from netwright.tasks.vp.data import ARCHIVES, csv_lines, is_number, read_splits
+from netwright.tasks.vp.dataset import SPLITS, Split
 from netwright.tasks.vp.settings import VpConfig
+from netwright.tasks.vp.units import COLUMNS, Columns, Units, converted, doubts, read_units
 
-COLUMNS = ("time", *AXES)
 LONGEST_STEP_S = 1.0
 SHORTEST_TRACE = VpConfig().trim_head + VpConfig().trim_tail + 1  # a shorter trace yields no window
 # (dataset, video, viewer, row): steps backwards in the published files, which every user of the data has.
 PUBLISHED_STEPS_BACK = frozenset({("Wu2017", 3, 27, 81), ("Wu2017", 3, 30, 230), ("Wu2017", 6, 22, 2085)})
 
 _ARRAYS = ("rows", "video", "user", "offset")
-_CSV_NAME = re.compile(r"video(\d+)/5Hz/simple_5Hz_user(\d+)\.csv")
+_CSV_NAME = re.compile(r"video([0-9]{1,9})/5Hz/simple_5Hz_user([0-9]{1,9})\.csv")
 
 Label = Callable[[int, int], str]  # (trace, row of the trace from 0) -> where that is
 
@@ -54,22 +56,28 @@ def check(folder: Path) -> list[Finding]:
     traces: dict[str, _Traces] = {}
     archives = any((folder / archive).exists() for archive in ARCHIVES.values())
     for name, archive in ARCHIVES.items():
+        source = folder / (archive if archives else name)
+        try:
+            units = read_units(folder if archives else source)
+        except DataError as error:
+            findings.append(Finding("error", *str(error).split(": ", 1)))
+            continue
         found = (
-            _from_archive(folder / archive, name, findings)
-            if archives
-            else _from_csv(folder / name, findings)
+            _from_archive(source, name, units, findings) if archives else _from_csv(source, units, findings)
         )
         if found is not None:
             traces[name] = found
+            findings += [Finding("error", str(source), f"{d}.") for d in _doubts(found, units)]
             findings += _row_findings(found)
-            findings += _trace_findings(found, folder / (archive if archives else name))
+            findings += _trace_findings(found, source)
     return [*findings, *_split_findings(folder / "split.json", traces)]
 
 
-def _from_archive(path: Path, name: str, findings: list[Finding]) -> _Traces | None:
+def _from_archive(path: Path, name: str, units: Units, findings: list[Finding]) -> _Traces | None:
     place = str(path)
     if not path.exists():
-        findings.append(Finding("error", place, "missing; run `netwright data fetch vp`."))
+        what = f"missing, so settings on {name} cannot be played; `netwright data fetch vp` makes it."
+        findings.append(Finding("warning", place, what))
         return None
     try:
         content = read_bytes(path)
@@ -95,7 +103,7 @@ def _from_archive(path: Path, name: str, findings: list[Finding]) -> _Traces | N
     def label(trace: int, row: int) -> str:
         return f"{place}: {name}/video{video[trace]}/user{user[trace]} row {row + 1}"
 
-    return _Traces(name, arrays["rows"] / 1e6, offset, video, user, label)
+    return _Traces(name, converted(arrays["rows"] / 1e6, Columns(), units), offset, video, user, label)
 
 
 def _misfit(arrays: Mapping[str, NDArray[np.generic]]) -> str | None:
@@ -116,7 +124,7 @@ def _misfit(arrays: Mapping[str, NDArray[np.generic]]) -> str | None:
     return None
 
 
-def _from_csv(folder: Path, findings: list[Finding]) -> _Traces | None:
+def _from_csv(folder: Path, units: Units, findings: list[Finding]) -> _Traces | None:
     files = sorted(
         (int(match[1]), int(match[2]), path)
         for path in folder.glob("video*/5Hz/simple_5Hz_user*.csv")
@@ -127,7 +135,7 @@ def _from_csv(folder: Path, findings: list[Finding]) -> _Traces | None:
             Finding("error", str(folder), "holds no video<v>/5Hz/simple_5Hz_user<u>.csv; check --data.")
         )
         return None
-    tables, numbers = zip(*(_read_csv(path, findings) for _, _, path in files), strict=True)
+    tables, numbers = zip(*(_read_csv(path, units, findings) for _, _, path in files), strict=True)
 
     def label(trace: int, row: int) -> str:
         return f"{files[trace][2]}:{numbers[trace][row]}"
@@ -142,41 +150,41 @@ def _from_csv(folder: Path, findings: list[Finding]) -> _Traces | None:
     )
 
 
-def _read_csv(path: Path, findings: list[Finding]) -> tuple[Floats, Sequence[int]]:
+def _read_csv(path: Path, units: Units, findings: list[Finding]) -> tuple[Floats, Sequence[int]]:
     """(rows, 4) the rows that can be read, and their line numbers."""
     text = read_text(path)
     if text and not text.endswith("\n"):
         findings.append(
             Finding("warning", f"{path}:{text.count(chr(10)) + 1}", "no line end: the file may be cut short.")
         )
-    lines = text.splitlines()
     try:
-        table = np.array([line.split(",") for line in lines], dtype=np.float64)
-        if table.ndim == 2 and table.shape[1] == len(COLUMNS):
-            return table, range(1, len(lines) + 1)
-    except ValueError:
-        pass
+        columns, lines = csv_lines(text, path)
+    except DataError as error:
+        place, _, what = str(error).partition(": ")
+        findings.append(Finding("error", place, what))
+        return np.empty((0, len(COLUMNS))), []
     rows, numbers = [], []
-    for number, line in enumerate(lines, start=1):
-        values = line.split(",")
-        wrong = [
-            f"{c} is {v!r}, not a number" for c, v in zip(COLUMNS, values, strict=False) if not _is_number(v)
+    for number, fields in lines:
+        wrong = [f"{len(fields)} columns instead of {columns.n}"] if len(fields) != columns.n else []
+        if not wrong:
+            values = [fields[i] for i in columns.at]
+            wrong = [
+                f"{c} is {v!r}, not a number"
+                for c, v in zip(COLUMNS, values, strict=True)
+                if not is_number(v)
+            ]
+        findings += [
+            Finding("error", f"{path}:{number}", f"{what}; correct or drop the row.") for what in wrong
         ]
-        if len(values) != len(COLUMNS):
-            wrong = [f"{len(values)} columns instead of 4 ({', '.join(COLUMNS)})"]
-        findings += [Finding("error", f"{path}:{number}", f"{what}; mend or drop the row.") for what in wrong]
         if not wrong:
             rows.append([float(v) for v in values])
             numbers.append(number)
-    return np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)), numbers
+    return converted(np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)), columns, units), numbers
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _doubts(traces: _Traces, units: Units) -> list[str]:
+    """What the reader refuses the whole dataset for: other units, another rate."""
+    return [] if units.rate_hz is not None else doubts(traces.rows, traces.offset, units)
 
 
 def _row_findings(traces: _Traces) -> Iterator[Finding]:

@@ -6,9 +6,7 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,107 +14,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.array_files import read_npz
-from netwright.core.errors import DataError, UnknownNameError
+from netwright.core.errors import DataError
 from netwright.core.files import read_json, sha256_of_file
+from netwright.core.lazy import LazyMapping
 from netwright.core.reading import MissingFileError, read_text
+from netwright.tasks.vp.angles import Floats
+from netwright.tasks.vp.dataset import SPLITS, Split, TraceSet, VpData
+from netwright.tasks.vp.generator import generate
+from netwright.tasks.vp.units import UNSTATED, Columns, Units, columns_of, converted, read_units, settled
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-ROLL, PITCH, YAW = 0, 1, 2
-AXES = ("roll", "pitch", "yaw")
-LIMITS_DEG = (180.0, 90.0, 180.0)
-SPLITS = ("train", "valid", "test")
-_CSV_PLACE = re.compile(r"video(?P<video>\d+)/5Hz/simple_5Hz_user(?P<user>\d+)\.csv")
+_CSV_PLACE = re.compile(r"video(?P<video>[0-9]{1,9})/5Hz/simple_5Hz_user(?P<user>[0-9]{1,9})\.csv")
 ARCHIVES = {"Jin2022": "jin2022_5hz.npz", "Wu2017": "wu2017_5hz.npz"}
-
-
-@dataclass(frozen=True, eq=False)
-class TraceSet:
-    """All traces of one dataset, end to end in one array; equal only to itself.
-
-    Trace i is `angles_deg[offset[i]:offset[i + 1]]`, watched by viewer `user[i]` of video `video[i]`.
-    `frames` holds cached image features by video, (samples, F), where there are any.
-    """
-
-    name: str
-    angles_deg: Floats  # (rows, 3) roll, pitch, yaw
-    time_s: Floats  # (rows,)
-    offset: Ints  # (traces + 1,)
-    video: Ints  # (traces,)
-    user: Ints  # (traces,)
-    frames: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def n_traces(self) -> int:
-        """Number of traces."""
-        return len(self.video)
-
-    @cached_property
-    def lengths(self) -> Ints:
-        """(traces,) rows of each trace."""
-        return np.diff(self.offset)
-
-    def trace(self, index: int) -> Floats:
-        """(rows, 3) angles of one trace in degrees."""
-        return self.angles_deg[self.offset[index] : self.offset[index + 1]]
-
-    def label(self, index: int) -> str:
-        """A name for one trace, such as "Jin2022/video4/user83"."""
-        return f"{self.name}/video{self.video[index]}/user{self.user[index]}"
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which videos and viewers belong to train, valid and test: a split is (its videos) x (its viewers)."""
-
-    videos: Mapping[str, tuple[int, ...]]
-    users: Mapping[str, tuple[int, ...]]
-
-    def traces(self, traces: TraceSet, split: str) -> Ints:
-        """Indices of the traces of one split, in the order of the archive."""
-        if split not in SPLITS:
-            raise UnknownNameError("split", split, SPLITS)
-        inside = np.isin(traces.video, self.videos[split]) & np.isin(traces.user, self.users[split])
-        return np.flatnonzero(inside).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class VpData:
-    """The datasets of viewport prediction with their splits, and where they come from."""
-
-    sets: Mapping[str, TraceSet]
-    splits: Mapping[str, Split]
-    source: str
-    synthetic: bool = False
-    hashes: Mapping[str, str] = field(default_factory=dict)
-
-    def traces(self, name: str) -> TraceSet:
-        """The dataset of that name; an unknown one raises `UnknownNameError`."""
-        if name not in self.sets:
-            raise UnknownNameError("dataset", name, self.sets)
-        return self.sets[name]
 
 
 def load(folder: Path | None, *, seed: int = 0) -> VpData:
     """Viewport data from `<folder>/vp` (archives or the original CSV tree), or generated if that is None.
 
+    A dataset or a hash is read when it is first asked for, so that a bad file stops only what uses it. Reading
+    raises `DataError` with file and place.
+
     Raises:
-        DataError: a file is missing, damaged, or holds a value that cannot be; names file and place.
+        DataError: `split.json` is missing or damaged.
     """
     if folder is None:
-        from netwright.tasks.vp.generator import generate
-
         return generate(seed=seed)
     place = folder / "vp" if (folder / "vp").is_dir() else folder
     splits = read_splits(place / "split.json")
-    if any((place / archive).exists() for archive in ARCHIVES.values()):
-        sets = {name: read_archive(place / archive, name) for name, archive in ARCHIVES.items()}
-    else:
-        sets = {name: read_csv_tree(place / name, name) for name in splits}
-    sets = {name: replace(s, frames=read_frames(place / "image_features" / name)) for name, s in sets.items()}
-    files = {a: sha256_of_file(place / a) for a in (*ARCHIVES.values(), "split.json") if (place / a).exists()}
-    return VpData(sets=sets, splits=splits, source=str(place), hashes=files)
+    archives = any((place / archive).exists() for archive in ARCHIVES.values())
+    files = [a for a in (*ARCHIVES.values(), "split.json") if (place / a).exists()]
+
+    def read(name: str) -> TraceSet:
+        found = read_archive(place / ARCHIVES[name], name) if archives else read_csv_tree(place / name, name)
+        return replace(found, frames=read_frames(place / "image_features" / name))
+
+    return VpData(
+        sets=LazyMapping(ARCHIVES if archives else splits, read),
+        splits=splits,
+        source=str(place),
+        hashes=LazyMapping(files, lambda name: sha256_of_file(place / name)),
+    )
 
 
 def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
@@ -176,38 +112,52 @@ def read_archive(path: Path, name: str) -> TraceSet:
         or (np.diff(offset) < 0).any()
     ):
         raise DataError(f"{path}: arrays rows, video, user and offset do not fit each other; fetch it again.")
-    values = rows / 1e6
+    units = read_units(path.parent)
+    values = converted(rows / 1e6, Columns(), units)
+    values, offset = settled(values, offset.astype(np.int64), units, path)
     return TraceSet(
         name=name,
         angles_deg=np.ascontiguousarray(values[:, 1:]),
         time_s=np.ascontiguousarray(values[:, 0]),
-        offset=offset.astype(np.int64),
+        offset=offset,
         video=video.astype(np.int64),
         user=user.astype(np.int64),
     )
 
 
-def read_csv(path: Path) -> Floats:
-    """(rows, 4) time, roll, pitch, yaw of one original CSV file (no header).
+def read_csv(path: Path, units: Units = UNSTATED) -> Floats:
+    """(rows, 4) time in s, roll, pitch, yaw in degrees of one original CSV file.
+
+    Blank lines, a byte order mark and lines that begin with # are skipped. A line of titles may name the columns
+    in another order, and their units: `time (ms)`, `yaw_rad`.
 
     Raises:
         DataError: names file and line of the first value that cannot be read.
     """
-    text = read_text(path)
+    columns, lines = csv_lines(read_text(path), path)
     try:
-        table = np.array([line.split(",") for line in text.splitlines() if line], dtype=np.float64)
-        if table.ndim != 2 or table.shape[1] != 4:
+        table = np.array([[fields[i] for i in columns.at] for _, fields in lines], dtype=np.float64)
+        if table.ndim != 2 or any(len(fields) != columns.n for _, fields in lines):
             raise ValueError
-    except ValueError:
-        for number, line in enumerate(text.splitlines(), start=1):
-            fields = line.split(",")
-            if line and (len(fields) != 4 or not all(map(_is_number, fields))):
+    except (ValueError, IndexError):
+        for number, fields in lines:
+            if len(fields) != columns.n or not all(is_number(fields[i]) for i in columns.at):
                 raise DataError(
-                    f"{path}:{number}: expected four numbers (time, roll, pitch, yaw), got {line[:60]!r}; "
-                    "mend or drop the row."
+                    f"{path}:{number}: expected four numbers (time, roll, pitch, yaw), got {','.join(fields)[:60]!r}; "
+                    "correct or drop the row."
                 ) from None
         raise DataError(f"{path}: holds no row; drop the file.") from None
-    return table
+    return converted(table, columns, units)
+
+
+def csv_lines(text: str, path: Path) -> tuple[Columns, list[tuple[int, list[str]]]]:
+    """The columns of a CSV text, and number and fields of each line that holds values."""
+    numbered = enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
+    lines = [(n, line.split(",")) for n, line in numbered if line.strip() and not line.startswith("#")]
+    if not lines or any(map(is_number, lines[0][1])):
+        return Columns(), lines
+    number, titles = lines[0]
+    return columns_of(titles, f"{path}:{number}"), lines[1:]
 
 
 def read_csv_tree(folder: Path, name: str) -> TraceSet:
@@ -216,19 +166,22 @@ def read_csv_tree(folder: Path, name: str) -> TraceSet:
     files = sorted((int(m["video"]), int(m["user"]), p) for m, p in found if m)
     if not files:
         raise DataError(f"{folder}: no video<v>/5Hz/simple_5Hz_user<u>.csv below it; check --data.")
-    tables = [read_csv(path) for _, _, path in files]
-    rows = np.concatenate(tables)
+    units = read_units(folder)
+    tables = [read_csv(path, units) for _, _, path in files]
+    offset = np.concatenate([[0], np.cumsum([len(t) for t in tables])]).astype(np.int64)
+    rows, offset = settled(np.concatenate(tables), offset, units, folder)
     return TraceSet(
         name=name,
         angles_deg=np.ascontiguousarray(rows[:, 1:]),
         time_s=np.ascontiguousarray(rows[:, 0]),
-        offset=np.concatenate([[0], np.cumsum([len(t) for t in tables])]).astype(np.int64),
+        offset=offset,
         video=np.array([v for v, _, _ in files], dtype=np.int64),
         user=np.array([u for _, u, _ in files], dtype=np.int64),
     )
 
 
-def _is_number(field_: str) -> bool:
+def is_number(field_: str) -> bool:
+    """Whether a field is a number."""
     try:
         float(field_)
     except ValueError:

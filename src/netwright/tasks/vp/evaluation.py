@@ -13,7 +13,8 @@ from netwright.core.policy import BatchedPolicy, Policy, name_of
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
 from netwright.tasks.vp import metrics
-from netwright.tasks.vp.data import Floats, VpData
+from netwright.tasks.vp.angles import Floats
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.windows import Observation, Windows, check_finite, observations, windows
 
 N_EXAMPLES = 6

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.tasks.vp import features
-from netwright.tasks.vp.data import Floats, VpData
+from netwright.tasks.vp.angles import Floats, wrapped_deg
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON, Arrays
 from netwright.tasks.vp.images import image_features
-from netwright.tasks.vp.metrics import wrapped_deg
 from netwright.tasks.vp.recipes import VpRecipe
 from netwright.tasks.vp.settings import SETTINGS, VpConfig
 from netwright.tasks.vp.windows import Windows, windows

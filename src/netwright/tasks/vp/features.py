@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import DataError
-from netwright.tasks.vp.data import PITCH, ROLL, YAW, Floats, TraceSet
-from netwright.tasks.vp.metrics import wrapped_deg
+from netwright.tasks.vp.angles import PITCH, ROLL, YAW, Floats, wrapped_deg
+from netwright.tasks.vp.dataset import TraceSet
 from netwright.tasks.vp.windows import Windows
 
 Modality = Literal["motion", "summary", "past", "crowd"]

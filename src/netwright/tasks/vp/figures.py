@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from netwright.core.palette import FAINT, INK, MethodStyle, method_styles
 from netwright.core.results import Evaluation
-from netwright.tasks.vp.data import AXES, PITCH, YAW, Floats
+from netwright.tasks.vp.angles import AXES, PITCH, YAW, Floats
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
 FIELD_OF_VIEW_DEG = (100.0, 100.0)  # width, height of the viewport that is outlined

@@ -16,8 +16,8 @@ import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import generator
-from netwright.tasks.vp.data import Floats, Ints, Split, TraceSet, VpData
-from netwright.tasks.vp.metrics import wrapped_deg
+from netwright.tasks.vp.angles import Floats, Ints, wrapped_deg
+from netwright.tasks.vp.dataset import Split, TraceSet, VpData
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
 N_POINTS = 3

@@ -10,20 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from netwright.tasks.vp.data import AXES, PITCH, YAW, Floats, Ints
+from netwright.tasks.vp.angles import AXES, PITCH, YAW, Floats, Ints, wrapped_deg
 
 FIELD_OF_VIEW_DEG = (110.0, 90.0)  # width and height of a headset's viewport
 NEAR_DEG = 30.0
-
-
-def wrapped_deg(difference: ArrayLike) -> Floats:
-    """A difference of angles brought into [-180, 180) degrees; one that lies there is returned unchanged."""
-    d = np.asarray(difference, dtype=np.float64)
-    outside = (d < -180.0) | (d >= 180.0)
-    wrapped = d - 360.0 * np.where(outside, np.floor((d + 180.0) / 360.0), 0.0)
-    return np.where((wrapped < -180.0) | (wrapped >= 180.0), -180.0, wrapped)  # rounding of large differences
 
 
 def absolute_error_deg(predicted: Floats, actual: Floats) -> Floats:

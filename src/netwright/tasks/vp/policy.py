@@ -6,8 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from netwright.tasks.vp.data import LIMITS_DEG, PITCH, ROLL, YAW, Floats
-from netwright.tasks.vp.metrics import wrapped_deg
+from netwright.tasks.vp.angles import Floats, valid_deg
 from netwright.tasks.vp.windows import Observation, Windows, check_finite, single
 
 
@@ -51,22 +50,3 @@ class WindowPolicy:
         """(horizon, 3) the same answer as `predict` gives for this moment as one window."""
         answer: Floats = self.predict(single(obs))[0]
         return answer
-
-
-def valid_deg(angles_deg: Floats) -> Floats:
-    """Angles brought into their ranges: roll and yaw wrapped into [-180, 180), pitch clipped to [-90, 90]."""
-    valid = wrapped_deg(angles_deg)
-    valid[..., PITCH] = np.clip(angles_deg[..., PITCH], -LIMITS_DEG[PITCH], LIMITS_DEG[PITCH])
-    return valid
-
-
-def mirrored_deg(angles_deg: Floats) -> Floats:
-    """The same motion seen in a mirror: left and right swapped, so roll and yaw change their sign."""
-    mirrored = angles_deg.copy()
-    mirrored[..., [ROLL, YAW]] *= -1.0
-    return mirrored
-
-
-def unwrapped_deg(angles_deg: Floats) -> Floats:
-    """(N, rows, 3) angles without jumps of a turn, continued backwards from the last sample, which stays."""
-    return np.unwrap(angles_deg[:, ::-1], period=360.0, axis=1)[:, ::-1]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import DataError
-from netwright.tasks.vp.data import YAW, Floats, Ints, TraceSet, VpData
+from netwright.tasks.vp.angles import YAW, Floats, Ints
+from netwright.tasks.vp.dataset import TraceSet, VpData
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ, VpConfig
 
 FRONT_CONCENTRATION = 0.5

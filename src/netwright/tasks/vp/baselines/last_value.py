@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.tasks.vp.data import Floats
+from netwright.tasks.vp.angles import Floats
 from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.windows import Windows
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.baselines import training
-from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.features import LONGEST_HORIZON
 from netwright.tasks.vp.recipes import VpRecipe
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.tasks.vp.data import Floats
-from netwright.tasks.vp.policy import WindowPolicy, unwrapped_deg
+from netwright.tasks.vp.angles import Floats, unwrapped_deg
+from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.windows import Windows
 
 

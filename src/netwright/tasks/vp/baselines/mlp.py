@@ -13,7 +13,7 @@ from netwright.adaptation.saved_model import read_description
 from netwright.tasks.vp import features
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.baselines import training
-from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
 from netwright.tasks.vp.recipes import VpRecipe
 

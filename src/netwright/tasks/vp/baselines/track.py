@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, DataError
+from netwright.tasks.vp.angles import YAW, Floats, mirrored_deg, unwrapped_deg
 from netwright.tasks.vp.baselines import training
-from netwright.tasks.vp.data import YAW, Floats, VpData
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.examples import Examples
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON, residual
 from netwright.tasks.vp.metrics import mae
-from netwright.tasks.vp.policy import WindowPolicy, mirrored_deg, unwrapped_deg
+from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import Windows, windows
 

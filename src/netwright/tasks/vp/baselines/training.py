@@ -24,7 +24,7 @@ from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.tensors import read_tensors
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
-from netwright.tasks.vp.data import VpData
+from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.examples import Examples
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
 from netwright.tasks.vp.recipes import RECIPES, VpRecipe
