@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from netwright.core.errors import DataError
-from netwright.wan.importing.raw import Facts, RawGraph, RawLink, RawNode
+from netwright.wan.importing.raw import RawGraph, RawLink, RawNode
 from netwright.wan.importing.text import decoded
 
 _TOKEN = re.compile(
@@ -147,8 +147,14 @@ class _Parser:
         if len(chain) == 1:
             self.found.nodes[first].update(facts)
         facts = {**scope.edge, **facts}
-        both: Facts = {name: value for name, value in facts.items() if name != "dir"}
-        self.found.links += [RawLink(a, b, both, f"line {line}") for a, b in pairwise(chain)]
+        self._link(chain, {**scope.edge, **facts}, line)
+
+    def _link(self, chain: Sequence[str], facts: Attributes, line: int) -> None:
+        """A link for each step of a chain; `dir` says which way it is drawn."""
+        drawn = str(facts.pop("dir", "")).lower()
+        steps = pairwise(reversed(chain)) if drawn == "back" else pairwise(chain)
+        place = f"line {line}"
+        self.found.links += [RawLink(a, b, facts, place, _WAYS.get(drawn)) for a, b in steps]
 
     def _end(self, name: str) -> str:
         """A node's name, past the port that may stand behind it."""

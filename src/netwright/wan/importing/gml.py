@@ -10,7 +10,7 @@ from netwright.wan.importing.raw import RawGraph, RawLink, RawNode, direction
 from netwright.wan.importing.text import decoded
 from netwright.wan.units import plain_number
 
-_TOKEN = re.compile(r'\s*(?:#[^\n]*\n|(?P<string>"[^"]*")|(?P<mark>[\[\]])|(?P<word>[^\s\[\]"]+))')
+_TOKEN = re.compile(r'\s*(?:#[^\n]*(?:\n|$)|(?P<string>"[^"]*")|(?P<mark>[\[\]])|(?P<word>[^\s\[\]"]+))')
 MAX_DEPTH = 50
 
 Entries = list[tuple[str, object]]  # a list of GML: keys may stand in it several times
