@@ -11,6 +11,7 @@ import numpy as np
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.reading import text_lines
+from netwright.wan.importing.text import unescaped
 from netwright.wan.paths import Network
 from netwright.wan.topology import Array, Ints, Topology
 
@@ -94,8 +95,8 @@ def scale_to_load(topology: Topology, demands: Demands, load: float) -> Demands:
 def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Demands:
     """Demands from a CSV file with a header: `source`, `target`, `volume`, and optionally `class` and `step`.
 
-    Nodes are named or numbered. Of files with steps one step is taken, or the mean over all. Demands of 0 and
-    from a node to itself are left out; `src`, `dst` and `mbps` are understood as well.
+    Nodes go by their names or by their ids in the topology's file. Of files with steps one step is taken, or the mean
+    over all. Demands of 0 and from a node to itself are left out; `src`, `dst` and `mbps` are understood as well.
 
     Raises:
         DataError: names the line of the first demand that cannot be, such as one from an unknown node.
@@ -112,8 +113,6 @@ _Row = tuple[int, int, int, int, float]  # step, source, target, class, volume
 def _rows(
     path: Path, reader: csv.DictReader[str], topology: Topology, step: int | None
 ) -> Iterable[tuple[int, _Row]]:
-    number = {name: i for i, name in enumerate(topology.nodes)}
-    number |= {str(i): i for i in range(topology.n_nodes) if str(i) not in number}
     known = set(reader.fieldnames or ())
     for ours, theirs in (("source", "src"), ("target", "dst"), ("volume", "mbps")):
         if not known & {ours, theirs}:
@@ -125,12 +124,10 @@ def _rows(
         ends = [
             str(row.get(a) or row.get(b) or "").strip() for a, b in (("source", "src"), ("target", "dst"))
         ]
-        for end in ends:
-            if end not in number:
-                raise DataError(
-                    f"{where}: demand between {ends[0]!r} and {ends[1]!r}, but {end!r} is no node of "
-                    f"{topology.name}; mend the name or add the node."
-                )
+        try:
+            source, target = (topology.number_of(unescaped(end)) for end in ends)
+        except DataError as error:
+            raise DataError(f"{where}: demand between {ends[0]!r} and {ends[1]!r}, but {error}") from None
         try:
             at, klass = int(row.get("step") or 0), int(row.get("class") or 0)
             volume = float(row.get("volume") or row.get("mbps") or "")
@@ -142,7 +139,7 @@ def _rows(
                 f"got {dict(row)}; mend the row."
             ) from None
         if step is None or at == step:
-            yield reader.line_num, (at, number[ends[0]], number[ends[1]], klass, volume)
+            yield reader.line_num, (at, source, target, klass, volume)
 
 
 def _gather(rows: Iterable[tuple[int, _Row]], path: Path, step: int | None) -> Demands:

@@ -100,9 +100,11 @@ def write_demands(path: Path, graph: ImportedGraph, topology: Topology) -> list[
         key = (demand.step, demand.source, demand.target)
         total[key] = total.get(key, 0.0) + volume
         listed += 1
+    names = dict(zip(_ids(topology), topology.nodes, strict=True))
     steps = any(step for step, *_ in total)
     rows = [
-        [escaped(a), escaped(b), volume, *([step] if steps else [])] for (step, a, b), volume in total.items()
+        [escaped(names[a]), escaped(names[b]), volume, *([step] if steps else [])]
+        for (step, a, b), volume in total.items()
     ]
     write_text(path, _csv([["source", "target", "volume", *(["step"] if steps else [])], *rows]))
     if listed > len(total):
