@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,10 @@ from netwright.adaptation.offline import conditioning as conditions
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
+from netwright.adaptation.offline.targets import lessons
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
+from netwright.core.files import sha256_of_file
+from netwright.core.locks import BusyError, locked
 from netwright.execution import executor
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.critic import fitted_advantages
@@ -95,7 +100,7 @@ def test_an_interrupted_collection_keeps_what_is_complete(
         rl_collect(toy.TASK, None, PLAN, out=tmp_path / "cut", progress=interrupt)
     with pytest.raises(ConfigError, match="--resume"):
         rl_collect(toy.TASK, None, PLAN, out=tmp_path / "cut")
-    with pytest.raises(ConfigError, match="other options"):
+    with pytest.raises(ConfigError, match="another seed"):
         rl_collect(toy.TASK, None, replace(PLAN, seed=5), out=tmp_path / "cut", resume=True)
     later: list[str] = []
     resumed = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "cut", resume=True, progress=later.append)
@@ -152,11 +157,155 @@ def test_a_task_of_predictions_collects_nothing(tmp_path: Path) -> None:
         rl_collect(replace(toy.TASK, collector=None), None, PLAN, out=tmp_path / "out")
 
 
+def by_folder(folder: Path | None, *, seed: int) -> str:
+    return f"data of {folder}"
+
+
+def test_resuming_mixes_neither_data_nor_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = replace(toy.TASK, load_data="tests.adaptation.test_experience:by_folder")
+
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    def resumed(plan: Plan, folder: str, **more: object) -> Experience:
+        return rl_collect(task, Path(folder), plan, out=tmp_path / "out", resume=True, **more)  # type: ignore[arg-type]
+
+    with pytest.raises(KeyboardInterrupt):
+        resumed(PLAN, "one", progress=interrupt)
+    with pytest.raises(
+        ConfigError, match=r"out\.partial: the unfinished collection has another data; resume with"
+    ):
+        resumed(PLAN, "two")
+    for change in ({"seed": 5}, {"place": "garden"}, {"sessions": 299}, {"labels": ("good",)}):
+        with pytest.raises(ConfigError, match="has another"):
+            resumed(replace(PLAN, **change), "one")
+    with pytest.raises(ConfigError, match=r"has another config\.policies"):
+        resumed(replace(PLAN, policies=PLAN.policies[:2]), "one")
+    assert resumed(PLAN, "one").n_episodes == 900
+
+
+def test_a_saved_model_that_decides_is_part_of_the_identity(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    document = tmp_path / "model" / "netwright.json"
+    found = []
+    for text in ("{}", "{ }"):
+        document.write_text(text)
+        plan = replace(PLAN, policies=(f"noisy:0.1:sampled:{document.parent}", "good"))
+        found.append(collecting.plan_identity(toy.TASK, plan, "toy"))
+    assert found[0].differences(found[1]) == [f"models.{document.parent}"]
+
+
+def test_two_collections_of_one_folder_exclude_each_other(tmp_path: Path) -> None:
+    with locked(collecting.parts_folder(tmp_path / "out")), pytest.raises(BusyError, match=str(os.getpid())):
+        rl_collect(toy.TASK, None, PLAN, out=tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def columns_of(folder: Path) -> dict[str, np.ndarray]:
+    with np.load(folder / storage.COLUMNS, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, np.ndarray]], object], *, rehashed: bool) -> None:
+    """Change the arrays of a saved experience, and by request its hash as well, as a careful hand would."""
+    columns = columns_of(folder)
+    change(columns)
+    np.savez(folder / storage.COLUMNS, allow_pickle=False, **columns)
+    if rehashed:
+        renew_hash(folder)
+
+
+def renew_hash(folder: Path) -> None:
+    document = json.loads((folder / storage.DESCRIPTION).read_text())
+    document["files"] = {storage.COLUMNS: sha256_of_file(folder / storage.COLUMNS)}
+    (folder / storage.DESCRIPTION).write_text(json.dumps(document))
+
+
+CHANGES = {
+    "reward": lambda c: c.update(reward=c["reward"] * 1000),
+    "action 99": lambda c: c["action"].__setitem__(3, 99),
+    "action -1": lambda c: c["action"].__setitem__(3, -1),
+    "actions are decimals": lambda c: c.update(action=c["action"].astype(np.float32)),
+    "labels": lambda c: c["labels"].__setitem__((2, 0), -0.5),
+    "labels sum": lambda c: c.update(labels=c["labels"] * 2),
+    "nan": lambda c: c["components"].__setitem__((1, 1), np.nan),
+    "inf": lambda c: c["reward"].__setitem__(0, np.inf),
+    "policy": lambda c: c["episode.policy"].__setitem__(0, 9),
+    "where": lambda c: c["episode.where"].__setitem__(0, -1),
+    "offsets": lambda c: c["offsets"].__setitem__(1, 40),
+    "offsets are decimals": lambda c: c.update(offsets=c["offsets"].astype(float)),
+    "an episode less": lambda c: c.update({"episode.seed": c["episode.seed"][1:]}),
+    "a row less": lambda c: c.update(reward=c["reward"][1:]),
+    "text": lambda c: c.update(components=c["components"].astype("U8")),
+    "a column less": lambda c: c.pop("reward"),
+    "exponent": lambda c: (
+        c["reward"].view(np.uint32).__setitem__(0, c["reward"].view(np.uint32)[0] ^ (1 << 29))
+    ),
+}
+ONLY_BY_HASH = {
+    "action 99"
+}  # the number of choices is the task's: refused when the experience is learned from
+
+
 class TestOnDisk:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        storage.write(tmp_path / "experience", made_up([3, 4, 3, 4]))
+        whole = made_up([3, 4, 3, 4])
+        labels = np.full((14, 3), 1 / 3, dtype=np.float32)
+        storage.write(tmp_path / "experience", replace(whole, columns={**whole.columns, LABELS: labels}))
         return tmp_path / "experience"
+
+    @pytest.mark.parametrize("rehashed", [False, True], ids=["", "hash renewed"])
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_changed_arrays_are_refused(self, folder: Path, change: str, rehashed: bool) -> None:
+        rewritten(folder, CHANGES[change], rehashed=rehashed)
+        if rehashed and change in ONLY_BY_HASH:
+            with pytest.raises(DataError, match="decision 3 is action 99, there are 3 choices"):
+                lessons(
+                    "clone",
+                    storage.read(folder),
+                    critic_inputs=np.zeros((14, 1), np.float32),
+                    n_choices=3,
+                    temperature=1.0,
+                    seed=0,
+                )
+        else:
+            with pytest.raises(DataError, match=r"columns\.npz|experience\.json"):
+                storage.read(folder)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"policies": ["p0"]},
+            {"policies": "p0"},
+            {"places": [1]},
+            {"info": None},
+            {"files": {}},
+            {"files": {"columns.npz": "0" * 64}},
+            {"files": {"columns.npz": True}},
+            {"more": 1},
+            {"summary": {"decisions": True, "episodes": 4, "places": ["here"], "seeds": [0], "policies": {}}},
+        ],
+    )
+    def test_changed_documents_are_refused(self, folder: Path, change: dict[str, object]) -> None:
+        file = folder / "experience.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | change))
+        with pytest.raises(DataError, match=r"experience\.json|columns\.npz"):
+            storage.read(folder)
+
+    def test_the_earlier_format_is_read_with_its_hash(self, folder: Path) -> None:
+        file, whole = folder / "experience.json", storage.read(folder)
+        document = json.loads(file.read_text())
+        earlier = {k: v for k, v in document.items() if k != "files"} | {
+            "format_version": 1,
+            "sha256": document["files"]["columns.npz"],
+            "summary": whole.provenance(),
+        }
+        file.write_text(json.dumps(earlier))
+        assert same(storage.read(folder), whole)
+        file.write_text(json.dumps(earlier | {"sha256": "0" * 64}))
+        with pytest.raises(DataError, match="SHA-256"):
+            storage.read(folder)
 
     def test_none(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="netwright collect"):
@@ -165,7 +314,7 @@ class TestOnDisk:
     def test_truncated(self, folder: Path) -> None:
         file = folder / "columns.npz"
         file.write_bytes(file.read_bytes()[:300])
-        with pytest.raises(DataError, match="damaged"):
+        with pytest.raises(DataError, match="SHA-256"):
             storage.read(folder)
 
     def test_unknown_format(self, folder: Path) -> None:
@@ -176,6 +325,7 @@ class TestOnDisk:
 
     def test_no_pickle_is_ever_read(self, folder: Path) -> None:
         np.savez(folder / "columns.npz", allow_pickle=True, offsets=np.array([{"a": 1}], dtype=object))
+        renew_hash(folder)
         with pytest.raises(DataError, match="damaged"):
             storage.read(folder)
 

@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 from netwright.adaptation.environment import Collector
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.experience import Experience
+from netwright.core.documents import read_document, write_document
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.core.files import read_json, write_json
+from netwright.core.files import sha256_of_file
+from netwright.core.identity import RunIdentity, data_sha256
+from netwright.core.locks import locked
 from netwright.core.policy import Policy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
@@ -30,6 +33,7 @@ from netwright.execution import Executor, SerialExecutor
 
 BLOCK = 256  # sessions of one unit of work
 PLAN = "plan.json"
+MODEL_DOCUMENT = "netwright.json"  # lists the SHA-256 of a saved model's files
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,23 @@ def rl_collect(
         progress: called with one line now and then.
 
     Raises:
-        ConfigError: `out` is taken, or holds an unfinished collection and `resume` is not set; a policy or place
-            that does not exist.
+        BusyError: another process collects there.
+        ConfigError: `out` is taken, or holds an unfinished collection and `resume` is not set, or that one is of
+            another plan, other data or other models; a policy or place that does not exist.
     """
+    with locked(parts_folder(out)):
+        return _collected(task, data_folder, plan, out, executor or SerialExecutor(), resume, progress)
+
+
+def _collected(
+    task: Task,
+    data_folder: Path | None,
+    plan: Plan,
+    out: Path,
+    executor: Executor,
+    resume: bool,
+    progress: Callable[[str], None],
+) -> Experience:
     reference = _collector_of(task)
     work = partial(_unit, task=task, folder=data_folder, plan=plan)
     collector = _collector(reference, task.load_data, data_folder, plan.seed)
@@ -100,10 +118,11 @@ def rl_collect(
         raise UnknownNameError("place to collect in", plan.place, collector.places)
     for name in (*plan.policies, *plan.labels):
         deciding(task, name, collector)
-    parts = _parts_folder(out, plan, resume)
+    identity = plan_identity(task, plan, _data(task.load_data, data_folder, plan.seed))
+    parts = _ready_parts(out, identity, resume)
     todo = [unit for unit in plan.units if not _part(parts, unit).is_dir()]
     done, started = len(plan.units) - len(todo), time.monotonic()
-    for unit, part in zip(todo, (executor or SerialExecutor()).map(work, todo), strict=True):
+    for unit, part in zip(todo, executor.map(work, todo), strict=True):
         storage.write(_part(parts, unit), part)
         done += 1
         progress(
@@ -114,6 +133,34 @@ def rl_collect(
     storage.write(out, collected)
     shutil.rmtree(parts)
     return collected
+
+
+def plan_identity(task: Task, plan: Plan, data: Any) -> RunIdentity:
+    """What makes a collection: its plan, the data, and the saved models that decide or label."""
+    named = [_innermost(task, name) for name in (*plan.policies, *plan.labels)]
+    folders = [name for name in named if name not in task.policies and Path(name).is_dir()]
+    settings = {k: v for k, v in asdict(plan).items() if k != "seed"}
+    return RunIdentity.made(
+        kind="collect",
+        task=task.name,
+        method=plan.place,
+        config=settings,
+        seed=plan.seed,
+        data=data_sha256(data),
+        models={name: sha256_of_file(Path(name) / MODEL_DOCUMENT) for name in folders},
+    )
+
+
+def _innermost(task: Task, name: str) -> str:
+    """The baseline or folder within a plan's name, read as `deciding` does."""
+    kind, _, rest = name.partition(":")
+    if kind == "noisy":
+        return _innermost(task, rest.partition(":")[2])
+    if kind == "sampled":
+        return _innermost(task, rest)
+    if name.endswith("-sampled") and name not in task.policies:
+        return _innermost(task, name.removesuffix("-sampled"))
+    return name
 
 
 def deciding(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
@@ -229,24 +276,34 @@ def _collector_of(task: Task) -> str:
 @cache
 def _collector(reference: str, loader: str, folder: Path | None, seed: int) -> Collector:
     """Made once in each worker process, because loading data takes seconds."""
-    made: Collector = load_attribute(reference)(load_attribute(loader)(folder, seed=seed))
+    made: Collector = load_attribute(reference)(_data(loader, folder, seed))
     return made
 
 
-def _parts_folder(out: Path, plan: Plan, resume: bool) -> Path:
+@cache
+def _data(loader: str, folder: Path | None, seed: int) -> Any:
+    return load_attribute(loader)(folder, seed=seed)
+
+
+def parts_folder(out: Path) -> Path:
+    """Where an unfinished collection lives."""
+    return out.with_name(out.name + ".partial")
+
+
+def _ready_parts(out: Path, identity: RunIdentity, resume: bool) -> Path:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
-    parts = out.with_name(out.name + ".partial")
-    if parts.exists() and not resume:
+    parts = parts_folder(out)
+    begun = parts.exists() and any(parts.iterdir())
+    if begun and not resume:
         raise ConfigError(
             f"{parts} holds an unfinished collection; add --resume to go on with it, or delete it."
         )
-    wanted = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
-    if (parts / PLAN).is_file() and read_json(parts / PLAN) != wanted:
-        raise ConfigError(
-            f"{parts}: the unfinished collection has other options; resume with those, or delete it."
-        )
-    write_json(parts / PLAN, wanted)
+    if begun:
+        kept = read_document(parts / PLAN, RunIdentity, remedy=f"delete {parts} to start again")
+        identity.check(kept, parts, "unfinished collection", "resume with the same, or delete that folder")
+    else:
+        write_document(parts / PLAN, identity)
     return parts
 
 

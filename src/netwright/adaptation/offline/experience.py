@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from netwright.core.array_files import read_npz
+from netwright.core.documents import Count, Document, JsonObject, SavedFolder, check_files, write_folder
 from netwright.core.errors import ConfigError, DataError
-from netwright.core.files import check_format_version, read_json, replacing, sha256_of_file, write_json
+from netwright.core.files import check_format_version, read_json, replacing
+from netwright.core.identity import sha256_of
 
-FORMAT_VERSION = 1
+EARLIER_FORMAT = 1
 DESCRIPTION = "experience.json"
 COLUMNS = "columns.npz"
 
@@ -23,7 +26,48 @@ NEEDED = (ACTION, REWARD, COMPONENTS)
 OBSERVATION = "observation."
 EPISODES = ("policy", "where", "seed", "session")  # what is known of each episode
 
+REMEDY = "collect it again"
+PROBABILITY_SUM = 1e-3  # by which the labels of a decision may miss a sum of 1: they are float32
+
 Array = NDArray[Any]
+
+
+class PolicySummary(Document):
+    """What one policy did: its episodes, and the mean reward of an episode's mean decision."""
+
+    episodes: Annotated[int, Field(ge=1)]
+    mean_reward: float
+
+
+class ExperienceSummary(Document):
+    """What `Experience.provenance` counts; compared with the arrays when they are read."""
+
+    decisions: Annotated[int, Field(ge=1)]
+    episodes: Annotated[int, Field(ge=1)]
+    places: tuple[str, ...]
+    seeds: tuple[Count, ...]
+    policies: dict[str, PolicySummary]
+
+
+class SavedExperience(SavedFolder):
+    """`experience.json`, beside the arrays.
+
+    Attributes:
+        policies, places: names.
+        info: what else is known, see `Experience`.
+        summary: what the arrays hold.
+    """
+
+    FORMAT_VERSION: ClassVar[int] = 2
+
+    policies: Annotated[tuple[str, ...], Field(min_length=1)]
+    places: Annotated[tuple[str, ...], Field(min_length=1)]
+    info: JsonObject
+    summary: ExperienceSummary
+
+    def sha256(self) -> str:
+        """Of the whole experience: the arrays' hash, names and origin."""
+        return sha256_of(self.model_dump(mode="json", exclude={"summary"}))
 
 
 @dataclass(frozen=True)
@@ -55,18 +99,31 @@ class Experience:
     def __post_init__(self) -> None:
         absent = [c for c in NEEDED if c not in self.columns]
         if absent:
-            raise DataError(f"the experience lacks the column {absent[0]!r}; collect it again.")
+            raise DataError(f"the experience lacks the column {absent[0]!r}; {REMEDY}.")
+        if self.offsets.ndim != 1 or self.offsets.dtype.kind not in "iu" or len(self.offsets) < 2:
+            raise DataError(f"the experience's offsets are no row of whole numbers; {REMEDY}.")
         n_steps, n_episodes = int(self.offsets[-1]), len(self.offsets) - 1
-        if n_episodes < 1 or self.offsets[0] or (np.diff(self.offsets) < 1).any():
+        if self.offsets[0] or (np.diff(self.offsets) < 1).any():
             raise DataError("an experience needs at least one episode, and each at least one decision.")
         for name, column in self.columns.items():
-            if len(column) != n_steps:
+            if column.ndim < 1 or len(column) != n_steps:
                 raise DataError(
-                    f"column {name!r} has {len(column)} rows, the episodes have {n_steps} decisions."
+                    f"column {name!r} has shape {column.shape}, the episodes have {n_steps} decisions; {REMEDY}."
                 )
         for name in EPISODES:
-            if len(getattr(self, name)) != n_episodes:
-                raise DataError(f"{name!r} is known of {len(getattr(self, name))} episodes of {n_episodes}.")
+            if getattr(self, name).shape != (n_episodes,):
+                raise DataError(
+                    f"{name!r} has shape {getattr(self, name).shape} for {n_episodes} episodes; {REMEDY}."
+                )
+        self._check_values()
+
+    def _check_values(self) -> None:
+        for name, column in self.columns.items():
+            _check_column(name, column)
+        for name, end in (("policy", len(self.policies)), ("where", len(self.places))):
+            _check_whole(name, getattr(self, name), end)
+        for name in ("seed", "session"):
+            _check_whole(name, getattr(self, name), None)
 
     @property
     def n_steps(self) -> int:
@@ -194,44 +251,138 @@ def write(folder: Path, experience: Experience) -> None:
             **experience.columns,
         )
         document = {
-            "format_version": FORMAT_VERSION,
             "policies": list(experience.policies),
             "places": list(experience.places),
             "info": dict(experience.info),
-            "sha256": sha256_of_file(temporary / COLUMNS),
-            "summary": experience.provenance(),
+            "summary": _summary(experience),
         }
-        write_json(temporary / DESCRIPTION, document)
+        write_folder(
+            temporary, DESCRIPTION, SavedExperience.of(document, folder / DESCRIPTION, remedy=REMEDY)
+        )
 
 
-def read(folder: Path) -> Experience:
-    """The experience in a folder.
+def read_description(folder: Path) -> SavedExperience:
+    """The document of an experience, after its arrays were compared with their SHA-256.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: there is none, or a file is damaged.
         FormatError: it is of a format that this release does not know.
     """
-    if not (folder / DESCRIPTION).is_file():
+    path = folder / DESCRIPTION
+    if not path.is_file():
         raise DataError(
             f"{folder}: no experience there ({DESCRIPTION} is missing); give the --out of `netwright collect`."
         )
-    document = read_json(folder / DESCRIPTION)
-    check_format_version(document, FORMAT_VERSION, folder / DESCRIPTION)
+    document = read_json(path)
+    if isinstance(document, dict) and document.get("format_version") == EARLIER_FORMAT:
+        document = _upgraded(document)
+    check_format_version(document, SavedExperience.FORMAT_VERSION, path)
+    saved = SavedExperience.of(document, path, remedy=REMEDY)
+    check_files(folder, saved.files, path, remedy=REMEDY, needed=(COLUMNS,))
+    return saved
+
+
+def read(folder: Path) -> Experience:
+    """The experience in a folder: whole, finite, in range, and what its document says.
+
+    Raises:
+        DataError: there is none, or it is damaged or was changed.
+        FormatError: it is of a format that this release does not know.
+    """
+    saved = read_description(folder)
     try:
-        loaded = read_npz(folder / COLUMNS, remedy="collect it again", fault="damaged")
+        loaded = read_npz(folder / COLUMNS, remedy=REMEDY, fault="damaged")
         episodes = {name: loaded.pop(f"episode.{name}") for name in EPISODES}
-        return Experience(
+        experience = Experience(
             columns={k: v for k, v in loaded.items() if k != "offsets"},
             offsets=loaded["offsets"],
-            policies=tuple(document["policies"]),
-            places=tuple(document["places"]),
-            info=document["info"],
+            policies=saved.policies,
+            places=saved.places,
+            info=saved.info,
             **episodes,
         )
+    except DataError as error:
+        raise DataError(f"{folder / COLUMNS}: {str(error).removeprefix(f'{folder / COLUMNS}: ')}") from None
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{folder / COLUMNS}: damaged ({error}); collect it again.") from None
+        raise DataError(f"{folder / COLUMNS}: damaged ({error}); {REMEDY}.") from None
+    _check_summary(folder, saved, experience)
+    return experience
 
 
 def read_all(folders: Sequence[Path]) -> Experience:
     """The experiences in several folders as one; errors as for `read`."""
     return merge([read(folder) for folder in folders])
+
+
+def _summary(experience: Experience) -> dict[str, Any]:
+    found = experience.provenance()
+    return {name: found[name] for name in ExperienceSummary.model_fields}
+
+
+def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of the earlier format, which kept one hash and the origin within the summary, in the present one."""
+    found = {k: v for k, v in document.items() if k not in ("format_version", "sha256")}
+    if isinstance(found.get("summary"), dict):
+        found["summary"] = {k: v for k, v in found["summary"].items() if k in ExperienceSummary.model_fields}
+    return found | {
+        "format_version": SavedExperience.FORMAT_VERSION,
+        "files": {COLUMNS: document.get("sha256")},
+    }
+
+
+def _check_summary(folder: Path, saved: SavedExperience, experience: Experience) -> None:
+    found = ExperienceSummary.of(_summary(experience), folder / DESCRIPTION, remedy=REMEDY)
+    for name in ExperienceSummary.model_fields:
+        told, counted = getattr(saved.summary, name), getattr(found, name)
+        if name == "policies":
+            agree = told.keys() == counted.keys() and all(_same_figures(told[k], counted[k]) for k in told)
+        else:
+            agree = told == counted
+        if not agree:
+            raise DataError(
+                f"{folder / DESCRIPTION}: summary.{name} is not what the arrays hold; one was changed, {REMEDY}."
+            )
+
+
+def _same_figures(told: PolicySummary, counted: PolicySummary) -> bool:
+    close = np.isclose(told.mean_reward, counted.mean_reward, rtol=1e-6, atol=1e-9)
+    return told.episodes == counted.episodes and bool(close)
+
+
+def _check_column(name: str, column: Array) -> None:
+    if name == ACTION:
+        _check_whole(name, column, None)
+        return
+    if column.dtype.kind not in "fiub":
+        raise DataError(f"column {name!r} holds {column.dtype}, not numbers; {REMEDY}.")
+    if column.dtype.kind == "f" and not np.isfinite(column).all():
+        place = [int(i) for i in np.argwhere(~np.isfinite(column))[0]]
+        raise DataError(f"column {name!r} holds {column[tuple(place)]} at {place}; {REMEDY}.")
+    if name in (REWARD, LABELS, COMPONENTS) and column.dtype.kind != "f":
+        raise DataError(f"column {name!r} holds {column.dtype}, not decimal numbers; {REMEDY}.")
+    if name == REWARD and column.ndim != 1:
+        raise DataError(f"column {name!r} has shape {column.shape}, not one number a decision; {REMEDY}.")
+    if name == LABELS:
+        _check_labels(column)
+
+
+def _check_whole(name: str, values: Array, end: int | None) -> None:
+    """Whole numbers from 0, below `end`."""
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise DataError(
+            f"{name!r} holds {values.dtype} of shape {values.shape}, not whole numbers; {REMEDY}."
+        )
+    wrong = np.flatnonzero((values < 0) | (values >= end if end is not None else False))
+    if len(wrong):
+        below = "" if end is None else f" and below {end}"
+        raise DataError(
+            f"{name!r} is {values[wrong[0]]} at {int(wrong[0])}, must be from 0{below}; {REMEDY}."
+        )
+
+
+def _check_labels(labels: Array) -> None:
+    sums = labels.sum(axis=1, dtype=np.float64) if labels.ndim == 2 else None
+    if sums is None or (labels < 0.0).any() or (np.abs(sums - 1.0) > PROBABILITY_SUM).any():
+        raise DataError(
+            f"column {LABELS!r} holds rows that are no probabilities (from 0, with a sum of 1); {REMEDY}."
+        )

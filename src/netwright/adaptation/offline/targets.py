@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from netwright.adaptation.offline import conditioning as conditions
 from netwright.adaptation.offline.conditioning import Conditioning
 from netwright.adaptation.offline.experience import ACTION, LABELS, PRIVILEGED, REWARD, Experience
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, DataError
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.critic import fitted_advantages
 
@@ -92,7 +92,9 @@ def lessons(
 
     Raises:
         ConfigError: labels are wanted and the experience has none.
+        DataError: an action or the labels do not fit the number of choices.
     """
+    _check_choices(experience, n_choices)
     weight = np.ones(experience.n_steps, dtype=np.float32)
     episodes = np.arange(experience.n_episodes)
     labels = None
@@ -124,3 +126,17 @@ def best_policy(experience: Experience) -> int:
     present = np.unique(experience.policy)
     means = [experience.returns[experience.policy == i].mean() for i in present]
     return int(present[int(np.argmax(means))])
+
+
+def _check_choices(experience: Experience, n_choices: int) -> None:
+    actions, labels = experience.columns[ACTION], experience.columns.get(LABELS)
+    wrong = np.flatnonzero(actions >= n_choices)
+    if len(wrong):
+        raise DataError(
+            f"the experience's decision {int(wrong[0])} is action {actions[wrong[0]]}, there are {n_choices} choices; "
+            "collect it again."
+        )
+    if labels is not None and labels.shape[1] != n_choices:
+        raise DataError(
+            f"the experience's labels are of {labels.shape[1]} choices, there are {n_choices}; collect it again."
+        )
