@@ -108,9 +108,13 @@ def read_table(path: Path, *, remedy: str, limit: int = MAX_TABLE_BYTES) -> pa.T
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with opened(path, remedy=remedy, limit=limit) as stream, decoding(path, "damaged or not parquet", remedy):
+    content = read_bytes(path, remedy=remedy, limit=limit)
+    with decoding(path, "damaged or not parquet", remedy):
         file = pq.ParquetFile(
-            stream, thrift_string_size_limit=_HEADER_BYTES, thrift_container_size_limit=1_000_000
+            pa.BufferReader(content),
+            pre_buffer=False,
+            thrift_string_size_limit=_HEADER_BYTES,
+            thrift_container_size_limit=1_000_000,
         )
         _check_size(path, _declared_bytes(file.metadata), limit, remedy)
         batches, total = [], 0
