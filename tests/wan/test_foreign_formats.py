@@ -165,7 +165,7 @@ def test_matrices_go_by_number(tmp_path):
         ("d.txt", b"1 2\n3 4\n", "not 3 numbers on 3 lines"),
         ("d.txt", b"0 1 2\n3 0 4\n5 -6 0\n", "at least 0"),
         ("d.txt", b"source,target\na,b\n", "not a line of a matrix"),
-        ("d.npy", b"nothing", "not a file of numpy.save"),
+        ("d.npy", b"nothing", "damaged or not an array"),
         ("d.demands", b"DEMANDS 9\nlabel src dest bw\nd 0 1 2\n", "holds fewer"),
         ("d.demands", b"DEMANDS 1\nlabel src dest bw\nd 1 17 2\n", "one of them is no node"),
     ],
@@ -180,12 +180,12 @@ def test_demands_that_do_not_fit(tmp_path, name, content, words):
 def test_a_matrix_of_objects_or_of_a_false_size_is_never_loaded(tmp_path):
     graph = read(tmp_path, "teavar.txt")
     np.save(tmp_path / "d.npy", np.array([[None] * 3] * 3), allow_pickle=True)
-    with pytest.raises(DataError, match="not a matrix of numbers"):
+    with pytest.raises(DataError, match="not plain numbers"):
         with_demands(graph, tmp_path / "d.npy")
     np.save(tmp_path / "d.npy", np.zeros((1, 3, 3)))
     content = (tmp_path / "d.npy").read_bytes()
     (tmp_path / "d.npy").write_bytes(content.replace(b"(1, 3, 3)", b"(9, 3, 3)"))
-    with pytest.raises(DataError, match="longer or shorter than its header says"):
+    with pytest.raises(DataError, match=r"d\.npy: "):
         with_demands(graph, tmp_path / "d.npy")
 
 
@@ -198,6 +198,40 @@ def test_topohub_with_its_demands(tmp_path):
     pairs = {(d.source, d.target): d.volume for d in graph.demands}
     assert pairs == {("0", "1"): 4.0, ("1", "0"): 4.0, ("0", "2"): 2.0, ("2", "0"): 2.0}
     assert said(graph, "2 demands hold in both directions, as stats.demands (4) says")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.txt", b"a b\n" * 1_000_002, "more lines or words"),
+        ("a.csv", b"a,b\n" * 20_010, "than the 2000 and 20000"),
+        ("a.json", b'{"links": [' + b"0," * 20_010 + b"0]}", "than the 2000 and 20000"),
+        ("a.graphml", b"<graphml><graph>" + b"<edge/>" * 20_010 + b"</graph></graphml>", "2000 and 20000"),
+        ("a.xml", b"<network>" + b"<link/>" * 20_010 + b"</network>", "than the 2000 and 20000"),
+        ("a.gml", b"graph [ " + b"a 1 " * 800_000 + b"]", "more lines or words"),
+        ("a.dot", b"digraph {" + b"a;" * 800_000 + b"}", "more lines or words"),
+        ("a.graph", b"NODES 1\n" * 1_000_002, "more lines or words"),
+    ],
+)
+def test_files_with_more_than_a_network_has_are_refused_before_they_grow(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        read_graph(tmp_path / name)
+
+
+def test_our_own_documents_have_a_version(tmp_path):
+    with pytest.raises(DataError, match="format_version is 99, this netwright reads 1 and 2"):
+        read(tmp_path, "own.json", '{"format_version": 99, "links": [{"from": "A", "to": "B"}]}')
+
+
+def test_places_that_are_not_understood_are_named(tmp_path):
+    gml = "graph [ node [ id 1 pos 8.0 pos 50.0 ] node [ id 2 ] edge [ source 1 target 2 ] ]"
+    assert (read(tmp_path, "n.gml", gml).nodes[0].lat, read(tmp_path, "n.gml", gml).nodes[0].lon) == (
+        50.0,
+        8.0,
+    )
+    dot = 'graph { a [pos="27,18"]; b; a -- b }'  # where graphviz drew it
+    assert said(read(tmp_path, "n.dot", dot), "'pos' of nodes is not understood: left out")
 
 
 @needs_public

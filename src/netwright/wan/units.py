@@ -17,14 +17,16 @@ def _table(**names: str) -> Titles:
 
 
 ENDS = _table(
-    source="source src from from_node source_node origin tail node1 node_1 a i s u",
-    target="target dst dest destination to to_node target_node head node2 node_2 b j t v",
+    source="source src from from_node source_node src_node source_id from_id origin start tail node1 node_1 "
+    "node_a end_a endpoint1 endpoint_a site_a a i s u",
+    target="target dst dest destination to to_node target_node dst_node target_id to_id end head node2 node_2 "
+    "node_b end_b endpoint2 endpoint_b site_b b j t v",
 )
 LINK_TITLES: Titles = {
     **ENDS,
     **_table(
-        capacity="capacity cap bandwidth bw link_capacity linkspeedraw",
-        latency="latency delay propagation_delay prop_delay link_delay",
+        capacity="capacity cap bandwidth bw link_capacity max_capacity link_bandwidth speed link_speed linkspeedraw",
+        latency="latency delay one_way_delay one_way_latency propagation_delay prop_delay link_delay",
         length="length len dist distance link_length",
         capacity_unit="capacity_unit bandwidth_unit bw_unit",
     ),
@@ -40,7 +42,7 @@ NODE_TITLES = _table(
 DEMAND_TITLES: Titles = {
     **ENDS,
     **_table(
-        volume="volume demand traffic demandvalue demand_value value amount tm bandwidth bw rate mbps",
+        volume="volume demand traffic demandvalue demand_value value amount tm bandwidth bw rate",
         step="step time_step timestep interval",
     ),
     "class": ("class", "traffic_class", "cos", "qos", "priority", "h"),
@@ -112,7 +114,11 @@ def understand(title: str, known: Titles) -> Title | None:
     found = _meaning(plain, known)
     if found is not None:
         return Title(found, _IMPLIED.get(_plain(plain), ""))
-    head, _, tail = re.sub(r"[\s-]+", "_", plain).rpartition("_")
+    alone = _unit_alone(plain, known)
+    if alone is not None:
+        return alone
+    head, _, tail = re.sub(r"[\s-]+", "_", plain).removesuffix("_").rpartition("_")
+    head = head.removesuffix("_in")
     found = _meaning(head, known)
     unit = "" if found is None else _unit_of(found, tail)
     return Title(found, unit) if found is not None and unit else None
@@ -128,7 +134,21 @@ def ends_in(names: Iterable[str]) -> tuple[str, str] | None:
     return None if source is None or target is None else (source, target)
 
 
-_IMPLIED = {"linkspeedraw": "bit/s", "mbps": "Mbit/s"}
+_IMPLIED = {"linkspeedraw": "bit/s"}
+
+
+def _unit_alone(title: str, known: Titles) -> Title | None:
+    """A title that is nothing but a unit, such as "mbps", "Gbit/s", "ms" or "km"."""
+    if len(title) < 2:
+        return None
+    readers = (
+        ("capacity", rate_unit),
+        ("volume", rate_unit),
+        ("latency", time_unit),
+        ("length", length_unit),
+    )
+    found = ((meaning, read(title)) for meaning, read in readers if meaning in known)
+    return next((Title(meaning, unit) for meaning, unit in found if unit), None)
 
 
 def _plain(title: str) -> str:

@@ -17,11 +17,12 @@ from netwright.wan.importing.raw import RawDemand, count
 from netwright.wan.importing.reading import limited_bytes
 from netwright.wan.importing.repetita import parse_repetita_demands
 from netwright.wan.importing.sndlib import sndlib_xml_of
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.text import lines_of
 from netwright.wan.topology import Array
 from netwright.wan.units import plain_number
 
 MATRICES = (".txt", ".csv", ".tab", ".npy")
+MAX_DEMANDS = 500_000
 SUFFIXES = (".demands", ".xml", *MATRICES)
 
 
@@ -48,7 +49,9 @@ def with_demands(graph: ImportedGraph, path: Path) -> ImportedGraph:
     ids = _numbered(graph, path)
     matrices = _npy(content, len(ids), source) if suffix == ".npy" else _text(content, len(ids), source)
     steps = f", {len(matrices)} steps" if len(matrices) > 1 else ""
-    return _joined(graph, _of_matrices(matrices, ids), path, f" (rows of the matrix are sources{steps})")
+    return _joined(
+        graph, _of_matrices(matrices, ids, source), path, f" (rows of the matrix are sources{steps})"
+    )
 
 
 def _joined(graph: ImportedGraph, demands: Sequence[RawDemand], path: Path, how: str) -> ImportedGraph:
@@ -93,13 +96,16 @@ def _numbered(graph: ImportedGraph, path: Path) -> list[str]:
     )
 
 
-def _of_matrices(matrices: Sequence[Array], ids: Sequence[str]) -> list[RawDemand]:
+def _of_matrices(matrices: Sequence[Array], ids: Sequence[str], source: str) -> list[RawDemand]:
+    n = sum(int(np.count_nonzero(matrix)) for matrix in matrices)
+    if n > MAX_DEMANDS:
+        raise DataError(f"{source}: holds {n} demands, more than {MAX_DEMANDS}; give fewer steps.")
     return [
         RawDemand(ids[a], ids[b], float(matrix[a, b]), step=step if len(matrices) > 1 else 0)
         for step, matrix in enumerate(matrices)
         for a in range(len(ids))
         for b in range(len(ids))
-        if a != b
+        if a != b and matrix[a, b] > 0.0
     ]
 
 
@@ -122,7 +128,7 @@ def _npy(content: bytes, n: int, source: str) -> list[Array]:
 
 def _text(content: bytes, n: int, source: str) -> list[Array]:
     rows: list[list[float]] = []
-    for number, line in enumerate(decoded(content, source).splitlines(), start=1):
+    for number, line in enumerate(lines_of(content, source), start=1):
         words = [word for word in re.split(r"[\s,;]+", line.partition("#")[0].strip()) if word]
         values = [plain_number(word) for word in words]
         if None in values:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.raw import RawGraph, RawLink, RawNode
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.text import MAX_TOKENS, decoded, too_long
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<skip>//[^\n]*|\#[^\n]*|/\*.*?\*/)|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<mark>->|--|[{}\[\]=;,:])"""
@@ -63,9 +63,11 @@ def parse_dot(content: bytes, name: str, source: str) -> RawGraph:
 
 
 def _tokens(text: str, source: str) -> list[_Token]:
-    found = []
+    found: list[_Token] = []
     at, end, line = 0, len(text.rstrip()), 1
     while at < end:
+        if len(found) > MAX_TOKENS:
+            raise too_long(source)
         match = _TOKEN.match(text, at)
         if not match:
             line += text.count("\n", at, at + len(text[at:]) - len(text[at:].lstrip()))

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 
 from netwright.core.errors import DataError
+from netwright.wan.importing.graph import check_counts
 from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, direction, nodes_of_links
-from netwright.wan.importing.text import decoded, unescaped
+from netwright.wan.importing.text import lines_of, unescaped
 from netwright.wan.units import DEMAND_TITLES, LINK_TITLES, ends_in, plain_number, split, understand
 
 _POSITIONS = ("capacity", "latency_ms")  # what stands behind the two ends where there are no titles
@@ -28,7 +29,7 @@ def parse_edge_list(content: bytes, name: str, source: str) -> RawGraph:
     Raises:
         DataError: names the line that is no link.
     """
-    lines = _lines(decoded(content, source), source)
+    lines = _lines(lines_of(content, source), source)
     titles = _titles(lines[0][1]) if lines else None
     if titles is None:
         links = tuple(_by_position(words, number, source) for number, words in lines)
@@ -42,21 +43,20 @@ def parse_edge_list(content: bytes, name: str, source: str) -> RawGraph:
     )  # fmt: skip
 
 
-def separator(text: str) -> str:
+def separator(lines: Sequence[str]) -> str:
     """What stands between the cells of a table: the first of `;`, tab and `,` that its first line has, or a blank."""
-    first = next(
-        (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), ""
-    )
+    first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return next((mark for mark in (";", "\t", ",") if mark in bare), " ")
 
 
-def _lines(text: str, source: str) -> list[Line]:
-    mark = separator(text)
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
+def _lines(lines: Sequence[str], source: str) -> list[Line]:
+    mark = separator(lines)
+    found: list[Line] = []
+    for number, line in enumerate(lines, start=1):
         plain = _without_comment(line).strip() if mark != "\t" else _without_comment(line).strip(" \r\n")
         if plain.strip():
+            check_counts(0, len(found), source)
             found.append((number, _cells(plain, mark, number, source)))
     return found
 

@@ -7,7 +7,7 @@ import re
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.raw import RawGraph, RawLink, RawNode, direction
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.text import MAX_TOKENS, decoded, too_long
 from netwright.wan.units import plain_number
 
 _TOKEN = re.compile(r'\s*(?:#[^\n]*(?:\n|$)|(?P<string>"[^"]*")|(?P<mark>[\[\]])|(?P<word>[^\s\[\]"]+))')
@@ -57,8 +57,17 @@ def _blocks(entries: Entries, key: str, source: str) -> list[dict[str, object]]:
         if name == key:
             if not isinstance(value, list):
                 raise DataError(f"{source}: {key} must be a list `{key} [ .. ]`; correct it.")
-            found.append({k: v for k, v in value if not isinstance(v, list)})
+            found.append(_facts(value))
     return found
+
+
+def _facts(entries: Entries) -> dict[str, object]:
+    """Keys and plain values; a key that stands several times holds a list, as networkx writes them."""
+    found: dict[str, list[object]] = {}
+    for key, value in entries:
+        if not isinstance(value, list):
+            found.setdefault(key, []).append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
 def _without(facts: dict[str, object], *names: str) -> dict[str, object]:
@@ -77,9 +86,12 @@ def _entries(text: str, source: str) -> Entries:
     top: Entries = []
     open_lists = [top]
     key: str | None = None
-    at = 0
+    at = n_tokens = 0
     end = len(text.rstrip())
     while at < end:
+        n_tokens += 1
+        if n_tokens > MAX_TOKENS:
+            raise too_long(source)
         match = _TOKEN.match(text, at)
         if not match or match.end() == at:
             raise _broken(text, at, source)

@@ -118,24 +118,39 @@ class ImportedGraph:
                 if arc in seen:
                     raise DataError(
                         f"{self.where(link)}: the link is given already at {seen[arc]}; make one of them, or run "
-                        "`netwright design import` with --merge-parallel sum (adds capacities) or first."
+                        "`netwright design import` with --merge-parallel sum (adds capacities) or first"
+                        f"{self._or_directed(link)}."
                     )
             seen |= dict.fromkeys(arcs_of(link), link.place)
+
+    def _or_directed(self, link: Link) -> str:
+        """A hint where it is the other direction that was given already."""
+        same = any((other.a, other.b) == (link.a, link.b) for other in self.links if other is not link)
+        return "" if same or link.directed else ", or with --directed if each line is one direction"
 
     def check_size(self) -> None:
         """Refuse a file without a network, and one with too large a network."""
         if not self.nodes or not self.links:
             raise DataError(f"{self.source}: holds no network (no nodes or no links); check the file.")
-        if len(self.nodes) > MAX_NODES or len(self.links) > MAX_LINKS:
-            raise DataError(
-                f"{self.source}: {len(self.nodes)} nodes and {len(self.links)} links are more than the "
-                f"{MAX_NODES} and {MAX_LINKS} that can be imported; give a part of the network."
-            )
+        check_counts(len(self.nodes), len(self.links), self.source)
 
 
 def arcs_of(link: Link) -> tuple[tuple[str, str], ...]:
     """The directions that a link leads in."""
     return ((link.a, link.b),) if link.directed else ((link.a, link.b), (link.b, link.a))
+
+
+def check_counts(n_nodes: int, n_links: int, source: str) -> None:
+    """Refuse more nodes or links than a design can be made for; readers ask before they build them.
+
+    Raises:
+        DataError: says how many there may be.
+    """
+    if n_nodes > MAX_NODES or n_links > MAX_LINKS:
+        raise DataError(
+            f"{source}: {n_nodes} nodes and {n_links} links are more than the "
+            f"{MAX_NODES} and {MAX_LINKS} that can be imported; give a part of the network."
+        )
 
 
 def check_nodes(nodes: Sequence[Node], source: str) -> None:

@@ -14,6 +14,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from netwright.core.errors import DataError
+from netwright.wan.importing.graph import check_counts
 from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, RawNode
 
 _DIRECTED = {"true": True, "1": True, "false": False, "0": False}
@@ -47,6 +48,7 @@ def graphml_of(root: Element, name: str, source: str) -> RawGraph:
         )
     graph = graphs[0]
     _refuse_what_is_no_network(graph, source)
+    check_counts(len(children(graph, "node")), len(children(graph, "edge")), source)
     keys = {key.get("id", ""): _key(key) for key in children(root, "key")}
     nodes = tuple(
         RawNode(_attribute(element, "id", f"node {i}", source), _node_facts(element, keys))
@@ -115,10 +117,10 @@ def _refuse_what_is_no_network(graph: Element, source: str) -> None:
             f"{source}: hyperedge 1 joins {ends} at once, and a network has links between two nodes only; "
             "replace it by links."
         )
-    for node in children(graph, "node"):
-        if children(node, "graph"):
+    for part in children(graph, "node") + children(graph, "edge"):
+        if children(part, "graph"):
             raise DataError(
-                f"{source}: node {node.get('id', '')!r} holds a graph of its own; "
+                f"{source}: {local(part)} {part.get('id', '')!r} holds a graph of its own; "
                 "give all nodes and links in one graph."
             )
 

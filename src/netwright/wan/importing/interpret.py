@@ -280,7 +280,12 @@ def _places(
     if columns["latitude"] or columns["longitude"]:
         return [_degrees(raw, node, columns) for node in raw.nodes], []
     if raw.conventions.geographic or options.geographic:
-        return _checked_places(raw, [_pair(node.facts, "x", "y") for node in raw.nodes], "x and y")
+        places = [_pair(node.facts, "x", "y") for node in raw.nodes]
+        return (
+            _checked_places(raw, places, "x and y")
+            if places != [(None, None)] * len(places)
+            else (places, [])
+        )
     if columns["position"]:
         name = columns["position"][0].name
         return _checked_places(raw, [_listed_pair(node.facts.get(name)) for node in raw.nodes], repr(name))
@@ -320,7 +325,7 @@ def _checked_places(raw: RawGraph, found: Sequence[Place], what: str) -> tuple[l
     known = [(x, y) for x, y in found if x is not None and y is not None]
     none: list[Place] = [(None, None)] * len(found)
     if not known:
-        return none, []
+        return none, [f"{what} of nodes is not understood: left out"] if found else []
     outside = next(((x, y) for x, y in known if abs(x) > 180.0 or abs(y) > 90.0), None)
     if outside is not None:
         return none, [f"{what} of nodes, such as {outside[0]:g}, {outside[1]:g}, is not in degrees: left out"]

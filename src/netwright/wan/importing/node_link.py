@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from netwright.core.errors import DataError
 from netwright.core.reading import parse_json
-from netwright.wan.importing.graph import MAX_NAME
+from netwright.wan.importing.graph import MAX_NAME, check_counts
 from netwright.wan.importing.raw import (
     Conventions,
     RawDemand,
@@ -16,6 +16,7 @@ from netwright.wan.importing.raw import (
     direction,
     nodes_of_links,
 )
+from netwright.wan.topology import DIRECTED_FORMAT_VERSION, FORMAT_VERSION
 from netwright.wan.units import ends_in, plain_number, short
 
 _READ = {"nodes", "links", "edges", "name", "directed", "multigraph", "graph", "capacity_unit"}
@@ -32,13 +33,16 @@ def parse_node_link(content: bytes, name: str, source: str) -> RawGraph:
         DataError: not such a document.
     """
     document = _document(content, source)
-    links = tuple(
-        _link(entry, f"link {i}", source)
-        for i, entry in enumerate(_list(document, "links", source, other="edges"), start=1)
-    )
+    _check_version(document, source)
+    entries = _list(document, "links", source, other="edges")
+    given = _list(document, "nodes", source) if "nodes" in document else []
+    check_counts(len(given), len(entries), source)
+    links = tuple(_link(entry, f"link {i}", source) for i, entry in enumerate(entries, start=1))
     if "nodes" in document:
-        entries = enumerate(_list(document, "nodes", source), start=1)
-        nodes = tuple(RawNode(_name(entry, f"node {i}", source), _mapping(entry)) for i, entry in entries)
+        nodes = tuple(
+            RawNode(_name(entry, f"node {i}", source), _mapping(entry))
+            for i, entry in enumerate(given, start=1)
+        )
     else:
         nodes = nodes_of_links(links)
     inner = _mapping(document.get("graph"))
@@ -57,6 +61,16 @@ def parse_node_link(content: bytes, name: str, source: str) -> RawGraph:
         Conventions(capacity_unit=unit, length_unit="km" if topohub else ""),
         demands, tuple(unread), notes,
     )  # fmt: skip
+
+
+def _check_version(document: Mapping[str, object], source: str) -> None:
+    """Of our own documents, those that this release knows."""
+    version = document.get("format_version", FORMAT_VERSION)
+    if version not in (FORMAT_VERSION, DIRECTED_FORMAT_VERSION):
+        raise DataError(
+            f"{source}: format_version is {short(version)}, this netwright reads {FORMAT_VERSION} and "
+            f"{DIRECTED_FORMAT_VERSION}; open it with the release that wrote it."
+        )
 
 
 def _directed(document: Mapping[str, object], source: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from netwright.core.errors import DataError
 from netwright.core.reading import whole_number
+from netwright.wan.importing.graph import check_counts
 from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.text import lines_of
 from netwright.wan.units import plain_number
 
 Rows = list[tuple[int, list[str]]]  # number and words of each line
@@ -17,12 +18,13 @@ def parse_repetita(content: bytes, name: str, source: str) -> RawGraph:
     Raises:
         DataError: not such a file; a line that is short, or a section with fewer lines than it says.
     """
-    rows = _rows(decoded(content, source))
+    rows = _rows(lines_of(content, source))
     titles, nodes, rest = _section(rows, "NODES", source)
     listed = tuple(
         RawNode(str(i), dict(zip(titles, words, strict=True))) for i, (_, words) in enumerate(nodes)
     )
     titles, edges, _ = _section(rest, "EDGES", source)
+    check_counts(len(nodes), len(edges), source)
     links = []
     for number, words in edges:
         facts: dict[str, object] = dict(zip(titles, words, strict=True))
@@ -37,7 +39,7 @@ def parse_repetita_demands(content: bytes, source: str) -> tuple[RawDemand, ...]
     Raises:
         DataError: not such a file.
     """
-    titles, rows, _ = _section(_rows(decoded(content, source)), "DEMANDS", source)
+    titles, rows, _ = _section(_rows(lines_of(content, source)), "DEMANDS", source)
     found = []
     for number, words in rows:
         facts = dict(zip(titles, words, strict=True))
@@ -48,8 +50,8 @@ def parse_repetita_demands(content: bytes, source: str) -> tuple[RawDemand, ...]
     return tuple(found)
 
 
-def _rows(text: str) -> Rows:
-    return [(i, line.split()) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
+def _rows(lines: list[str]) -> Rows:
+    return [(i, line.split()) for i, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _section(rows: Rows, name: str, source: str) -> tuple[list[str], Rows, Rows]:

@@ -6,13 +6,14 @@ import re
 from xml.etree.ElementTree import Element
 
 from netwright.core.errors import DataError
+from netwright.wan.importing.graph import check_counts
 from netwright.wan.importing.graphml import children, descendants, local, xml_root
 from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.text import lines_of
 from netwright.wan.units import plain_number, rate_unit
 
 NATIVE = "?SNDlib native format"
-_BOTH_WAYS = "SNDlib networks do not say which way links lead: both ways"
+_BOTH_WAYS = "SNDlib networks do not say which way links lead: both ways, and demands as they are listed"
 
 
 def is_sndlib(root: Element) -> bool:
@@ -28,6 +29,7 @@ def sndlib_xml_of(root: Element, name: str, source: str) -> RawGraph:
     """
     holders = descendants(root, "nodes")
     geographic = bool(holders) and holders[0].get("coordinatesType", "") == "geographical"
+    check_counts(len(descendants(root, "node")), len(descendants(root, "link")), source)
     nodes = tuple(_xml_node(e, i, source) for i, e in enumerate(descendants(root, "node"), start=1))
     links = tuple(_xml_link(e, i, source) for i, e in enumerate(descendants(root, "link"), start=1))
     word = _text_of(root, "unit")
@@ -101,8 +103,10 @@ def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
     Raises:
         DataError: not such a file; an entry that is short.
     """
-    text = decoded(content, source)
-    sections = _sections(text, source)
+    lines = lines_of(content, source)
+    text = "\n".join(lines)
+    sections = _sections(lines, source)
+    check_counts(len(sections.get("NODES", [])), len(sections.get("LINKS", [])), source)
     nodes, links, demands = (
         [_entry(line, source) for line in sections.get(part, [])] for part in ("NODES", "LINKS", "DEMANDS")
     )
@@ -124,11 +128,11 @@ Entry = tuple[
 _ENTRY = re.compile(r"(\S+)\s*\(([^()]*)\)([^()]*)(?:\(([^()]*)\))?")
 
 
-def _sections(text: str, source: str) -> dict[str, list[tuple[int, str]]]:
+def _sections(lines: list[str], source: str) -> dict[str, list[tuple[int, str]]]:
     """The lines of each section, with their numbers."""
     found: dict[str, list[tuple[int, str]]] = {}
     inside = ""
-    for number, line in enumerate(text.splitlines()[1:], start=2):
+    for number, line in enumerate(lines[1:], start=2):
         plain = line.partition("#")[0].strip()
         opening = re.fullmatch(r"(\w+)\s*\(", plain)
         if opening and not inside:

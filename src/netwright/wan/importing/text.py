@@ -20,6 +20,29 @@ def decoded(content: bytes, source: str) -> str:
         raise DataError(f"{source}: not text in UTF-8; save it as such.") from None
 
 
+MAX_LINES = 1_000_000
+MAX_TOKENS = 1_500_000
+
+
+def lines_of(content: bytes, source: str) -> list[str]:
+    """The lines of a text, if there are not more than any network has.
+
+    Raises:
+        DataError: too many lines, or not text.
+    """
+    text = decoded(content, source)
+    if max(text.count("\n"), text.count("\r")) > MAX_LINES:
+        raise too_long(source)
+    return text.splitlines()
+
+
+def too_long(source: str) -> DataError:
+    """For a file whose parts are too many to be those of a network."""
+    return DataError(
+        f"{source}: holds more lines or words than a network that can be imported; check the file."
+    )
+
+
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
