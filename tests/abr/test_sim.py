@@ -141,7 +141,9 @@ def test_the_batched_path_equals_the_pure_core(found):
                 assert getattr(got, name)[b] == getattr(want, name), name
             assert got.bitrate_mbps[b] == want.bitrate_mbps
             assert got.change_mbps[b] == want.change_mbps
-            assert got.qoe[b] == chunk_qoe(want.bitrate_mbps, want.rebuffer_s, want.change_mbps, qoe)
+            assert got.qoe[b] == chunk_qoe(
+                want.bitrate_mbps, want.rebuffer_s, want.change_mbps, qoe.rebuffer, qoe.change
+            )
     seen = sessions.observe()
     assert sessions.done
     assert seen.throughputs_mbps[0, -1] == got.throughput_mbps[0]
@@ -317,5 +319,5 @@ def test_bad_rules_are_refused(options):
 
 
 def test_qoe_by_hand():
-    assert chunk_qoe(1.85, 0.5, 0.65, QoE()) == pytest.approx(1.85 - 2.15 - 0.65)
+    assert chunk_qoe(1.85, 0.5, 0.65, QoE().rebuffer, QoE().change) == pytest.approx(1.85 - 2.15 - 0.65)
     assert normalised_qoe(np.array([1.0, 0.0]), np.array([2.0, 0.5])) == pytest.approx(0.4)

@@ -22,6 +22,7 @@ from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.evaluation import rollout
+from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, PIECES
 from netwright.tasks.abr.observation import RECENT, Observation, check_finite
 from netwright.tasks.abr.recipes import AbrRecipe
@@ -231,7 +232,10 @@ def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
     bitrate = now.bitrates_mbps[rows, now.last_level]
     change = np.abs(bitrate - now.bitrates_mbps[rows, before.last_level])
     rebuffer_s = np.maximum(now.delays_s[:, -1] - before.buffer_s, 0.0)
-    return bitrate - now.rebuffer_weight * rebuffer_s - now.change_weight * change
+    found: NDArray[np.float64] = chunk_qoe(
+        bitrate, rebuffer_s, change, now.rebuffer_weight, now.change_weight
+    )
+    return found
 
 
 def _kept(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

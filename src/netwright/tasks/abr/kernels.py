@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import LOOK_AHEAD
 
 N_WINDOWS = 12
@@ -149,7 +150,7 @@ def step_all(
         out[5, b] = throughput_mbps
         out[6, b] = bitrate_mbps
         out[7, b] = change_mbps
-        out[8, b] = bitrate_mbps - rebuffer_weight * rebuffer_s - change_weight * change_mbps
+        out[8, b] = chunk_qoe(bitrate_mbps, rebuffer_s, change_mbps, rebuffer_weight, change_weight)
 
 
 @njit(cache=True)

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from netwright.tasks.abr.features import remember
+from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import HISTORY, RECENT, Observation
 
 Floats = NDArray[np.float32]
@@ -191,7 +192,7 @@ def _fill(
             row[19] = _between(lowest / 10.0, -3.0, 6.0)
             row[20] = np.log1p(missing)
             stalled = min(rebuffer_weight[b] * max(size * 8.0 / harmonic - buffer, 0.0), 10.0)
-            row[21] = (bitrate - stalled - change_weight[b] * abs(change)) / 4.0
+            row[21] = chunk_qoe(bitrate, stalled, abs(change), 1.0, change_weight[b]) / 4.0
         for i in range(RECENT):
             if recent[i] > 0.0:
                 out[i] = np.log(max(recent[i], 1e-3))

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import Observation, check_finite
 
 HORIZON = 5
@@ -145,7 +146,7 @@ def best_first_levels(
                 left_s = 0.0
             rates = rates_kbps[depth] + kbps[q]
             changes = changes_kbps[depth] + abs(kbps[q] - kbps[p])
-            reward = rates / 1000.0 - w_stall * stalls_s - w_change * changes / 1000.0
+            reward = chunk_qoe(rates / 1000.0, stalls_s, changes / 1000.0, w_stall, w_change)
             if reward + hope[horizon - 1 - depth, q] < best:
                 continue
             if depth == horizon - 1:
@@ -168,6 +169,6 @@ def _fill_hope(hope: Floats, kbps: Floats, change_weight: float) -> None:
         for q in range(n_levels):
             most = -np.inf
             for m in range(n_levels):  # the highest rung of the rest
-                gain = (r * kbps[m] - change_weight * abs(kbps[m] - kbps[q])) / 1000.0
+                gain = chunk_qoe(r * kbps[m], 0.0, abs(kbps[m] - kbps[q]), 0.0, change_weight) / 1000.0
                 most = max(most, gain)
             hope[r, q] = most + 1e-9  # rounding must not cut off an equal plan

@@ -18,6 +18,7 @@ from netwright.core.errors import ConfigError
 from netwright.tasks.abr import kernels
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.media import Floats, Ints
+from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import Observation, check_finite
 
 BUCKET_S = 1.0
@@ -146,7 +147,10 @@ def best_play(
                 )
                 waited_ms = max(reals[s, 2] - delay_ms, 0.0) + chunk_s * 1000.0 - left_ms
                 change = abs(kbps[level] - kbps[rungs[s]]) / 1000.0
-                qoe = kbps[level] / 1000.0 - stall_weight * stall_ms / 1000.0 - change_weight * change
+                # Weighted before the division: its rounding decides between equal plans of the stored results.
+                qoe = chunk_qoe(
+                    kbps[level] / 1000.0, stall_weight * stall_ms / 1000.0, change, 1.0, change_weight
+                )
                 i = s * n_levels + level
                 new_rows[i] = at
                 new_reals[i, 0] = now_s
@@ -190,8 +194,9 @@ def _best_of_each_bucket(
     n_used = 0
     for i in range(len(reals)):
         top = best[i]
-        price = weights[0] * max(reals[i, 2] - reals[top, 2], 0.0) / 1000.0
-        price += weights[1] * abs(kbps[i % n_levels] - kbps[top % n_levels]) / 1000.0
+        stall_s = max(reals[i, 2] - reals[top, 2], 0.0) / 1000.0
+        change = abs(kbps[i % n_levels] - kbps[top % n_levels]) / 1000.0
+        price = -chunk_qoe(0.0, stall_s, change, weights[0], weights[1])
         if reals[i, 3] < least or (i != top and reals[i, 3] < reals[top, 3] - price):
             continue
         buffer = math.floor(reals[i, 2] / 1000.0 / bucket_s)
