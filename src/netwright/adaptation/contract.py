@@ -15,7 +15,11 @@ from netwright.core.policy import Policy
 from netwright.llm.encoders import ModalitySpec
 from netwright.rl.environment import Environment
 
-Inputs = Mapping[str, NDArray[Any]]
+Inputs = Mapping[str, Any]
+"""Arrays by name, and `GraphBatch`es for modalities of graphs."""
+
+Target = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
+"""What an answer is compared with; by part for a factored action."""
 Answer = Callable[[Inputs], NDArray[np.float32]]
 
 
@@ -71,12 +75,16 @@ class DecisionAdapter(Protocol):
     head: HeadSpec
     window: int
 
-    def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, NDArray[np.float32]]:
-        """`size` whole episodes: inputs (size, T, ..) and how much each choice is wanted (size, T, N)."""
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, Target]:
+        """`size` whole episodes: inputs (size, T, ..) and how much each choice is wanted (size, T, N).
+
+        Episodes may be of different lengths: T is the longest, and where one has ended nothing is wanted. For a
+        factored action the target is a mapping by part, and inputs `action.<part>` (size, T) hold what was chosen.
+        """
         ...
 
-    def loss(self, answer: Tensor, target: Tensor) -> Tensor:
-        """The scalar that training makes small; `decisions.choice_loss`."""
+    def loss(self, answer: Any, target: Any) -> Tensor:
+        """The scalar that training makes small: `choice_loss`, or `parts_loss` for a factored action."""
         ...
 
     def validate(self, answer: Decider) -> float:

@@ -13,11 +13,12 @@ from torch import Tensor
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Adapter, DecisionAdapter
 from netwright.adaptation.models.adapted import AdaptedModel, AutoregressiveModel
-from netwright.adaptation.models.decision import DecisionModel
+from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
 from netwright.core.errors import DataError, FormatError
 from netwright.core.files import check_format_version, read_json, write_json
 from netwright.core.reading import MissingFileError
 from netwright.llm.backbones import Backbone, build_backbone, device_named, dtype_named
+from netwright.llm.heads import Factored
 from netwright.llm.lora import add_low_rank
 from netwright.llm.tensors import read_tensors
 
@@ -44,7 +45,8 @@ def assemble(backbone: Backbone, adapter: Adapter, config: TrainingConfig, seed:
         backbone.requires_grad_(True)
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
     if isinstance(adapter, DecisionAdapter):
-        model: AdaptedModel = DecisionModel(
+        kind = FactoredDecisionModel if isinstance(adapter.head, Factored) else DecisionModel
+        model: AdaptedModel = kind(
             backbone,
             adapter.modalities,
             adapter.head,

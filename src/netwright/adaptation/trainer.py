@@ -25,7 +25,7 @@ from torch import Tensor
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Adapter, Answer, Inputs
 from netwright.adaptation.models.adapted import AdaptedModel
-from netwright.adaptation.models.decision import Decider, DecisionModel
+from netwright.adaptation.models.decision import Decider, DecisionModel, as_tensor
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, replacing, write_text
 from netwright.core.interrupts import deferred
@@ -109,9 +109,9 @@ def deployed(model: AdaptedModel) -> Any:
     return Decider(model) if isinstance(model, DecisionModel) else answerer(model)
 
 
-def to_tensors(inputs: Inputs, device: torch.device) -> dict[str, Tensor]:
-    """Arrays to tensors on a device, without a copy on the CPU."""
-    return {k: torch.from_numpy(np.ascontiguousarray(v)).to(device) for k, v in inputs.items()}
+def to_tensors(inputs: Inputs, device: torch.device) -> dict[str, Any]:
+    """Arrays by name to tensors on a device, without a copy on the CPU; batches of graphs to that device."""
+    return {name: as_tensor(value, device) for name, value in inputs.items()}
 
 
 class Trainer:
@@ -262,7 +262,11 @@ class Trainer:
         total = 0.0
         for micro in range(self.config.accumulation):
             inputs, target = self.adapter.batch(generator(self.seed, step, micro), self.config.batch_size)
-            target_tensor = torch.from_numpy(target).to(self.device)
+            target_tensor: Any = (
+                to_tensors(target, self.device)
+                if isinstance(target, Mapping)
+                else as_tensor(target, self.device)
+            )
             answer = self.model.training_answer(to_tensors(inputs, self.device), target_tensor)
             loss = self.adapter.loss(answer, target_tensor) / self.config.accumulation
             loss.backward()  # type: ignore[no-untyped-call]

@@ -19,14 +19,35 @@ from torch import Tensor
 from netwright.adaptation.models.adapted import AdaptedModel, HeadSpec
 from netwright.core.errors import ConfigError, DataError
 from netwright.llm.backbones import Backbone
-from netwright.llm.encoders import ModalitySpec
+from netwright.llm.encoders import GraphBatch, ModalitySpec
+from netwright.llm.heads import CANDIDATES, NODES, FactoredHead, best
+from netwright.llm.heads.factored import Choose
 from netwright.llm.windows import WindowMemory, windowed
 
-CANDIDATES, VALID = "candidates", "valid"
+__all__ = [
+    "ACTION",
+    "CANDIDATES",
+    "Decider",
+    "DecisionModel",
+    "FactoredDecisionModel",
+    "as_tensor",
+    "choice_loss",
+    "parts_loss",
+]
+
+
+Inputs = Mapping[str, Any]
+Tensors = dict[str, Tensor]
+
+ACTION = "action."
+"""Beginning of the inputs that hold what was chosen for each part of a factored action, in training."""
 
 
 class DecisionModel(AdaptedModel):
-    """An adapted model over episodes; inputs are (B, steps, ..) by modality, and `candidates` (B, steps, N, C).
+    """An adapted model over episodes; inputs are (B, steps, ..) by modality and what the head reads by name.
+
+    An input may be nested: a `GraphBatch` of B * steps graphs of any size. Decisions may have any number of candidates,
+    padded within a batch and masked; actions may be factored (`heads.Factored`).
 
     Attributes:
         window: how many steps a decision sees, its own included (w of Eq. 3); see `netwright.llm.windows`.
@@ -46,39 +67,61 @@ class DecisionModel(AdaptedModel):
         super().__init__(backbone, modalities, head, encoder_dropout=encoder_dropout)
         self.window = window
 
-    def forward(self, inputs: Mapping[str, Any]) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Whole episodes to the scores of every candidate at every step, (B, steps, N)."""
-        return self.scored(self.encoded(inputs), inputs)
-
-    def encoded(self, inputs: Mapping[str, Any]) -> Tensor:
-        """(B, steps, n_tokens, width) what the head reads."""
-        n_episodes, n_steps = inputs[CANDIDATES].shape[:2]
-        tokens = self.encoder({name: inputs[name].flatten(0, 1) for name in self.encoder.names})
-        read = self.hidden(tokens.reshape(n_episodes, n_steps * tokens.shape[1], -1))
-        return read.reshape(n_episodes, n_steps, *tokens.shape[1:])
-
-    def scored(self, read: Tensor, inputs: Mapping[str, Any]) -> Tensor:
-        """(.., n_tokens, width) to the scores of the candidates (.., N)."""
-        scores: Tensor = self.head(read.flatten(-2), inputs[CANDIDATES], inputs.get(VALID))
+        scores: Tensor = self.head(*self.read(inputs))
         return scores
+
+    def read(self, inputs: Inputs) -> tuple[Tensor, dict[str, Any]]:
+        """What the head is called with: (B, steps, n_tokens * width) states, and inputs with embeddings of nodes."""
+        n_episodes, n_steps = inputs[self.encoder.names[0]].shape[:2]
+        flat = {name: inputs[name].flatten(0, 1) for name in self.encoder.names}
+        tokens, nodes = self.encoder.encode(flat)
+        states = self.hidden(tokens.reshape(n_episodes, n_steps * tokens.shape[1], -1))
+        return states.reshape(n_episodes, n_steps, -1), _with_nodes(inputs, nodes)
 
     def states(self, tokens: Tensor) -> Tensor:
         """The backbone's states of whole episodes, under the band of the window."""
         return windowed(self.backbone, tokens, self.encoder.n_tokens, self.window)
 
-    def next(self, inputs: Mapping[str, Any], memory: WindowMemory | None) -> Tensor:
+    def next(self, inputs: Inputs, memory: WindowMemory | None) -> Tensor:
         """One step (B, ..) of each episode to the scores of its candidates (B, N), as `forward` gives them."""
-        tokens = self.encoder(inputs)
+        scores: Tensor = self.head(*self.read_next(inputs, memory))
+        return scores
+
+    def read_next(self, inputs: Inputs, memory: WindowMemory | None) -> tuple[Tensor, dict[str, Any]]:
+        """As `read`, for one step of each episode: (B, n_tokens * width)."""
+        tokens, nodes = self.encoder.encode(inputs)
         if self.gate is not None and self.joined:
             assert memory is not None
             tokens = tokens + self.gate * memory.extend(self.backbone, tokens).float()
-        return self.scored(tokens, inputs)
+        return tokens.flatten(1), _with_nodes(inputs, nodes)
 
     def memory(self, n_episodes: int) -> WindowMemory | None:
         """An empty memory for that many episodes; None where there is no backbone to remember anything."""
         if self.gate is None or not self.joined:
             return None
         return WindowMemory(n_episodes, self.encoder.n_tokens, self.window, self.device)
+
+
+class FactoredDecisionModel(DecisionModel):
+    """A `DecisionModel` whose head is `heads.Factored`: an action has several parts, chosen in one pass."""
+
+    head: FactoredHead
+
+    def parts(self, inputs: Inputs, actions: Mapping[str, Tensor]) -> Tensors:
+        """Whole episodes to the scores (B, steps, N) of every part, given what was chosen (B, steps) before it."""
+        return self.head(*self.read(inputs), actions)  # type: ignore[no-any-return]
+
+    def training_answer(self, inputs: Inputs, target: Any) -> Any:
+        """Scores of every part, given the parts before it as they were: inputs `action.<part>` (B, steps)."""
+        return self.parts(inputs, {name: inputs[ACTION + name] for name in self.head.parts})
+
+    def next_parts(
+        self, inputs: Inputs, memory: WindowMemory | None, choose: Choose = best
+    ) -> tuple[Tensors, Tensors]:
+        """One step of each episode to the scores (B, N) of every part, and what `choose` picks from them (B,)."""
+        return self.head.decide(*self.read_next(inputs, memory), choose)
 
 
 class Decider:
@@ -98,30 +141,76 @@ class Decider:
         if self._memory is not None:
             self._memory.restart(torch.from_numpy(rows).to(self.model.device))
 
-    def scores(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def scores(self, inputs: Inputs) -> NDArray[np.float32]:
         """(B, N) scores of the candidates at the next step of each episode.
+
+        Args:
+            inputs: arrays (B, ..) by name, or `GraphBatch`es of B graphs.
 
         Raises:
             DataError: a score is not finite.
         """
+        with torch.inference_mode():
+            tensors = self._begin(inputs)
+            return _finite(self.model.next(tensors, self._memory))
+
+    def decide(self, inputs: Inputs, choose: Choose = best) -> dict[str, NDArray[np.int64]]:
+        """(B,) what is chosen for each part of a factored action at the next step of each episode.
+
+        Args:
+            inputs: as for `scores`.
+            choose: scores (B, N) to choices (B,).
+
+        Raises:
+            DataError: a score is not finite.
+        """
+        assert isinstance(self.model, FactoredDecisionModel)
+        with torch.inference_mode():
+            tensors = self._begin(inputs)
+            scores, chosen = self.model.next_parts(tensors, self._memory, choose)
+            for part in scores.values():
+                _finite(part)
+        return {name: value.cpu().numpy() for name, value in chosen.items()}
+
+    def _begin(self, inputs: Inputs) -> dict[str, Any]:
         model = self.model
         if model.training:  # setting the mode walks through every module, which would cost more than a token
             model.eval()
-        n = len(inputs[CANDIDATES])
-        with torch.inference_mode():
-            if n != self._n:
-                self._memory, self._n = model.memory(n), n
-            tensors = {
-                k: torch.from_numpy(np.ascontiguousarray(v)).to(model.device) for k, v in inputs.items()
-            }
-            scores: NDArray[np.float32] = model.next(tensors, self._memory).float().cpu().numpy()
-        valid = inputs.get(VALID)
-        if not np.isfinite(scores if valid is None else scores[valid]).all():
-            raise DataError(
-                "the model scored a choice NaN or infinity: an input is not finite, or its weights are damaged; "
-                "check the observation, or adapt again."
-            )
-        return scores
+        n = inputs[model.encoder.names[0]].shape[0]
+        if n != self._n:
+            self._memory, self._n = model.memory(n), n
+        return {name: as_tensor(value, model.device) for name, value in inputs.items()}
+
+
+def as_tensor(value: Any, device: torch.device) -> Any:
+    """An array as a tensor, or a batch of graphs, on a device."""
+    if isinstance(value, GraphBatch):
+        return value.to(device)
+    return torch.from_numpy(np.ascontiguousarray(value)).to(device)
+
+
+def _with_nodes(inputs: Inputs, nodes: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {**inputs, **{name + NODES: embedded for name, embedded in nodes.items()}}
+
+
+def _finite(scores: Tensor) -> NDArray[np.float32]:
+    """Scores as an array; one that is masked is minus infinity.
+
+    Raises:
+        DataError: another one is not finite.
+    """
+    found: NDArray[np.float32] = scores.float().cpu().numpy()
+    if np.isnan(found).any() or np.isposinf(found).any() or np.isneginf(found).all(axis=-1).any():
+        raise DataError(
+            "the model scored a choice NaN or infinity: an input is not finite, or its weights are damaged; "
+            "check the observation, or adapt again."
+        )
+    return found
+
+
+def parts_loss(scores: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    """Sum of `choice_loss` over the parts of a factored action: the negative logarithm of its probability."""
+    return torch.stack([choice_loss(scores[name], target) for name, target in targets.items()]).sum()
 
 
 def choice_loss(scores: Tensor, target: Tensor) -> Tensor:

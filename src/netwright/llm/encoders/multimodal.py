@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
+from netwright.llm.encoders.graphs import GraphNetwork
 
 
 class ModalitySpec(Protocol):
     """What the encoder must know of one modality: a frozen dataclass that builds its feature network.
 
-    The raw input may be of any type that the network takes: a tensor, or for a batch of graphs, say, a tuple
-    of node features (all nodes, n), edges (2, all edges) and each node's graph (all nodes,).
+    The raw input may be of any type that the network takes: a tensor, or a `GraphBatch` for a batch of graphs.
     """
 
     @property
@@ -71,7 +71,24 @@ class MultimodalEncoder(nn.Module):
         Raises:
             ConfigError: a modality is absent from the inputs.
         """
+        return self.encode(inputs)[0]
+
+    def encode(self, inputs: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Tokens as of `forward`, and for each modality of graphs the embeddings (M, n_features) of its nodes.
+
+        Raises:
+            ConfigError: a modality is absent from the inputs.
+        """
         absent = [n for n in self.names if n not in inputs]
         if absent:
             raise ConfigError(f"the observation lacks {', '.join(absent)}; it needs {', '.join(self.names)}.")
-        return torch.cat([self.projections[n](self.features[n](inputs[n])) for n in self.names], dim=1)
+        tokens, nodes = [], {}
+        for name in self.names:
+            network, projection = self.features[name], self.projections[name]
+            if isinstance(network, GraphNetwork):
+                embedded = network.nodes(inputs[name])
+                tokens.append(projection(network.token(embedded, inputs[name])))
+                nodes[name] = embedded
+            else:
+                tokens.append(projection(network(inputs[name])))
+        return torch.cat(tokens, dim=1), nodes

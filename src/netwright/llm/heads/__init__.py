@@ -5,15 +5,25 @@ taken of, `answer` is the valid answer itself.
 """
 
 from netwright.llm.heads.candidates import Candidates, CandidatesHead
-from netwright.llm.heads.choice import CategoricalChoice, ChoiceHead, Pointer
+from netwright.llm.heads.choice import NODES, CategoricalChoice, ChoiceHead, Pointer, PointerHead
+from netwright.llm.heads.common import CANDIDATES, VALID
+from netwright.llm.heads.factored import Factored, FactoredHead, best, sampled
 from netwright.llm.heads.regression import BoundedRegression, BoundedRegressionHead
 
 __all__ = [
+    "CANDIDATES",
+    "NODES",
+    "VALID",
     "BoundedRegression",
     "BoundedRegressionHead",
     "Candidates",
     "CandidatesHead",
     "CategoricalChoice",
     "ChoiceHead",
+    "Factored",
+    "FactoredHead",
     "Pointer",
+    "PointerHead",
+    "best",
+    "sampled",
 ]

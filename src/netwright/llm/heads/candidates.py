@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.heads.common import masked, tamed
+from netwright.llm.heads.common import CANDIDATES, VALID, Inputs, check_hidden, masked, tamed
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,15 @@ class Candidates:
 
     Every candidate is scored by the same weights from the decision's hidden state and its own features: their
     number and order change no score, so that a model answers for another ladder without retraining.
+
+    `candidates` and `valid` are the names of the inputs that hold them (.., N, n_features) and, if some cannot be
+    taken, their mask (.., N).
     """
 
     n_features: int
     n_hidden: int = 128
+    candidates: str = CANDIDATES
+    valid: str = VALID
 
     def __post_init__(self) -> None:
         if min(self.n_features, self.n_hidden) < 1:
@@ -47,13 +52,12 @@ class CandidatesHead(nn.Module):
         nn.init.normal_(self.score.weight, std=0.01)
         nn.init.zeros_(self.score.bias)
 
-    def forward(self, hidden: Tensor, candidates: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, inputs: Inputs) -> Tensor:
         """Scores (logits) in float32.
 
         Args:
             hidden: (.., width) one state for each decision.
-            candidates: (.., N, n_features).
-            valid: (.., N) which of them may be taken; all if None.
+            inputs: by name, among them the candidates and their mask.
 
         Returns:
             (.., N), finite where valid (unless a hidden state is NaN), minus infinity elsewhere.
@@ -61,5 +65,15 @@ class CandidatesHead(nn.Module):
         Raises:
             DataError: the mask does not fit, or leaves a decision without a choice.
         """
-        inner = self.of_state(tamed(hidden))[..., None, :] + self.of_candidate(candidates)
-        return masked(self.score(torch.relu(inner)).squeeze(-1).float(), valid)
+        inner = self.of_state(tamed(hidden))[..., None, :] + self.of_candidate(self.described(inputs))
+        return masked(self.score(torch.relu(inner)).squeeze(-1).float(), inputs.get(self.spec.valid))
+
+    def described(self, inputs: Inputs) -> Tensor:
+        """(.., N, n_features) the candidates, for a factor that depends on the choice among them."""
+        candidates: Tensor = inputs[self.spec.candidates]
+        return candidates
+
+    def answer(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+        """(..) int64 index of the best valid candidate; a NaN or infinite hidden state raises `DataError`."""
+        check_hidden(hidden)
+        return self.forward(hidden, inputs).argmax(dim=-1)

@@ -1,0 +1,150 @@
+"""Graphs: message passing along the edges, a token for each graph, and an embedding for each of its nodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from netwright.core.errors import ConfigError, DataError
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """Graphs of any size as one disjoint graph, in the order of a batch of shape `shape`.
+
+    Attributes:
+        nodes: (M, F) features of all nodes, graph by graph.
+        edges: (2, E) from and to, as rows of `nodes`.
+        sizes: (G,) nodes of each graph, at least one.
+        shape: of the batch, (B,) or (B, T); its product is G.
+    """
+
+    nodes: Tensor
+    edges: Tensor
+    sizes: Tensor
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def of(graphs: Sequence[tuple[Array, Array]], shape: tuple[int, ...] | None = None) -> GraphBatch:
+        """A batch from (nodes (n, F), edges (2, e)) of each graph, edges within the graph.
+
+        Raises:
+            DataError: a graph has no nodes, or an edge leads to a node that it does not have.
+        """
+        for i, (nodes, edges) in enumerate(graphs):
+            if not len(nodes):
+                raise DataError(f"graph {i} of the batch has no nodes; give at least one.")
+            if edges.size and not (int(edges.min()) >= 0 and int(edges.max()) < len(nodes)):
+                raise DataError(
+                    f"graph {i} of the batch has an edge to a node that is not among its {len(nodes)}."
+                )
+        sizes = np.array([len(nodes) for nodes, _ in graphs], dtype=np.int64)
+        first = np.cumsum(sizes) - sizes
+        moved = [e.reshape(2, -1).astype(np.int64) + f for (_, e), f in zip(graphs, first, strict=True)]
+        return GraphBatch(
+            torch.from_numpy(np.concatenate([nodes for nodes, _ in graphs]).astype(np.float32)),
+            torch.from_numpy(np.concatenate(moved, axis=1)),
+            torch.from_numpy(sizes),
+            shape or (len(graphs),),
+        )
+
+    @property
+    def graph_of(self) -> Tensor:
+        """(M,) number of the graph that each node belongs to."""
+        return torch.repeat_interleave(torch.arange(len(self.sizes), device=self.sizes.device), self.sizes)
+
+    @property
+    def first(self) -> Tensor:
+        """(G,) row of each graph's first node."""
+        return self.sizes.cumsum(0) - self.sizes
+
+    def flatten(self, start: int, end: int) -> GraphBatch:
+        """The same graphs, dimensions `start` to `end` of the batch as one; as `Tensor.flatten`."""
+        end = end % len(self.shape)
+        one = math.prod(self.shape[start : end + 1])
+        return replace(self, shape=(*self.shape[:start], one, *self.shape[end + 1 :]))
+
+    def to(self, device: torch.device) -> GraphBatch:
+        """The same graphs on a device."""
+        return replace(
+            self, nodes=self.nodes.to(device), edges=self.edges.to(device), sizes=self.sizes.to(device)
+        )
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph whose nodes have `size` numbers each: one token, and an embedding of each node for a `Pointer`.
+
+    Attributes:
+        rounds: of message passing; a node's embedding knows of nodes so many edges away, in both directions.
+    """
+
+    name: str
+    size: int
+    rounds: int = 3
+    n_features: int = 64
+
+    n_tokens = 1
+
+    def __post_init__(self) -> None:
+        if min(self.size, self.n_features) < 1 or self.rounds < 0:
+            raise ConfigError(
+                "Graph needs a size and features of at least 1 and rounds of at least 0, got "
+                f"{self.size}, {self.n_features}, {self.rounds}."
+            )
+
+    def network(self) -> GraphNetwork:
+        """A `GraphBatch` of G graphs to (G, 1, n_features)."""
+        return GraphNetwork(self)
+
+
+class GraphNetwork(nn.Module):
+    """Message passing with sums over incoming and outgoing edges, residual, normalized after each round.
+
+    As in Decima (Mao et al. 2019, Eq. 1) a node's embedding comes from its own features and its neighbors'
+    embeddings by networks shared by all nodes. Departures: a fixed number of rounds over both directions at once, in
+    place of one sweep from the leaves, so that all nodes of all graphs are computed together.
+    """
+
+    def __init__(self, spec: Graph) -> None:
+        super().__init__()
+        n = spec.n_features
+        self.embed = nn.Sequential(nn.Linear(spec.size, n), nn.GELU(), nn.Linear(n, n))
+        self.down, self.up, self.norms = (
+            nn.ModuleList(make() for _ in range(spec.rounds))
+            for make in (lambda: nn.Linear(n, n), lambda: nn.Linear(n, n), lambda: nn.LayerNorm(n))
+        )
+        self.pooled = nn.Linear(2 * n, n)
+
+    def nodes(self, graphs: GraphBatch) -> Tensor:
+        """(M, n_features) an embedding of every node."""
+        hidden: Tensor = self.embed(graphs.nodes)
+        source, target = graphs.edges
+        for down, up, norm in zip(self.down, self.up, self.norms, strict=True):
+            message = torch.zeros_like(hidden)
+            message = message.index_add(0, target, down(hidden)[source])
+            message = message.index_add(0, source, up(hidden)[target])
+            hidden = norm(hidden + nn.functional.gelu(message))
+        return hidden
+
+    def forward(self, graphs: GraphBatch) -> Tensor:
+        """(G, 1, n_features) one token for each graph."""
+        return self.token(self.nodes(graphs), graphs)
+
+    def token(self, nodes: Tensor, graphs: GraphBatch) -> Tensor:
+        """(G, 1, n_features) from the embeddings (M, n_features): their mean and their maximum, projected."""
+        n_graphs, graph = len(graphs.sizes), graphs.graph_of
+        total = nodes.new_zeros(n_graphs, nodes.shape[1]).index_add(0, graph, nodes)
+        mean = total / graphs.sizes[:, None]
+        highest = nodes.new_full((n_graphs, nodes.shape[1]), -torch.inf)
+        highest = highest.scatter_reduce(0, graph[:, None].expand_as(nodes), nodes, "amax")
+        token: Tensor = self.pooled(torch.cat([mean, highest], dim=1))[:, None]
+        return token
