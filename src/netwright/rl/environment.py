@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -43,3 +44,22 @@ class Environment(Protocol):
     def concat(self, other: Environment) -> Environment:
         """These episodes followed by those of another environment of the same kind that is at the same step."""
         ...
+
+
+@runtime_checkable
+class RaggedEnvironment(Protocol):
+    """An `Environment` whose episodes end at different times.
+
+    Its observations, privileged information, actions and rewards are those of the R episodes that still run, in order.
+    """
+
+    def running(self) -> NDArray[np.int64]:
+        """(R,) numbers of the episodes that wait for an action, rising."""
+        ...
+
+
+def running(environment: Environment) -> NDArray[np.int64]:
+    """(R,) numbers of the episodes that wait for an action; all of them where they end together."""
+    if isinstance(environment, RaggedEnvironment):
+        return environment.running()
+    return np.arange(environment.n, dtype=np.int64)

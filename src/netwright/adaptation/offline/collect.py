@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from netwright.adaptation.environment import Collector
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.experience import Experience
+from netwright.adaptation.offline.ragged import Column, concatenated
 from netwright.core.documents import read_document, write_document
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.files import sha256_of_file
@@ -30,6 +31,7 @@ from netwright.core.policy import Policy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
 from netwright.execution import Executor, SerialExecutor
+from netwright.rl.environment import running
 
 BLOCK = 256  # sessions of one unit of work
 PLAN = "plan.json"
@@ -227,10 +229,14 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
     teachers = [deciding(task, name, collector) for name in plan.labels]
     for i, decider in enumerate((policy, *teachers)):
         decider.reset(generator(plan.seed, block, index, i))
-    rows: list[dict[str, NDArray[Any]]] = []
+    rows: list[dict[str, Column]] = []
+    episodes: list[NDArray[np.int64]] = []
     while not environment.done:
+        episodes.append(running(environment))
         observation = environment.observe()
-        row = {storage.OBSERVATION + k: v for k, v in collector.columns(observation).items()}
+        row: dict[str, Column] = {
+            storage.OBSERVATION + k: v for k, v in collector.columns(observation).items()
+        }
         row[storage.PRIVILEGED] = environment.privileged().astype(np.float32)
         if teachers:
             row[storage.LABELS] = np.mean([_probabilities(t, observation) for t in teachers], axis=0)
@@ -240,14 +246,12 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
         row[storage.REWARD] = rewards.astype(np.float32)
         row[storage.COMPONENTS] = components.astype(np.float32)
         rows.append(row)
-    # Decision by decision becomes episode by episode: (T, B, ..) to (B * T, ..).
-    columns = {
-        name: np.stack([row[name] for row in rows], axis=1).reshape(-1, *rows[0][name].shape[1:])
-        for name in rows[0]
-    }
+    episode = np.concatenate(episodes)
+    order = np.argsort(episode, kind="stable")  # decision by decision becomes episode by episode
+    lengths = np.bincount(episode, minlength=n)
     return Experience(
-        columns=columns,
-        offsets=np.arange(n + 1, dtype=np.int64) * len(rows),
+        columns={name: concatenated([row[name] for row in rows])[order] for name in rows[0]},
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         policy=np.zeros(n, dtype=np.int32),
         where=np.zeros(n, dtype=np.int32),
         seed=np.full(n, plan.seed, dtype=np.int64),

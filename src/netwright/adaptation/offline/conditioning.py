@@ -62,7 +62,7 @@ class Conditioning:
 
 def fit(kind: Kind, experience: Experience) -> tuple[Conditioning, Floats]:
     """The condition of that kind, and its value at every decision of the experience, (N, size)."""
-    rewards = experience.columns[REWARD].astype(np.float64)
+    rewards = experience.array(REWARD).astype(np.float64)
     if kind == "returns":
         per_step = to_go(np.maximum(rewards, LOWEST_REWARD), experience) / left(experience)
         low, high = np.percentile(per_step, PERCENTILES)
@@ -152,7 +152,7 @@ def left(experience: Experience) -> NDArray[np.int64]:
 
 
 def _fit_vector(experience: Experience) -> tuple[Conditioning, Floats]:
-    sums = np.add.reduceat(experience.columns[COMPONENTS].astype(np.float64), experience.offsets[:-1])
+    sums = np.add.reduceat(experience.array(COMPONENTS).astype(np.float64), experience.offsets[:-1])
     means = sums / experience.lengths[:, None]  # (E, K)
     sessions = experience.same_session()
     relative = means - _means(means, sessions)[sessions]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from netwright.adaptation.offline.ragged import Column, Ragged, concatenated, restored, stored
 from netwright.core.array_files import read_npz
 from netwright.core.documents import Count, Document, JsonObject, SavedFolder, check_files, write_folder
 from netwright.core.errors import ConfigError, DataError
@@ -75,9 +76,10 @@ class Experience:
     """Episodes one after another: N decisions in E episodes.
 
     Attributes:
-        columns: arrays of N rows: `observation.<piece>`, `action`, `reward` (the scalar that counts), `components`
-            (N, K) its parts in their own units, and where there are such: `privileged` (what only a critic may
-            see in training), `labels` (N, L) the mean probabilities that teachers gave to each choice.
+        columns: arrays of N rows: `observation.<piece>` (`Ragged` where rows differ in length: nodes of a graph,
+            candidates of a decision), `action` (N,), or (N, K) of K parts, `reward` (the scalar that counts),
+            `components` (N, K) its parts in their own units, and where there are such: `privileged` (what only a
+            critic may see in training), `labels` (N, L) the mean probabilities that teachers gave to each choice.
         offsets: (E + 1,) where each episode begins, and the end of the last.
         policy, where: (E,) index into `policies` and `places`.
         seed, session: (E,) seed of the collection, and the session's number: episodes with the same place, seed
@@ -86,7 +88,7 @@ class Experience:
         info: what else is known, as plain JSON types: the task, the names of the components, the source of the data.
     """
 
-    columns: Mapping[str, Array] = field(repr=False)
+    columns: Mapping[str, Column] = field(repr=False)
     offsets: NDArray[np.int64] = field(repr=False)
     policy: NDArray[np.int32] = field(repr=False)
     where: NDArray[np.int32] = field(repr=False)
@@ -143,10 +145,14 @@ class Experience:
     @property
     def returns(self) -> NDArray[np.float64]:
         """(E,) mean reward of a decision of each episode."""
-        sums: NDArray[np.float64] = np.add.reduceat(
-            self.columns[REWARD].astype(np.float64), self.offsets[:-1]
-        )
+        sums: NDArray[np.float64] = np.add.reduceat(self.array(REWARD).astype(np.float64), self.offsets[:-1])
         return sums / self.lengths
+
+    def array(self, name: str) -> Array:
+        """The column of that name, which is not ragged."""
+        column = self.columns[name]
+        assert not isinstance(column, Ragged), name
+        return column
 
     def take(self, episodes: Array) -> Experience:
         """Some of the episodes, by index or by a mask (E,)."""
@@ -226,7 +232,7 @@ def merge(parts: Sequence[Experience]) -> Experience:
         return np.array([among.index(n) for n in names], dtype=np.int32)[indices]
 
     return Experience(
-        columns={name: np.concatenate([p.columns[name] for p in parts]) for name in first.columns},
+        columns={name: concatenated([p.columns[name] for p in parts]) for name in first.columns},
         offsets=np.concatenate([[0], np.cumsum(np.concatenate([p.lengths for p in parts]))]).astype(np.int64),
         policy=np.concatenate([renumbered(p.policy, p.policies, policies) for p in parts]),
         where=np.concatenate([renumbered(p.where, p.places, places) for p in parts]),
@@ -248,7 +254,7 @@ def write(folder: Path, experience: Experience) -> None:
             allow_pickle=False,
             offsets=experience.offsets,
             **episodes,
-            **experience.columns,
+            **stored(experience.columns),
         )
         document = {
             "policies": list(experience.policies),
@@ -294,8 +300,8 @@ def read(folder: Path) -> Experience:
         loaded = read_npz(folder / COLUMNS, remedy=REMEDY, fault="damaged")
         episodes = {name: loaded.pop(f"episode.{name}") for name in EPISODES}
         experience = Experience(
-            columns={k: v for k, v in loaded.items() if k != "offsets"},
-            offsets=loaded["offsets"],
+            offsets=loaded.pop("offsets"),
+            columns=restored(loaded),
             policies=saved.policies,
             places=saved.places,
             info=saved.info,
@@ -349,9 +355,14 @@ def _same_figures(told: PolicySummary, counted: PolicySummary) -> bool:
     return told.episodes == counted.episodes and bool(close)
 
 
-def _check_column(name: str, column: Array) -> None:
+def _check_column(name: str, column: Column) -> None:
+    if isinstance(column, Ragged):
+        if name in (*NEEDED, PRIVILEGED, LABELS):
+            raise DataError(f"column {name!r} must have rows of one length; {REMEDY}.")
+        column = column.values
     if name == ACTION:
-        _check_whole(name, column, None)
+        # One number for each part of a factored action.
+        _check_whole(name, column.reshape(-1) if column.ndim == 2 else column, None)
         return
     if column.dtype.kind not in "fiub":
         raise DataError(f"column {name!r} holds {column.dtype}, not numbers; {REMEDY}.")

@@ -67,7 +67,7 @@ class Lessons:
         if self.labels is not None:
             wanted: Floats = self.labels[rows] * weight
             return wanted
-        made = self.experience.columns[ACTION][rows]
+        made = self.experience.array(ACTION)[rows]
         return np.asarray((made[..., None] == np.arange(self.n_choices)) * weight, dtype=np.float32)
 
 
@@ -104,7 +104,7 @@ def lessons(
         advantages = fitted_advantages(
             experience.offsets,
             np.concatenate([critic_inputs, privileged], axis=1).astype(np.float32),
-            compress_rewards(experience.columns[REWARD]),
+            compress_rewards(experience.array(REWARD)),
             seed=seed,
         )
         weight = np.exp(np.minimum(advantages / temperature, np.log(LARGEST_WEIGHT))).astype(np.float32)
@@ -114,7 +114,7 @@ def lessons(
     elif method == "distill":
         if LABELS not in experience.columns:
             raise ConfigError("recipe distill needs labels; collect with --label, for example --label ppo.")
-        labels = experience.columns[LABELS]
+        labels = experience.array(LABELS)
     else:
         kind = cast(conditions.Kind, method)
     conditioning, condition = conditions.fit(kind, experience)
@@ -129,7 +129,7 @@ def best_policy(experience: Experience) -> int:
 
 
 def _check_choices(experience: Experience, n_choices: int) -> None:
-    actions, labels = experience.columns[ACTION], experience.columns.get(LABELS)
+    actions, labels = experience.array(ACTION), experience.columns.get(LABELS)
     wrong = np.flatnonzero(actions >= n_choices)
     if len(wrong):
         raise DataError(

@@ -74,7 +74,7 @@ class AbrAdapter:
         self.collector = None if data is None else AbrCollector(data)
         self._experience = experience
         if experience is not None:
-            shown = pieces.shown(_kept(experience.columns), recipe.memory)
+            shown = pieces.shown(_kept(experience), recipe.memory)
             self._lessons = lessons(
                 recipe.method,
                 experience,
@@ -97,7 +97,7 @@ class AbrAdapter:
         """Random whole sessions of the experience."""
         rows, real = self._lessons.draw(rng, size)
         flat = rows.reshape(-1)
-        kept = {name: column[flat] for name, column in _kept(self._lessons.experience.columns).items()}
+        kept = {name: column[flat] for name, column in _kept(self._lessons.experience).items()}
         inputs = self._inputs(kept, self._lessons.condition[flat])
         shaped = {name: array.reshape(*rows.shape, *array.shape[1:]) for name, array in inputs.items()}
         return shaped, self._lessons.target(rows, real)
@@ -238,8 +238,8 @@ def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
     return found
 
 
-def _kept(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: columns[OBSERVATION + name] for name in pieces.COLUMNS}
+def _kept(experience: Experience) -> dict[str, NDArray[Any]]:
+    return {name: experience.array(OBSERVATION + name) for name in pieces.COLUMNS}
 
 
 def _modalities(recipe: AbrRecipe, n_condition: int) -> list[ModalitySpec]:
