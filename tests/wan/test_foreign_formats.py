@@ -144,6 +144,16 @@ def test_teavar_is_directed_and_in_kbit_per_second(tmp_path):
     assert said(graph, "capacities read in kbit/s, as TEAVAR files have them")
 
 
+def test_teavar_counts_nodes_from_0_or_1(tmp_path):
+    (tmp_path / "nodes.txt").write_text("String_node_names\ns1\ns2\n")
+    text = "to_node from_node capacity prob_failure\n\t{0} {1} 5 .1\n\t{1} {0} 5 .1\n"
+    for first in (0, 1):
+        graph = read(tmp_path, "topology.txt", text.format(first, first + 1))
+        assert {node.name: node.label for node in graph.nodes} == {str(first): "s1", str(first + 1): "s2"}
+    with pytest.raises(DataError, match=r"nodes\.txt: names 2 nodes, but .* has others"):
+        read(tmp_path, "topology.txt", text.format(1, 3))
+
+
 def test_matrices_go_by_number(tmp_path):
     graph = read(tmp_path, "teavar.txt")
     (tmp_path / "demand.txt").write_text("0 1 2 3 0 4 5 6 0\n0 10 20 30 0 40 50 60 0\n")
@@ -222,6 +232,21 @@ def test_files_with_more_than_a_network_has_are_refused_before_they_grow(tmp_pat
 def test_our_own_documents_have_a_version(tmp_path):
     with pytest.raises(DataError, match="format_version is 99, this netwright reads 1 and 2"):
         read(tmp_path, "own.json", '{"format_version": 99, "links": [{"from": "A", "to": "B"}]}')
+
+
+def test_coordinates_of_a_plane_are_left_out_and_one_slip_is_refused(tmp_path):
+    """TopoHub's synthetic networks name plane coordinates lat and lon."""
+
+    def ring(latitudes):
+        nodes = " ".join(f"node [ id {i} lat {lat} lon 10.0 ]" for i, lat in enumerate(latitudes))
+        edges = " ".join(f"edge [ source {i} target {(i + 1) % 4} dist 50 ]" for i in range(4))
+        return f"graph [ {nodes} {edges} ]"
+
+    graph = read(tmp_path, "n.gml", ring([248.8, 410.0, 33.0, 123.0]))
+    assert graph.nodes[2].lat is None
+    assert said(graph, "outside of degrees, as on a plane: left out")
+    with pytest.raises(DataError, match="node '1': latitude must be at most 90, got 410"):
+        read(tmp_path, "n.gml", ring([48.8, 410.0, 33.0, 12.0]))
 
 
 def test_places_that_are_not_understood_are_named(tmp_path):

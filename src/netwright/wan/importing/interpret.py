@@ -278,6 +278,10 @@ def _places(
 ) -> tuple[list[Place], list[str]]:
     """Latitude and longitude of each node, from the attributes that say so."""
     if columns["latitude"] or columns["longitude"]:
+        if _is_a_plane(raw.nodes, columns):
+            return [(None, None)] * len(raw.nodes), [
+                "latitude and longitude of most nodes are outside of degrees, as on a plane: left out"
+            ]
         return [_degrees(raw, node, columns) for node in raw.nodes], []
     if raw.conventions.geographic or options.geographic:
         places = [_pair(node.facts, "x", "y") for node in raw.nodes]
@@ -290,6 +294,18 @@ def _places(
         name = columns["position"][0].name
         return _checked_places(raw, [_listed_pair(node.facts.get(name)) for node in raw.nodes], repr(name))
     return [(None, None)] * len(raw.nodes), []
+
+
+def _is_a_plane(nodes: Sequence[RawNode], columns: Mapping[str, list[Column]]) -> bool:
+    """Whether so many coordinates are no degrees that it is no slip, as in TopoHub's synthetic networks."""
+    outside = known = 0
+    for node in nodes:
+        for meaning, most in (("latitude", 90.0), ("longitude", 360.0)):
+            given = first_given(node.facts, columns[meaning])
+            amount = None if given is None else split(given[1])
+            known += amount is not None
+            outside += amount is not None and abs(amount[0]) > most
+    return known > 4 and 4 * outside > known
 
 
 def _degrees(raw: RawGraph, node: RawNode, columns: Mapping[str, list[Column]]) -> Place:

@@ -21,7 +21,7 @@ from netwright.wan.importing.raw import RawGraph, RawNode
 from netwright.wan.importing.reductions import reduced
 from netwright.wan.importing.repetita import parse_repetita
 from netwright.wan.importing.sndlib import NATIVE, is_sndlib, parse_sndlib_native, sndlib_xml_of
-from netwright.wan.importing.text import decoded
+from netwright.wan.importing.text import lines_of
 
 MAX_BYTES = 16 * 2**20
 
@@ -88,15 +88,14 @@ def read_graph(path: Path, *, options: ImportOptions | None = None, prepare: boo
 
 
 def _with_node_names(raw: RawGraph, path: Path) -> RawGraph:
-    """TEAVAR keeps the names of nodes 1, 2, .. in a file of their own beside the links."""
+    """TEAVAR keeps the names of nodes 1, 2, .. (or 0, 1, ..) in a file of their own beside the links."""
     near = [path.with_name(f"{path.stem}_nodes.txt"), path.with_name("nodes.txt")]
     file = next((p for p in near[: 2 if path.stem == "topology" else 1] if p.is_file()), None)
     if raw.format != "TEAVAR" or file is None:
         return raw
-    labels = [line.strip() for line in decoded(limited_bytes(file), str(file)).splitlines() if line.strip()][
-        1:
-    ]
-    known = {str(i): label for i, label in enumerate(labels, start=1)}
+    lines = [line.strip() for line in lines_of(limited_bytes(file), str(file)) if line.strip()]
+    labels, first = lines[1:], 0 if any(node.id == "0" for node in raw.nodes) else 1
+    known = {str(i): label for i, label in enumerate(labels, start=first)}
     if not {node.id for node in raw.nodes} <= set(known):
         raise DataError(f"{file}: names {len(labels)} nodes, but {path} has others; correct one of the two.")
     nodes = tuple(RawNode(key, {"label": label}) for key, label in known.items())
