@@ -14,6 +14,7 @@ from netwright.core.errors import DataError
 from netwright.wan.importing import ImportedGraph, ImportOptions, as_topology, read_graph
 from netwright.wan.importing.demand_files import with_demands
 from netwright.wan.importing.raw import RawDemand
+from netwright.wan.units import Rate
 from tests.wan import foreign
 
 PUBLIC = Path(os.environ.get("NETWRIGHT_DATA", "nowhere")) / "public" / "wan"
@@ -46,6 +47,25 @@ def test_sndlib_with_its_demands(tmp_path, name):
     modules = read(tmp_path, name, foreign.SAMPLES[name].replace("155.0", "0.0"), default_capacity=None)
     with pytest.raises(DataError, match="has no capacity although others have"):  # 0 means that none is built
         as_topology(modules)
+
+
+@pytest.mark.parametrize("name", ["ring.xml", "ring.txt"])
+def test_what_sndlib_only_offers_is_no_capacity(tmp_path, name):
+    text = foreign.SAMPLES[name].replace("155.0", "0.0").replace("622.0", "0.0")
+    graph = read(tmp_path, name, text)
+    assert {link.capacity for link in graph.links} == {1.0}
+    assert said(graph, "no capacity is installed, only offered (--capacity-from addModule")
+    bought = read(tmp_path, name, text, capacity_from="addModule", default_capacity=Rate(1.0))
+    assert ("B", "C", 40.0) in [(li.a, li.b, li.capacity) for li in bought.links]
+
+
+def test_demands_of_sndlib_in_files_of_their_own(tmp_path):
+    graph = read(tmp_path, "ring.xml")
+    text = "?SNDlib native format; type: network; version: 1.0\nNODES (\n A\n B\n)\nLINKS (\n)\n"
+    (tmp_path / "matrix.txt").write_text(text + "DEMANDS (\n A_B ( A B ) 1 12.5 UNLIMITED\n)\n")
+    assert with_demands(graph, tmp_path / "matrix.txt").demands == (RawDemand("A", "B", 12.5),)
+    (tmp_path / "matrix.xml").write_text(foreign.SNDLIB_XML.replace("3.5", "7"))
+    assert with_demands(graph, tmp_path / "matrix.xml").demands[0] == RawDemand("A", "C", 7.0, "Mbit/s")
 
 
 def test_coordinates_of_sndlib_are_places_only_where_it_says_so(tmp_path):

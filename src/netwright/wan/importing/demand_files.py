@@ -16,7 +16,7 @@ from netwright.wan.importing.graphml import xml_root
 from netwright.wan.importing.raw import RawDemand, count
 from netwright.wan.importing.reading import limited_bytes
 from netwright.wan.importing.repetita import parse_repetita_demands
-from netwright.wan.importing.sndlib import sndlib_xml_of
+from netwright.wan.importing.sndlib import NATIVE, parse_sndlib_native, sndlib_xml_of
 from netwright.wan.importing.text import lines_of
 from netwright.wan.topology import Array
 from netwright.wan.units import plain_number
@@ -46,6 +46,8 @@ def with_demands(graph: ImportedGraph, path: Path) -> ImportedGraph:
     if suffix == ".xml":
         raw = sndlib_xml_of(xml_root(content, source), path.stem, source)
         return _joined(graph, raw.demands, path, "")
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(NATIVE.encode()):
+        return _joined(graph, parse_sndlib_native(content, path.stem, source).demands, path, "")
     ids = _numbered(graph, path)
     matrices = _npy(content, len(ids), source) if suffix == ".npy" else _text(content, len(ids), source)
     steps = f", {len(matrices)} steps" if len(matrices) > 1 else ""

@@ -39,7 +39,7 @@ def sndlib_xml_of(root: Element, name: str, source: str) -> RawGraph:
     )
     return RawGraph(
         name, "SNDlib XML", source, nodes, links, False,
-        Conventions(capacity_unit=unit or word, geographic=geographic), demands, notes=(_BOTH_WAYS,),
+        Conventions(capacity_unit=unit or word, geographic=geographic), demands, notes=_notes(links),
     )  # fmt: skip
 
 
@@ -71,6 +71,16 @@ def _xml_link(element: Element, number: int, source: str) -> RawLink:
 def _xml_demand(element: Element, unit: str, number: int, source: str) -> RawDemand:
     a, b, value = (_text_of(element, tag) for tag in ("source", "target", "demandValue"))
     return _demand((a, b), value, unit, f"demand {number}", source)
+
+
+def _notes(links: tuple[RawLink, ...]) -> tuple[str, ...]:
+    """What SNDlib leaves open: which way links lead, and what capacity is bought where none is installed."""
+    if any(link.facts["capacity"] for link in links) or not any(link.facts["addModule"] for link in links):
+        return (_BOTH_WAYS,)
+    return (
+        _BOTH_WAYS,
+        "no capacity is installed, only offered (--capacity-from addModule takes the first module)",
+    )
 
 
 def _installed(text: str) -> str:
@@ -113,19 +123,20 @@ def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
     found = re.search(r"^\s*unit\s*=\s*(\S+)", text, re.MULTILINE)
     word = found[1] if found else ""
     unit = rate_unit(word) or ""
+    built = tuple(_native_link(*entry, source) for entry in links)
     return RawGraph(
         name, "SNDlib native", source,
         tuple(RawNode(n, dict(zip("xy", first, strict=False))) for n, first, _, _ in nodes),
-        tuple(_native_link(*entry, source) for entry in links), False,
+        built, False,
         Conventions(capacity_unit=unit or word, geographic="longitude" in text.lower()),
-        tuple(_native_demand(*entry, unit, source) for entry in demands), notes=(_BOTH_WAYS,),
+        tuple(_native_demand(*entry, unit, source) for entry in demands), notes=_notes(built),
     )  # fmt: skip
 
 
 Entry = tuple[
     str, list[str], list[str], list[str]
 ]  # name, words in the first brackets, behind, in the second
-_ENTRY = re.compile(r"(\S+)\s*\(([^()]*)\)([^()]*)(?:\(([^()]*)\))?")
+_ENTRY = re.compile(r"(\S+)\s*(?:\(([^()]*)\)([^()]*)(?:\(([^()]*)\))?)?")
 
 
 def _sections(lines: list[str], source: str) -> dict[str, list[tuple[int, str]]]:
@@ -151,14 +162,17 @@ def _entry(line: tuple[int, str], source: str) -> Entry:
     match = _ENTRY.fullmatch(line[1])
     if not match:
         raise DataError(f"{source}: line {line[0]}: not an entry `id ( .. ) ..`; correct it.")
-    return match[1], match[2].split(), match[3].split(), (match[4] or "").split()
+    first, behind, second = ((match[i] or "").split() for i in (2, 3, 4))
+    return match[1], first, behind, second
 
 
 def _native_link(name: str, ends: list[str], behind: list[str], modules: list[str], source: str) -> RawLink:
     if len(ends) != 2:
         raise DataError(f"{source}: link {name!r} must be `id ( source target ) ..`; correct it.")
-    facts = dict(zip(("capacity", "capacity_cost", "routingCost", "setupCost"), behind, strict=False))
-    facts["capacity"] = _installed(facts.get("capacity", ""))
+    facts: dict[str, object] = dict(
+        zip(("capacity", "capacity_cost", "routingCost", "setupCost"), behind, strict=False)
+    )
+    facts["capacity"] = _installed(str(facts.get("capacity", "")))
     facts["addModule"] = modules[0] if modules else ""
     return RawLink(ends[0], ends[1], facts, f"link {name}")
 
