@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -191,7 +191,6 @@ def from_links(
     positions: Sequence[tuple[float, float]] | None = None,
     capacity_unit: str = "relative",
     source: str = "",
-    ids: Sequence[str] = (),
 ) -> Topology:
     """A topology of undirected links: each becomes two arcs, side by side, of its full capacity."""
     places = positions if positions is not None else [(np.nan, np.nan)] * len(nodes)
@@ -204,7 +203,6 @@ def from_links(
         np.asarray(places, dtype=np.float64).reshape(-1, 2),
         capacity_unit,
         source,
-        tuple(ids),
     )
 
 
@@ -270,7 +268,7 @@ def from_data_folder(document: Mapping[str, Any]) -> Topology:
     known = all(speed is not None for speed in speeds)
     lengths = [link["length_km"] for link in document["links"]]
     labels = [str(node["label"]) or f"node{node['id']}" for node in document["nodes"]]
-    return from_links(
+    made = from_links(
         str(document["name"]),
         distinct(labels),
         [(int(link["a"]), int(link["b"])) for link in document["links"]],
@@ -279,8 +277,8 @@ def from_data_folder(document: Mapping[str, Any]) -> Topology:
         positions=[(_number(node["lat"]), _number(node["lon"])) for node in document["nodes"]],
         capacity_unit="Mbit/s" if known else "relative",
         source=str(document.get("source", "")),
-        ids=[str(node["id"]) for node in document["nodes"]],
     )
+    return replace(made, ids=tuple(str(node["id"]) for node in document["nodes"]))
 
 
 def distinct(labels: Sequence[str]) -> list[str]:

@@ -71,13 +71,24 @@ def import_(
     if prepare:
         merge = merge_parallel or ImportOptions.preparation().merge_parallel
         wanted = replace(wanted, merge_parallel=merge, drop_loops=True, drop_stubs=True)
+    facts = _imported(file, out, demands, wanted)
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts({name: value for name, value in facts.items() if name not in _SAID})
+
+
+_SAID = ("ignored", "dropped", "notes")  # on stderr, in sentences
+
+
+def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions) -> dict[str, Any]:
+    """Reads, writes and says; gives what the JSON document holds."""
     graph = read_graph(file, options=wanted)
     if demands is not None:
         graph = with_demands(graph, demands)
     found = as_topology(graph)
     write_network(out, found)
-    facts = _facts(graph, found, out)
-    notes = [*found.notes]
+    facts, notes = _facts(graph, found, out), [*found.notes]
     if graph.demands:
         place = out.with_suffix(".demands.csv")
         notes += write_demands(place, graph, found)
@@ -85,13 +96,10 @@ def import_(
     if notes:
         progress(f"{file.name}: {'; '.join(notes)}")
     progress(summary(graph, found))
-    if as_json:
-        findings = graph.findings
-        ignored = {kind: list(names) for kind, names in findings.ignored.items() if names}
-        dropped = {"nodes": list(findings.dropped_nodes), "links": findings.dropped_links}
-        print_json({**facts, "ignored": ignored, "dropped": dropped, "notes": notes})
-    else:
-        print_facts(facts)
+    findings = graph.findings
+    ignored = {kind: list(names) for kind, names in findings.ignored.items() if names}
+    dropped = {"nodes": list(findings.dropped_nodes), "links": findings.dropped_links}
+    return {**facts, "ignored": ignored, "dropped": dropped, "notes": notes}
 
 
 def _facts(graph: ImportedGraph, found: Topology, out: Path) -> dict[str, Any]:
