@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from local_site import tar_gz
 
 from netwright.core.errors import DataError
+from netwright.datasets import archives
 from netwright.datasets.archives import DamagedArchiveError, members
 
 
@@ -59,3 +63,33 @@ def test_bombs_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("netwright.datasets.archives.LARGEST_ARCHIVE_BYTES", 4000)
     with pytest.raises(DataError, match="unpacks to more than"):
         list(members(path))
+
+
+def _header_bomb(path, size):
+    entry = tarfile.TarInfo("././@LongLink")
+    entry.type, entry.size = tarfile.GNUTYPE_LONGNAME, size
+    path.write_bytes(gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + bytes(2 << 20)))
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 8 << 30])
+def test_a_header_of_no_plausible_size_is_refused(tmp_path, size):
+    path = tmp_path / "a.tar.gz"
+    _header_bomb(path, size)
+    with pytest.raises(archives.DamagedArchiveError, match=f"a header of {size} bytes"):
+        list(archives.members(path))
+
+
+def test_a_gzip_bomb_is_refused_before_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "SMALL_BYTES", 1 << 20)
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(bytes(64 << 20)))
+    with pytest.raises(DataError, match="unpacks to more than"):
+        list(archives.members(path))
+
+
+@pytest.mark.timeout(10)
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(DataError, match="not a plain file"):
+            list(archives.members(place))

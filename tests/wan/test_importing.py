@@ -175,7 +175,7 @@ def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
     with path.open("wb") as stream:
         stream.truncate(5 * 2**30)  # a hole: takes no room on the disk
     monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("was opened"))
-    refused(path, "5 GiB", "16 MiB")
+    refused(path, "5 GiB", "4 MiB")
 
 
 def test_what_is_no_plain_file_is_refused(tmp_path):

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from netwright.core.errors import DataError
+from netwright.core.reading import opened, size_in_words
 
 LARGEST_MEMBER_BYTES = 256 << 20
 LARGEST_ARCHIVE_BYTES = 16 << 30
+LARGEST_RATIO = 100  # unpacked to packed, above SMALL_BYTES; archives of text stay below 20
+SMALL_BYTES = 256 << 20
+LARGEST_HEADER_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
+_LONG_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 
 class DamagedArchiveError(DataError):
@@ -27,11 +39,12 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
 
     Raises:
         DamagedArchiveError: cut short, or not a tar.gz.
-        DataError: a name that leaves the archive's folder, or more than `LARGEST_ARCHIVE_BYTES` unpacked.
+        DataError: not a regular file, a name that leaves the archive's folder, or more unpacked than is plausible.
     """
     try:
-        with gzip.open(path) as stream:
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with opened(path, limit=LARGEST_ARCHIVE_BYTES) as file, gzip.GzipFile(fileobj=file) as unpacked:
+            stream = _Bounded(unpacked, path)
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_SmallHeaders) as archive:
                 for member in archive:
                     name = PurePosixPath(member.name)
                     if name.is_absolute() or ".." in name.parts or "\\" in member.name:
@@ -48,5 +61,36 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
                         yield "/".join(name.parts[1:]), content.read()
             while stream.read(_CHUNK_BYTES):
                 pass
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
         raise DamagedArchiveError(f"{path}: damaged or cut short ({error}); fetch it again.") from None
+
+
+class _Bounded(io.RawIOBase):
+    """An unpacked stream that ends with an error when it is longer than an honest archive of that size can be."""
+
+    def __init__(self, unpacked: gzip.GzipFile, path: Path) -> None:
+        super().__init__()
+        self._unpacked, self._path, self._n_bytes = unpacked, path, 0
+        plausible = max(SMALL_BYTES, LARGEST_RATIO * path.stat().st_size)
+        self._limit = min(LARGEST_ARCHIVE_BYTES, plausible)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        content = self._unpacked.read(size)
+        self._n_bytes += len(content)
+        if self._n_bytes > self._limit:
+            raise DataError(
+                f"{self._path}: unpacks to more than {size_in_words(self._limit)}, which no such archive does; "
+                "do not use it."
+            )
+        return content
+
+
+class _SmallHeaders(tarfile.TarInfo):
+    """Refuses extended headers, which are read into memory, of a size that no name has."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size < 0 or (self.type in _LONG_HEADERS and self.size > LARGEST_HEADER_BYTES):
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found

@@ -24,6 +24,7 @@ from netwright.wan.importing.sndlib import NATIVE, is_sndlib, parse_sndlib_nativ
 from netwright.wan.importing.text import lines_of
 
 MAX_BYTES = 16 * 2**20
+MAX_NETWORK_BYTES = 4 * 2**20
 
 Reader = Callable[[bytes, str, str], RawGraph]
 
@@ -79,7 +80,7 @@ def read_graph(path: Path, *, options: ImportOptions | None = None, prepare: boo
         raise DataError(
             f"{path}: networks are read from {', '.join(SUFFIXES)}; save it as one of these, or rename the file."
         )
-    content = limited_bytes(path)
+    content = limited_bytes(path, MAX_NETWORK_BYTES)
     if not content.strip():
         raise DataError(f"{path}: is empty; check the file, or get it again.")
     wanted = options or (ImportOptions.preparation() if prepare else ImportOptions())
