@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,31 +11,28 @@ from numba import njit
 from numpy.typing import NDArray
 
 from netwright.tasks.abr.media import Floats, Ints
-from netwright.tasks.abr.observation import HISTORY, RECENT, Observation
+from netwright.tasks.abr.observation import RECENT, Observation
+from netwright.tasks.abr.state_features import AHEAD, n_numbers, vector_features
 
 Features = NDArray[np.float32]
 
-N_AHEAD = 5  # chunks whose sizes are looked at
 N_RATES = 5  # throughputs in the harmonic mean
-N_MEMORY = HISTORY - RECENT + 4  # numbers about the chunks before the recent ones
 LOWEST_MBPS, LEAST_MBPS = 0.02, 0.001
 LARGEST_BUFFER_S, LARGEST_STALL_S = 60.0, 20.0
 
 PENSIEVE_ROWS, PENSIEVE_HISTORY = 6, 6
 
 
+@cache
 def size(n_levels: int) -> int:
     """Number of features F for a ladder of that many rungs."""
-    return 2 * RECENT + 8 + n_levels * (N_AHEAD + 3) + N_MEMORY
+    return n_numbers(vector_features(n_levels))
 
 
 def vector(observation: Observation) -> Features:
     """(B, F) features of B sessions, all of about unit size.
 
-    In order: log of the last 8 throughputs; log of the last 8 delays; sizes of the next 5 chunks for every rung,
-    in MB; last rung, one-hot; buffer; chunks left; log of the harmonic mean of the last 5 throughputs; the buffer
-    when the next chunk has arrived, for every rung, at that mean and at the last throughput; least, largest and
-    mean log throughput, its spread and its trend; and the memory of the chunks before, see `remember`.
+    In the order of `state_features.vector_features`; see `remember` for the last part.
     """
     o = observation
     out = np.empty((o.n, size(o.n_levels)), dtype=np.float32)
@@ -134,7 +132,7 @@ def _fill(
             out[b, i] = log_rate
             out[b, history + i] = math.log1p(delays_s[b, i])
         at = 2 * history
-        for k in range(N_AHEAD):
+        for k in range(AHEAD):
             for level in range(n_levels):
                 out[b, at] = next_sizes_mb[b, k, level] if k < n_left[b] else 0.0
                 at += 1

@@ -16,33 +16,14 @@ from numpy.typing import NDArray
 from netwright.tasks.abr.features import remember
 from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import HISTORY, RECENT, Observation
+from netwright.tasks.abr.state_features import AHEAD, POINTS, RUNGS, SUMMARY, n_numbers, slices
 
 Floats = NDArray[np.float32]
 
-POINTS = 6  # positions, from the lowest to the highest rung, at which a ladder of any size is read
-AHEAD = 5  # chunks looked ahead
 LONGEST_S = 60.0
 
-PIECES: Mapping[str, slice] = {
-    "throughputs": slice(0, 8),  # log Mbit/s, newest last, 0 where none
-    "delays": slice(8, 16),  # log(1 + s)
-    "rates": slice(
-        16, 24
-    ),  # of the recent chunks: share that is there; harmonic mean, last, min, max, mean, spread, trend
-    "buffer": slice(24, 27),  # in 10 s, log, as a share of the cap
-    "after": slice(
-        27, 39
-    ),  # buffer after the next chunk at each point, at harmonic-mean and last rate, in 10 s
-    "left": slice(39, 41),  # chunks left in 50, one over them
-    "viewer": slice(41, 45),  # chunk length, cap, weights of rebuffering and of change
-    "last": slice(45, 54),  # last bitrate, its log, its position, and how near it is to each point
-    "ladder": slice(54, 60),  # log Mbit/s at each point
-    "sizes": slice(60, 90),  # next five chunks at each point, in MB
-    "memory": slice(
-        90, 110
-    ),  # log Mbit/s of the chunks before; of all: share that is there, mean, spread, restlessness
-}
-N_SUMMARY, N_RUNG = 110, 22
+PIECES: Mapping[str, slice] = slices(SUMMARY)
+N_SUMMARY, N_RUNG = n_numbers(SUMMARY), n_numbers(RUNGS)
 LONGEST_AHEAD = 50.0
 
 COLUMNS = (
