@@ -126,3 +126,16 @@ def eventually(found, seconds: float = 30.0):
 def zombie(pid: int) -> bool:
     """Whether a process has ended and only waits to be collected."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def _sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_closing_the_results_does_not_wait_for_what_is_under_way():
+    results = ProcessExecutor(2).map(_sleep, [0.0, 60.0, 60.0])
+    assert next(results) == 0.0
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < 20.0

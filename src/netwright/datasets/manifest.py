@@ -22,7 +22,7 @@ import numpy as np
 
 from netwright.core.array_files import npz_of_bytes
 from netwright.core.errors import DataError
-from netwright.core.files import check_format_version, read_json, write_json
+from netwright.core.files import check_format_version, plain_files, read_json, write_json
 from netwright.core.reading import parse_json, read_bytes
 from netwright.datasets import area, area_names
 from netwright.datasets.area import Area, Finding, Origin
@@ -112,7 +112,7 @@ def differences(found: Area, folder: Path, *, absent: bool = True) -> Iterator[F
 def make_manifest(found: Area, folder: Path, out: Path) -> None:
     """Write the manifest of the area's files in `folder` to `out`."""
     sections: dict[str, dict[str, str]] = {origin: {} for origin in get_args(Origin)}
-    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for file in plain_files(folder):
         path = str(PurePosixPath(file.relative_to(folder)))
         if file.name != NOTES:
             sections[found.origin(path)][path] = content_hash(str(file), read_bytes(file))

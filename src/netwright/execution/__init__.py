@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -55,8 +56,17 @@ class ProcessExecutor:
             with _threads_for_each(max(1, (os.cpu_count() or 1) // self.n_workers)):
                 results = pool.map(function, items)  # starts the workers, which read their environment once
             yield from results
+        except (KeyboardInterrupt, GeneratorExit):
+            _end_workers(pool)
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_workers(pool: ProcessPoolExecutor) -> None:
+    """Stop what workers are at, which may be minutes of compiled code; what they had not finished is dropped."""
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
 
 
 @contextmanager
@@ -73,6 +83,9 @@ def _threads_for_each(n: int) -> Iterator[None]:
 
 def _end_with_parent() -> None:
     """In a worker: leave when the process that started it is gone, even by a kill; half done work is dropped."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent ends its workers
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -20,6 +20,7 @@ from netwright.core.files import replacing, write_json
 from netwright.core.palette import KINDS, method_styles
 from netwright.core.results import Evaluation, versions
 from netwright.core.task import Task, load_attribute
+from netwright.core.text import printable
 from netwright.evaluation.comparison import SettingComparison, compare
 from netwright.evaluation.pooling import seed_of
 from netwright.report import render, wording
@@ -163,6 +164,7 @@ def render_page(template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("netwright.report", ""),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -176,6 +178,13 @@ def render_page(template: str, **values: Any) -> str:
         dark=Markup(render.css_variables(dark=True)),
     )
     return environment.get_template(template).render(**values)
+
+
+def _shown(value: Any) -> Any:
+    """What a template shows of a value: names of foreign files without control characters."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value, lines=True)
+    return value
 
 
 def drawing(panel: Panel) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from netwright.core.palette import FAINT, INK, PAPER, RULE, dark_of_light
+from netwright.core.text import printable
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib; the page puts its own in place
@@ -54,6 +56,7 @@ _DARK = dark_of_light()
 def png(figure: Figure) -> bytes:
     """The figure on white paper, at 160 dots per inch."""
     FigureCanvasAgg(figure)
+    _make_printable(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=160, metadata={"Software": None})
     return stream.getvalue()
@@ -66,6 +69,7 @@ def svg(figure: Figure, *, name: str, alt: str) -> str:
     light or dark scheme; ids get `name` in front, so that several figures can share a page.
     """
     FigureCanvasSVG(figure)
+    _make_printable(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     figure.set_layout_engine("none")  # what was laid out stays: half of the time of drawing it again
@@ -85,6 +89,13 @@ def svg(figure: Figure, *, name: str, alt: str) -> str:
     root.set("role", "img")
     root.set("aria-label", alt)
     return ET.tostring(root, encoding="unicode")
+
+
+def _make_printable(figure: Figure) -> None:
+    """Names in a figure without control characters, which XML does not know."""
+    for text in figure.findobj(Text):
+        if (shown := printable(text.get_text(), lines=True)) != text.get_text():
+            text.set_text(shown)
 
 
 def css_variables(*, dark: bool) -> str:
