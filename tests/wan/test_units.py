@@ -100,6 +100,13 @@ def test_a_rate_is_the_same_in_each_unit(value, unit, other):
     assert there * BITS_PER_SECOND[other] == pytest.approx(value * BITS_PER_SECOND[unit])
 
 
+def test_a_decimal_comma_is_no_number():
+    with pytest.raises(DataError, match=r"must be a finite number, got '2,5'; give one, such as 2\.5"):
+        rate("2,5", "capacity", "f")
+    with pytest.raises(DataError, match=r"must be a finite number, got '1\.000\.000'"):
+        duration_ms("1.000.000", "delay", "f")
+
+
 def test_ten_gigabit_is_exact():
     assert Rate(1e10, "bit/s").in_unit("Gbit/s") == 10.0
     assert Rate(10.0, "Gbit/s").in_unit("Mbit/s") == 10_000.0

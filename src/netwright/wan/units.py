@@ -213,7 +213,12 @@ def split(value: object) -> tuple[float, str] | None:
         return (found, "") if math.isfinite(found) else None
     match = _NUMBER.match(value.strip())
     number = plain_number(match[0]) if match else None
-    return None if match is None or number is None else (number, value.strip()[match.end() :].strip())
+    if match is None or number is None:
+        return None
+    behind = value.strip()[match.end() :].strip()
+    return (
+        None if behind.startswith((",", ".")) else (number, behind)
+    )  # 2,5 and 1.000.000 are no numbers here
 
 
 def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
@@ -232,7 +237,7 @@ def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
     found = split(value)
     if found is None:
         raise DataError(
-            f"{where}: {what} must be a finite number, got {short(value)}; give one, such as 10 or 10G."
+            f"{where}: {what} must be a finite number, got {short(value)}; give one, such as 2.5 or 10G."
         )
     number, behind = found
     named = rate_unit(behind) if behind else unit
