@@ -365,9 +365,9 @@ def test_the_guard_takes_states_that_training_never_saw(
     policy = model.policy
     usual = AbrCollector(generated).environment("training", np.random.default_rng(0), 50).sessions.observe()
     policy.act(usual)
-    assert policy.far().mean() < 0.2
+    assert policy.out_of_distribution().mean() < 0.2
     policy.act(replace(usual, rebuffer_weight=np.full(50, 50.0)))
-    assert policy.far().all()
+    assert policy.out_of_distribution().all()
 
 
 def test_the_commands(

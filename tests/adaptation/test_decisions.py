@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from netwright.adaptation import api
+from netwright.adaptation import api, guard
 from netwright.adaptation.api import Adapted, adapt, improve, load
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.guard import Guarded
@@ -21,7 +24,7 @@ from netwright.adaptation.models.decision import CANDIDATES, Decider, DecisionMo
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.saved_model import assemble
-from netwright.core.errors import ConfigError, NetwrightError
+from netwright.core.errors import ConfigError, DataError, NetwrightError
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy
 from tests.adaptation.toy import small_backbone
@@ -285,6 +288,39 @@ class TestOnline:
                 improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=wrong)
 
 
+class Slow:
+    """A model that does something else before each of its decisions."""
+
+    def __init__(self, policy: Any, work: Any) -> None:
+        self.policy, self.work, self.calls = policy, work, 0
+
+    def reset(self, rng: np.random.Generator) -> None:
+        self.policy.reset(rng)
+
+    def act(self, obs: Any) -> np.ndarray:
+        self.calls += 1
+        self.work()
+        return self.policy.act(obs)
+
+    def out_of_distribution(self) -> np.ndarray:
+        return self.policy.out_of_distribution()
+
+
+class Hanging(Slow):
+    """Waits as long as the next number says; copies share the numbers."""
+
+    def __init__(self, policy: Any, waits: Any) -> None:
+        super().__init__(policy, None)
+        self.waits = waits
+
+    def act(self, obs: Any) -> np.ndarray:
+        time.sleep(next(self.waits))
+        return self.policy.act(obs)
+
+    def __deepcopy__(self, memo: Any) -> Hanging:
+        return Hanging(copy.deepcopy(self.policy, memo), self.waits)
+
+
 class TestGuard:
     def guarded(self, adapted: Adapted, **options: Any) -> Guarded:
         guarded = Guarded(adapted.policy, toy.bad(), **options)
@@ -301,20 +337,78 @@ class TestGuard:
         chosen = guarded.act(usual)
         adapted.policy.reset(np.random.default_rng(0))
         assert np.array_equal(chosen, adapted.policy.act(usual))
-        assert guarded.counts() == {"guard_decisions": 40, "guard_late": 0, "guard_far": 0}
+        assert guarded.counts() == {
+            "guard_decisions": 40,
+            "guard_late": 0,
+            "guard_failed": 0,
+            "guard_out_of_distribution": 0,
+        }
 
-    def test_far_states_are_the_rules(self, adapted: Adapted) -> None:
+    def test_states_out_of_distribution_are_the_rules(self, adapted: Adapted) -> None:
         guarded = self.guarded(adapted)
         far = self.observation(100.0)
         assert np.array_equal(guarded.act(far), toy.bad().act(far))
-        assert guarded.counts()["guard_far"] == 40
+        assert guarded.by_rule["out_of_distribution"] == 40
 
-    def test_late_answers_are_the_rules(self, adapted: Adapted) -> None:
-        times = iter([0.0, 0.5])
-        guarded = self.guarded(adapted, deadline_s=0.1, clock=lambda: next(times))
+    @pytest.mark.parametrize("slow", ["sleep", "spin"])
+    def test_at_the_deadline_the_rules_answer_is_given(self, adapted: Adapted, slow: str) -> None:
+        def work() -> None:
+            end = time.perf_counter() + 0.2
+            if slow == "sleep":
+                time.sleep(0.2)
+            while time.perf_counter() < end:
+                torch.ones(64, 64) @ torch.ones(64, 64)
+
+        model = Slow(adapted.policy, work)
+        guarded = Guarded(model, toy.bad(), deadline_s=0.05)
+        guarded.reset(np.random.default_rng(0))
+        usual = self.observation(0.5)
+        for _ in range(3):
+            began = time.perf_counter()
+            assert np.array_equal(guarded.act(usual), toy.bad().act(usual))
+            assert time.perf_counter() - began < 0.15
+            assert guarded.decision_seconds.max() < 0.15
+        assert guarded.by_rule["late"] == 3 * 40
+        assert model.calls == 1  # the second and third decision found it at work
+
+    def test_after_a_late_answer_the_model_begins_anew(self, adapted: Adapted) -> None:
+        release = threading.Event()
+        waits = iter([release.wait, lambda: None])
+        guarded = Guarded(Slow(adapted.policy, lambda: next(waits)()), toy.bad(), deadline_s=0.05)
+        guarded.reset(np.random.default_rng(0))
+        usual = self.observation(0.5)
+        guarded.act(usual)
+        release.set()
+        time.sleep(0.3)
+        guarded.deadline_s = 30.0
+        adapted.policy.reset(np.random.default_rng(0))
+        assert np.array_equal(guarded.act(usual), adapted.policy.act(usual))
+
+    def test_a_model_that_hangs_is_replaced(self, adapted: Adapted, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(guard, "PATIENCE_S", 0.1)
+        waits = iter([60.0, 0.0, 0.0])
+        guarded = Guarded(Hanging(adapted.policy, waits), toy.bad(), deadline_s=0.05)
+        guarded.reset(np.random.default_rng(0))
+        usual = self.observation(0.5)
+        guarded.act(usual)
+        time.sleep(0.2)
+        guarded.act(usual)  # starts the copy
+        time.sleep(2.0)
+        guarded.deadline_s = 30.0
+        before = guarded.by_rule["late"]
+        guarded.act(usual)
+        assert before == guarded.by_rule["late"] == 80
+
+    @pytest.mark.parametrize("deadline_s", [None, 5.0])
+    def test_a_failure_goes_to_the_rule(self, adapted: Adapted, deadline_s: float | None) -> None:
+        def fail() -> None:
+            raise DataError("the model scored a choice NaN or infinity")
+
+        guarded = Guarded(Slow(adapted.policy, fail), toy.bad(), deadline_s=deadline_s)
+        guarded.reset(np.random.default_rng(0))
         usual = self.observation(0.5)
         assert np.array_equal(guarded.act(usual), toy.bad().act(usual))
-        assert guarded.counts()["guard_late"] == 40
+        assert guarded.by_rule["failed"] == 40
 
     def test_its_counts_are_in_the_evaluation(self, adapted: Adapted) -> None:
         evaluation = api.test(toy.TASK, Guarded(adapted.policy, toy.good()), "default", "toy")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from netwright.adaptation.contract import Inputs
-from netwright.adaptation.guard import Ranges
+from netwright.adaptation.guard import FeatureBounds
 from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
 from netwright.adaptation.offline.conditioning import Conditioning
 from netwright.adaptation.offline.experience import OBSERVATION, Experience
@@ -124,7 +124,7 @@ class DoorsPolicy:
         self._far = self.adapter.ranges.outside(inputs["numbers"])
         return self.decider.scores(inputs).argmax(axis=1)
 
-    def far(self) -> np.ndarray:
+    def out_of_distribution(self) -> np.ndarray:
         return self._far
 
 
@@ -146,10 +146,10 @@ class DoorsAdapter:
                 seed=seed,
             )
             self.conditioning = self.lessons.conditioning
-            self.ranges = Ranges.of(experience.columns[OBSERVATION + "numbers"])
+            self.ranges = FeatureBounds.of(experience.columns[OBSERVATION + "numbers"])
         else:
             self.conditioning = Conditioning(**state["conditioning"])
-            self.ranges = Ranges.from_json(state["ranges"])
+            self.ranges = FeatureBounds.from_json(state["ranges"])
         self.head = Candidates(1, n_hidden=16)
         self.modalities = (
             Scalars("sign", 1 + self.conditioning.size, n_features=8),

@@ -29,7 +29,7 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import replacing, sha256_of_file
 from netwright.core.policy import Policy, name_of
-from netwright.core.results import Evaluation, versions
+from netwright.core.results import Evaluation, counts_of, versions, with_counts
 from netwright.core.task import Recipe, Setting, Task, load_attribute
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
 
@@ -267,14 +267,9 @@ def test(
     task = registry.task(task) if isinstance(task, str) else task
     setting = task.setting(setting) if isinstance(setting, str) else setting
     decider, name = (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, name_of(policy))
+    before = counts_of(decider)
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
-    return with_counts(evaluation, decider)
-
-
-def with_counts(evaluation: Evaluation, policy: Policy[Any, Any]) -> Evaluation:
-    """The evaluation, with what a guard counted in its detail."""
-    counts: dict[str, int] = getattr(policy, "counts", dict)()
-    return replace(evaluation, detail={**evaluation.detail, **counts}) if counts else evaluation
+    return with_counts(evaluation, decider, before)
 
 
 def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], seed: int) -> Any:

@@ -1,17 +1,25 @@
-"""A guard: where the model is late, or the state unlike all that it has seen, a rule decides in its place."""
+"""A guard: a rule decides where the model is late or fails, or the state is out of the distribution of its training.
+
+The rule answers first. The model then works in a thread of its own; at the deadline the rule's answer is given, and the
+model's, when it comes, is dropped. A thread cannot be stopped from outside, so a model that hangs stays where it is:
+until it returns, every decision is the rule's, and after `PATIENCE_S` a copy of the model takes its place.
+"""
 
 from __future__ import annotations
 
+import copy
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import ConfigError
-from netwright.core.policy import Policy
+from netwright.core.notes import note
+from netwright.core.policy import OutOfDistributionPolicy, Policy, name_of
 
 QUANTILE = 0.0005
 MARGIN = 0.25  # of the range between the quantiles, added at both ends
@@ -21,8 +29,8 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Ranges:
-    """What was usual in training: for each feature of a state, its outer quantiles, a quarter wider.
+class FeatureBounds:
+    """Bounds of each feature of a state in training: its outer quantiles, a quarter wider.
 
     Attributes:
         low, high: (F,).
@@ -32,14 +40,14 @@ class Ranges:
     high: Floats
 
     @staticmethod
-    def of(features: Floats) -> Ranges:
-        """The ranges of states (N, F)."""
+    def of(features: Floats) -> FeatureBounds:
+        """The bounds of states (N, F)."""
         low, high = np.quantile(features, [QUANTILE, 1.0 - QUANTILE], axis=0).astype(np.float32)
         wider = MARGIN * np.maximum(high - low, LEAST_WIDTH)
-        return Ranges(low - wider, high + wider)
+        return FeatureBounds(low - wider, high + wider)
 
     def outside(self, features: Floats) -> NDArray[np.bool_]:
-        """(B,) which states (B, F) have a feature outside of its range, or one that is not a number."""
+        """(B,) which states (B, F) have a feature outside of its bounds, or one that is not a number."""
         inside = (features >= self.low) & (features <= self.high)
         return np.asarray(~inside.all(axis=1))
 
@@ -48,57 +56,144 @@ class Ranges:
         return {"low": [float(v) for v in self.low], "high": [float(v) for v in self.high]}
 
     @staticmethod
-    def from_json(document: dict[str, list[float]]) -> Ranges:
+    def from_json(document: dict[str, list[float]]) -> FeatureBounds:
         """What `to_json` gave."""
-        return Ranges(np.array(document["low"], np.float32), np.array(document["high"], np.float32))
+        return FeatureBounds(np.array(document["low"], np.float32), np.array(document["high"], np.float32))
+
+
+PATIENCE_S = 5.0  # after which a model that still works on one decision is replaced by a copy
+REASONS = ("late", "failed", "out_of_distribution")
+
+
+@dataclass
+class _Job:
+    """One decision that a model works on in its thread."""
+
+    policy: OutOfDistributionPolicy
+    obs: Any
+    before: Callable[[], None]
+    began: float
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: NDArray[np.int64] | None = None
+    outside: NDArray[np.bool_] | None = None
+    error: Exception | None = None
+    given_up: bool = False
+
+    def run(self) -> None:
+        try:
+            self.before()
+            self.answer = np.asarray(self.policy.act(self.obs))
+            self.outside = self.policy.out_of_distribution()
+        except Exception as error:
+            self.error = error
+        finally:
+            self.done.set()
 
 
 class Guarded:
     """A policy under guard.
 
+    Episodes are played one by one, so that a deadline, a failure and the time of a decision concern one decision. A
+    decision whose answer was dropped leaves a gap in what the model remembers: it begins anew at the next one.
+
     Args:
-        policy: decides, and tells by `far()` which of the states it just decided are unlike its training.
+        policy: an adapted model, which knows the distribution of its training.
         rule: decides in its place.
         deadline_s: an answer that takes longer is late; None for no deadline.
         clock: seconds.
 
     Attributes:
-        decisions, late, far: how many decisions there were, and how many of them the rule took for each reason.
+        decisions: how many there were.
+        by_rule: how many of them the rule took, for each reason.
+        decision_seconds: (B,) time of the last decisions, at most about the deadline; zeros without a deadline.
     """
+
+    one_by_one = True
 
     def __init__(
         self,
-        policy: Any,
+        policy: Policy[Any, Any],
         rule: Policy[Any, Any],
         *,
         deadline_s: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        if not hasattr(policy, "far"):
+        if not isinstance(policy, OutOfDistributionPolicy):
             raise ConfigError("only an adapted model of a task of decisions can be guarded; drop --guard.")
         if deadline_s is not None and not deadline_s > 0.0:
             raise ConfigError(f"the deadline must be above 0 seconds, got {deadline_s}.")
-        self.policy, self.rule, self.deadline_s, self.clock = policy, rule, deadline_s, clock
-        self.decisions = self.late = self.far = 0
+        self.policy: OutOfDistributionPolicy = policy
+        self.rule, self.deadline_s, self.clock = rule, deadline_s, clock
+        self.decisions = 0
+        self.by_rule = dict.fromkeys(REASONS, 0)
+        self.decision_seconds = np.zeros(0)
+        self._job: _Job | None = None
+        self._seed = 0
+        self._anew = True
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget all sessions; counts go on."""
+        """Forget all episodes; counts go on."""
         first, second = rng.spawn(2)
-        self.policy.reset(first)
+        self._seed = int(first.integers(2**63))
+        self._anew = True
         self.rule.reset(second)
 
     def act(self, obs: Any) -> NDArray[np.int64]:
         """(B,) the policy's decisions, or the rule's where the guard steps in."""
         began = self.clock()
-        chosen = np.asarray(self.policy.act(obs))
-        late = self.deadline_s is not None and self.clock() - began > self.deadline_s
-        far = self.policy.far()
-        safe = np.asarray(self.rule.act(obs))  # always asked, because it may remember what it saw
-        self.decisions += len(chosen)
-        self.late += len(chosen) if late else 0
-        self.far += 0 if late else int(far.sum())
-        return np.where(far | late, safe, chosen)
+        safe = np.asarray(self.rule.act(obs))
+        chosen, outside, reason = self._model(obs, began)
+        self.decisions += len(safe)
+        if reason is not None:
+            self.by_rule[reason] += len(safe)
+            chosen, outside = safe, np.ones(len(safe), dtype=bool)
+        else:
+            self.by_rule["out_of_distribution"] += int(outside.sum())
+        seconds = self.clock() - began if self.deadline_s is not None else 0.0
+        self.decision_seconds = np.full(len(safe), seconds)
+        return np.where(outside, safe, chosen)
+
+    def _model(self, obs: Any, began: float) -> tuple[NDArray[np.int64], NDArray[np.bool_], str | None]:
+        """The model's decisions, where it is out of its distribution, and why they do not count, if so."""
+        nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        if self._busy():
+            return *nothing, "late"
+        job = _Job(self.policy, obs, self._forget if self._anew else lambda: None, began)
+        if self.deadline_s is None:
+            job.run()
+        else:
+            self._job = job
+            threading.Thread(target=job.run, daemon=True).start()
+            job.done.wait(max(0.0, self.deadline_s - (self.clock() - began)))
+        late = not job.done.is_set()
+        # Its memory lacks this decision, or holds half of it.
+        self._anew = late or job.error is not None
+        if late:
+            return *nothing, "late"
+        if job.error is not None or job.answer is None or job.outside is None:
+            note(f"{name_of(self.policy)} failed in a decision, the rule took it: {job.error}")
+            return *nothing, "failed"
+        return job.answer, job.outside, None
+
+    def _busy(self) -> bool:
+        """Whether the model still works on an earlier decision; one that hangs is replaced by a copy."""
+        job = self._job
+        if job is None or job.done.is_set():
+            return False
+        if self.clock() - job.began > PATIENCE_S and not job.given_up:
+            job.given_up = True
+            threading.Thread(target=self._start_copy, daemon=True).start()
+        return True
+
+    def _start_copy(self) -> None:
+        """Put a copy of the model in the place of one that hangs; copying takes longer than a deadline."""
+        policy = copy.deepcopy(self.policy)
+        self._anew = True
+        self.policy, self._job = policy, None
+
+    def _forget(self) -> None:
+        self.policy.reset(np.random.default_rng(self._seed))
 
     def counts(self) -> dict[str, int]:
         """For a report: decisions, and those of the rule by reason."""
-        return {"guard_decisions": self.decisions, "guard_late": self.late, "guard_far": self.far}
+        return {"guard_decisions": self.decisions} | {f"guard_{k}": v for k, v in self.by_rule.items()}

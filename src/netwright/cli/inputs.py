@@ -11,7 +11,7 @@ from typing import Any
 from netwright.cli.output import progress
 from netwright.core.errors import ConfigError
 from netwright.core.policy import Policy
-from netwright.core.results import Evaluation
+from netwright.core.results import Evaluation, counts_of, with_counts
 from netwright.core.task import Setting, Task, load_attribute
 
 
@@ -87,13 +87,10 @@ def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evalu
     if learned_from is not None and learned_from != provenance(data)["synthetic"]:
         kinds = ("synthetic", "real") if learned_from else ("real", "synthetic")
         progress(f"note: {subject.name} learned from {kinds[0]} data and is tested on {kinds[1]} data")
+    before = counts_of(subject.policy)
     found: Evaluation = load_attribute(task.evaluate)(subject.policy, setting, data, name=subject.name)
-    counts: dict[str, int] = getattr(subject.policy, "counts", dict)()
-    return dataclasses.replace(
-        found,
-        config={**found.config, "seed": subject.seed, **provenance(data)},
-        detail={**found.detail, **counts},
-    )
+    found = with_counts(found, subject.policy, before)
+    return dataclasses.replace(found, config={**found.config, "seed": subject.seed, **provenance(data)})
 
 
 def output_folder(folder: Path, marker: str) -> Path:

@@ -83,6 +83,45 @@ class SequentialPolicy(Protocol):
     in_order: bool
 
 
+@runtime_checkable
+class OneByOnePolicy(Protocol):
+    """A policy that decides for one episode at a time, though its `act` takes a batch.
+
+    Attributes:
+        one_by_one: whether it does: its episodes are then played one after the other, each after a `reset`.
+        decision_seconds: (B,) time that the last decisions took and the episodes had to wait for.
+    """
+
+    one_by_one: bool
+    decision_seconds: NDArray[np.float64]
+
+
+@runtime_checkable
+class OutOfDistributionPolicy(Protocol):
+    """A policy that knows the distribution of states in its training."""
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """As of any policy."""
+        ...
+
+    def act(self, obs: Any) -> Any:
+        """As of any policy."""
+        ...
+
+    def out_of_distribution(self) -> NDArray[np.bool_]:
+        """(B,) which of the states that were just decided lie outside of it."""
+        ...
+
+
+@runtime_checkable
+class CountingPolicy(Protocol):
+    """A policy that counts something about its decisions, which results then hold."""
+
+    def counts(self) -> dict[str, int]:
+        """Counts by name, of all decisions so far."""
+        ...
+
+
 def name_of(policy: object) -> str:
     """The policy's own name, or that of its class."""
     return policy.name if isinstance(policy, NamedPolicy) else type(policy).__name__

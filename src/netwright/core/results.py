@@ -6,7 +6,7 @@ import datetime
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,11 @@ import numpy as np
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import write_text
+from netwright.core.notes import note
+from netwright.core.policy import CountingPolicy
 from netwright.core.reading import read_json_lines
+
+MOSTLY = 0.5  # share of states out of the distribution of training from which a note tells
 
 
 def versions() -> dict[str, str]:
@@ -136,3 +140,30 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             raise DataError(f"{path}:{number}: not a JSON object; restore the file and measure again.")
         rows.append(row)
     return rows
+
+
+def with_counts(evaluation: Evaluation, policy: object, before: Mapping[str, int]) -> Evaluation:
+    """The evaluation with what its policy counted since `before` (`counts_of`) in its detail.
+
+    A note gives the share of decisions that a guard's rule took, and tells when a model without a guard met mostly
+    states that lie outside of its training.
+    """
+    counts = {name: n - before.get(name, 0) for name, n in counts_of(policy).items()}
+    where = f"{evaluation.policy} in {evaluation.setting}"
+    decisions = counts.get("guard_decisions", 0)
+    by_rule = sum(n for name, n in counts.items() if name.startswith("guard_") and name != "guard_decisions")
+    if decisions:
+        share = 100.0 * by_rule / decisions
+        note(f"{where}: the guard's rule decided {share:.3g} % of {decisions} decisions")
+    seen, outside = counts.get("model_decisions", 0), counts.get("model_out_of_distribution", 0)
+    if not decisions and outside > MOSTLY * seen:
+        note(
+            f"{where}: {100.0 * outside / seen:.3g} % of the states lie outside of what the model saw in training; its "
+            "decisions there may be far off; put a rule beside it with --guard"
+        )
+    return replace(evaluation, detail={**evaluation.detail, **counts}) if counts else evaluation
+
+
+def counts_of(policy: object) -> dict[str, int]:
+    """What a policy has counted so far; nothing for one that does not count."""
+    return policy.counts() if isinstance(policy, CountingPolicy) else {}

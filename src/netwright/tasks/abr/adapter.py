@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netwright.adaptation.contract import Inputs
-from netwright.adaptation.guard import Ranges
+from netwright.adaptation.guard import FeatureBounds
 from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
 from netwright.adaptation.offline.conditioning import Asked, Conditioning
 from netwright.adaptation.offline.experience import OBSERVATION, Experience
@@ -84,11 +84,11 @@ class AbrAdapter:
                 seed=seed,
             )
             self.conditioning = self._lessons.conditioning
-            self.ranges = Ranges.of(shown.summary)
+            self.ranges = FeatureBounds.of(shown.summary)
         else:
             assert state is not None
             self.conditioning = Conditioning(**state["conditioning"])
-            self.ranges = Ranges.from_json(state["ranges"])
+            self.ranges = FeatureBounds.from_json(state["ranges"])
             self._state = state
         self.head = Candidates(N_RUNG)
         self.modalities: Sequence[ModalitySpec] = _modalities(recipe, self.conditioning.size)
@@ -159,7 +159,7 @@ class AbrAdapter:
         """(B, 110) the summary of the state."""
         return np.asarray(inputs[STATE])[:, :N_SUMMARY]
 
-    def far(self, inputs: Inputs) -> NDArray[np.bool_]:
+    def out_of_distribution(self, inputs: Inputs) -> NDArray[np.bool_]:
         """(B,) which states lie outside of what was seen in training."""
         return self.ranges.outside(self.critic_inputs(inputs))
 
@@ -188,6 +188,8 @@ class AdaptedBitratePolicy:
         self.adapter, self.decider = adapter, decider
         self.greedy = True
         self.target = adapter.recipe.target
+        self.outside = np.zeros(0, dtype=np.bool_)
+        self._counts = {"model_decisions": 0, "model_out_of_distribution": 0}
         self.reset(np.random.default_rng(0))
 
     def reset(self, rng: np.random.Generator) -> None:
@@ -207,13 +209,20 @@ class AdaptedBitratePolicy:
         """(B, L) of each rung; counts as the decision of that step, so ask once a step."""
         check_finite(obs)
         self.inputs = self.adapter.conditioned(obs, self._condition(obs))
+        self.outside = self.adapter.out_of_distribution(self.inputs)
+        self._counts["model_decisions"] += obs.n
+        self._counts["model_out_of_distribution"] += int(self.outside.sum())
         scores = self.decider.scores(self.inputs).astype(np.float64)
         shifted = scores - scores.max(axis=1, keepdims=True)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float32)
 
-    def far(self) -> NDArray[np.bool_]:
+    def out_of_distribution(self) -> NDArray[np.bool_]:
         """(B,) which of the states that were just decided lie outside of what was seen in training."""
-        return self.adapter.far(self.inputs)
+        return self.outside
+
+    def counts(self) -> dict[str, int]:
+        """Decisions so far, and those in states outside of what was seen in training."""
+        return dict(self._counts)
 
     def _condition(self, obs: Observation) -> Floats:
         """What is asked for now, lowered by what the last chunk gave."""

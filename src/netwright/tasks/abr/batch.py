@@ -87,8 +87,9 @@ class Outcomes:
     qoe: Floats
 
 
+REBUFFER_S, QOE = (list(Outcomes.__annotations__).index(name) for name in ("rebuffer_s", "qoe"))
 _GIVEN = ("trace_of", "video_of", "start_rows", "scale")
-_STATE = ("_row", "_clock_s", "_buffer_ms", "_last_level", "_throughputs_mbps", "_delays_s")
+_STATE = ("_row", "_clock_s", "_buffer_ms", "_starved_s", "_last_level", "_throughputs_mbps", "_delays_s")
 
 
 class Sessions:
@@ -139,6 +140,7 @@ class Sessions:
         self._row = self.traces.offset[self.trace_of] + self.start_rows
         self._clock_s = self.traces.times_s[self._row - 1]
         self._buffer_ms = np.zeros(self.n)
+        self._starved_s = np.zeros(self.n)  # stalls since the last chunk while a decision was waited for
         self._last_level = np.zeros(self.n, dtype=np.int64)
         self._throughputs_mbps = np.zeros((self.n, HISTORY))
         self._delays_s = np.zeros((self.n, HISTORY))
@@ -240,7 +242,33 @@ class Sessions:
             out,
         )
         self.chunk += 1
+        if self._starved_s.any():
+            out[REBUFFER_S] += self._starved_s
+            out[QOE] -= self.qoe.rebuffer * self._starved_s
+            self._starved_s[:] = 0.0
         return Outcomes(*out)
+
+    def wait(self, seconds: Floats) -> None:
+        """Let time pass before the next chunk is requested: what a decision took.
+
+        Args:
+            seconds: (B,) from 0. Where the buffer runs out meanwhile, the next chunk's stall is longer by as much.
+
+        Raises:
+            ConfigError: a time that is not finite or below 0.
+        """
+        if seconds.shape != (self.n,) or not np.isfinite(seconds).all() or seconds.min() < 0.0:
+            raise ConfigError(f"{self.n} sessions need {self.n} finite times from 0, got {seconds}.")
+        kernels.wait_all(
+            self.traces.times_s,
+            self.traces.offset,
+            self.trace_of,
+            seconds.astype(np.float64),
+            self._row,
+            self._clock_s,
+            self._buffer_ms,
+            self._starved_s,
+        )
 
     def future_log_bandwidth(self) -> Floats:
         """(B, 12) log of the mean bandwidth (Mbit/s) in windows up to 128 s ahead of each session's clock.

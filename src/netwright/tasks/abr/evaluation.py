@@ -10,7 +10,7 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.notes import note
-from netwright.core.policy import ClairvoyantPolicy, SequentialPolicy
+from netwright.core.policy import ClairvoyantPolicy, OneByOnePolicy, SequentialPolicy
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
 from netwright.tasks.abr.batch import Outcomes, Sessions
@@ -40,8 +40,9 @@ class Rollout:
 def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator) -> Rollout:
     """Play sessions to their end.
 
-    A `SequentialPolicy` that is in order plays them one by one and observes the end of each; a `ClairvoyantPolicy` is
-    shown the sessions with their traces first.
+    A `SequentialPolicy` that is in order plays them one by one and observes the end of each; a `OneByOnePolicy` plays
+    each by itself, and the session waits for its decisions; a `ClairvoyantPolicy` is shown the sessions with their
+    traces first.
 
     Args:
         policy: who decides; it is reset once, before the first decision.
@@ -51,13 +52,18 @@ def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator)
     policy.reset(rng)
     if isinstance(policy, ClairvoyantPolicy):
         policy.foresee(sessions.copy())
-    if not (isinstance(policy, SequentialPolicy) and policy.in_order):
+    in_order = isinstance(policy, SequentialPolicy) and policy.in_order
+    apart = isinstance(policy, OneByOnePolicy) and policy.one_by_one
+    if not (in_order or apart):
         return _play(policy, sessions)
     played = []
-    for index in range(sessions.n):
+    for index, own in enumerate(rng.spawn(sessions.n)):
+        if apart:
+            policy.reset(own)
         one = sessions.only(index)
         played.append(_play(policy, one))
-        policy.act(one.observe())
+        if in_order:
+            policy.act(one.observe())
     return Rollout(**{f.name: np.concatenate([getattr(p, f.name) for p in played]) for f in fields(Rollout)})
 
 
@@ -65,6 +71,8 @@ def _play(policy: BitratePolicy, sessions: Sessions) -> Rollout:
     levels, outcomes = [], []
     while not sessions.done:
         levels.append(np.asarray(policy.act(sessions.observe())))
+        if isinstance(policy, OneByOnePolicy):
+            sessions.wait(policy.decision_seconds)
         outcomes.append(sessions.step(levels[-1]))
     return Rollout(
         levels=np.stack(levels, axis=1).astype(np.int64),

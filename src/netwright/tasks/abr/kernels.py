@@ -83,6 +83,33 @@ def download(
 
 
 @njit(cache=True)
+def wait_all(
+    times: Floats,  # (rows,) of all traces, end to end
+    offset: Ints,  # (traces + 1,)
+    trace_of: Ints,  # (B,)
+    wait_s: Floats,  # (B,)
+    row: Ints,  # state of the sessions, (B,) each, changed in place
+    clock_s: Floats,
+    buffer_ms: Floats,
+    starved_s: Floats,
+) -> None:
+    """Time passes without a download: the trace goes on, the buffer is played, and where it ends the viewer stalls."""
+    for b in range(len(row)):
+        first, end = offset[trace_of[b]], offset[trace_of[b] + 1]
+        left_s = wait_s[b]
+        starved_s[b] += max(left_s - buffer_ms[b] / 1000.0, 0.0)
+        buffer_ms[b] = max(buffer_ms[b] - left_s * 1000.0, 0.0)
+        while times[row[b]] - clock_s[b] <= left_s:
+            left_s -= times[row[b]] - clock_s[b]
+            clock_s[b] = times[row[b]]
+            row[b] += 1
+            if row[b] >= end:
+                row[b] = first + 1
+                clock_s[b] = 0.0
+        clock_s[b] += left_s
+
+
+@njit(cache=True)
 def step_all(
     times: Floats,  # (rows,) of all traces, end to end
     bandwidths: Floats,
