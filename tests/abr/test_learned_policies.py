@@ -18,6 +18,7 @@ from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.learned import Critic, Design, LearnedPolicy
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.generator import synth_traces, synth_video
+from tests.saved import rehashed
 
 RELATIVE = Design(
     "relative", pensieve.DESIGN.inputs, lambda n: pensieve.Network(learned.N_STEPS), relative=True
@@ -142,6 +143,7 @@ def test_saved_and_loaded_it_answers_bit_for_bit(folder, tmp_path):
 def test_without_its_critic_a_folder_still_serves_for_acting(folder):
     tensors = load_file(folder / "model.safetensors")
     save_file({k: v for k, v in tensors.items() if k.startswith("actor.")}, folder / "model.safetensors")
+    rehashed(folder)
     assert ppo.load(folder).critic is None
 
 
@@ -149,17 +151,28 @@ def test_damaged_folders_are_named(folder, tmp_path):
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-9])
+    with pytest.raises(DataError, match=r"model\.safetensors: its SHA-256"):
+        ppo.load(folder)
+    rehashed(folder)
     with pytest.raises(DataError, match=r"model\.safetensors: damaged"):
         ppo.load(folder)
     weights.unlink()
-    with pytest.raises(DataError, match=r"model\.safetensors: missing"):
+    with pytest.raises(DataError, match=r"model\.safetensors: no such file"):
         ppo.load(folder)
     save_file({"actor.other": torch.zeros(3)}, weights)
+    rehashed(folder)
     with pytest.raises(FormatError, match="weights and description do not fit"):
         ppo.load(folder)
     with pytest.raises(FormatError, match="holds ppo, not pensieve"):
         pensieve.load(folder)
     document = json.loads((folder / "netwright.json").read_text())
+    for wrong in (True, 0, 6.0, "6", 10**6, None):
+        (folder / "netwright.json").write_text(json.dumps(document | {"n_levels": wrong}))
+        with pytest.raises(DataError, match=r"netwright\.json: .*n_levels"):
+            ppo.load(folder)
+    (folder / "netwright.json").write_text(json.dumps(document | {"files": {}}))
+    with pytest.raises(DataError, match="lists no SHA-256"):
+        ppo.load(folder)
     (folder / "netwright.json").write_text(json.dumps(document | {"format_version": 99}))
     with pytest.raises(FormatError, match="format_version is 99"):
         ppo.load(folder)

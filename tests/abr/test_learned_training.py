@@ -120,7 +120,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, mo
         with pytest.raises(KeyboardInterrupt):
             run(generated, out)
     assert not out.exists()
-    with pytest.raises(ConfigError, match="unfinished run with other settings"):
+    with pytest.raises(ConfigError, match="unfinished run has another"):
         run(generated, out, seed=7)
     told = []
     ppo.train(generated, recipe="advantage", out=out, seed=0, progress=told.append, config=QUICK)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,11 +24,13 @@ from netwright.adaptation import api
 from netwright.adaptation.api import Adapted, adapt, load
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.models.adapted import AutoregressiveModel
-from netwright.adaptation.saved_model import assemble
+from netwright.adaptation.saved_model import assemble, role_of
 from netwright.adaptation.trainer import learning_rate_at
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
+from netwright.core.locks import BusyError, locked
 from netwright.llm.backbones import build_backbone, llama_config
 from tests.adaptation import toy
+from tests.saved import rehashed
 
 ROOT = Path(__file__).parents[2]
 
@@ -186,7 +190,7 @@ def test_ctrl_c_then_resume_gives_the_weights_of_an_uninterrupted_run(
     assert not (tmp_path / "cut").exists()
     with pytest.raises(ConfigError, match="--resume"):
         run(tmp_path / "cut", backbone)
-    with pytest.raises(ConfigError, match="other settings"):
+    with pytest.raises(ConfigError, match=r"another config\.learning_rate"):
         run(tmp_path / "cut", backbone, resume=True, learning_rate=0.5)
     resumed = run(tmp_path / "cut", backbone, resume=True, **options)
     assert_same_weights(whole.folder, resumed.folder)
@@ -251,11 +255,11 @@ def test_resuming_a_complete_run_just_loads_it(adapted: Adapted, backbone: str) 
 
 
 def test_a_complete_run_of_other_settings_is_not_taken_for_this_one(adapted: Adapted, backbone: str) -> None:
-    with pytest.raises(ConfigError, match="another iterations"):
+    with pytest.raises(ConfigError, match=r"another config\.iterations"):
         run(adapted.folder, backbone, resume=True, iterations=60)
     with pytest.raises(ConfigError, match="another backbone"):
         run(adapted.folder, "none", resume=True, iterations=120)
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="another method"):
         run(adapted.folder, backbone, resume=True, iterations=120, recipe="steps")
 
 
@@ -272,8 +276,91 @@ def test_an_unfinished_run_of_another_origin_is_not_gone_on_with(
     torch.manual_seed(8)
     AutoModel.from_config(llama_config(32, 2, 2, 48)).save_pretrained(other)
     changed = {"backbone": str(other)} if what == "backbone" else {"backbone": backbone, "recipe": "steps"}
-    with pytest.raises(ConfigError, match=f"another {what}"):
+    with pytest.raises(ConfigError, match=f"another {'method' if what == 'recipe' else what}"):
         run(tmp_path / "cut", resume=True, **changed)
+
+
+OTHER_RUNS: dict[str, dict[str, Any]] = {
+    "seed": {"seed": 4},
+    "data": {"data": "other"},
+    r"backbone\.dtype": {"dtype": "bfloat16"},
+    r"config\.rank": {"options": {"rank": 5}},
+    r"config\.learning_rate": {"options": {"learning_rate": 2e-3}},
+    "method": {"recipe": "steps"},
+    r"backbone\.name": {"backbone": "none"},
+}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_resume_goes_on_with_the_very_same_run_only(tmp_path: Path, backbone: str, finished: bool) -> None:
+    stop = iter([finished])
+
+    def started(line: str) -> None:
+        if not next(stop, True):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def again(**changes: Any) -> Adapted:
+        words = {"data": "toy", "backbone": backbone, "seed": 3, "resume": True} | changes
+        options = {"iterations": 20} | words.pop("options", {})
+        return adapt(toy.TASK, words.pop("data"), out=tmp_path / "out", options=options, **words)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        again(progress=started)
+    assert (tmp_path / "out").exists() == finished
+    for place, changes in OTHER_RUNS.items():
+        with pytest.raises(ConfigError, match=f"has another .*{place}"):
+            again(**changes)
+    before = torch.get_num_threads()
+    assert again().info["identity"]["machine"]["threads"] == before
+
+
+def test_another_number_of_threads_is_said_at_resume(
+    tmp_path: Path, backbone: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(line: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone, progress=interrupt)
+    now = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: now + 3)
+    adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone, resume=True)
+    assert f"was made with threads {now}, now {now + 3}" in caplog.text
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, backbone: str) -> None:
+    def interrupt(line: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone, progress=interrupt)
+    folder = tmp_path / "out.partial" / "checkpoint"
+    tensors = (folder / "tensors.safetensors").read_bytes()
+    (folder / "tensors.safetensors").write_bytes(tensors[:-1] + bytes([tensors[-1] ^ 64]))
+    with pytest.raises(DataError, match="SHA-256"):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone, resume=True)
+    (folder / "tensors.safetensors").write_bytes(tensors)
+    state = json.loads((folder / "state.json").read_text())
+    for value in (True, -1, 2.5):
+        (folder / "state.json").write_text(json.dumps(changed(state, ("state", "step"), value)))
+        with pytest.raises(DataError, match=r"state\.json: state\.step"):
+            adapt(toy.TASK, "toy", out=tmp_path / "out", backbone=backbone, resume=True)
+
+
+def test_two_processes_do_not_train_one_model(tmp_path: Path) -> None:
+    with locked(tmp_path / "out.partial"), pytest.raises(BusyError, match=f"process {os.getpid()} on"):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone="none")
+
+
+def test_a_control_is_stored_as_such(tmp_path: Path) -> None:
+    model = adapt(toy.TASK, "toy", out=tmp_path / "out", backbone="none", options={"iterations": 2})
+    assert model.info["role"] == "control"
+    assert [role_of(name) for name in ("tiny", "random:tiny", "shuffled:x", "m/none")] == [
+        "adapted",
+        "control",
+        "control",
+        "adapted",
+    ]
 
 
 def test_a_backbone_in_a_folder_is_found_from_any_working_folder(
@@ -340,6 +427,13 @@ def test_bad_options(options: dict[str, Any], error: type[NetwrightError]) -> No
         TrainingConfig.from_options(options)
 
 
+def changed(document: Any, place: tuple[str, ...], value: Any) -> Any:
+    """A copy of a document with one entry replaced."""
+    if not place:
+        return value
+    return document | {place[0]: changed(document.get(place[0]), place[1:], value)}
+
+
 class TestDamagedModels:
     @pytest.fixture
     def folder(self, adapted: Adapted, tmp_path: Path) -> Path:
@@ -379,15 +473,90 @@ class TestDamagedModels:
         with pytest.raises(FormatError, match="other weights"):
             load(folder, toy.TASK)
 
+    @pytest.mark.parametrize(
+        ("place", "value"),
+        [
+            (("training", "rank"), True),
+            (("training", "rank"), 4.0),
+            (("training", "rank"), 0),
+            (("training", "alpha"), "4"),
+            (("training", "ranks"), 4),
+            (("training", "method"), "lorra"),
+            (("training", "learning_rate"), True),
+            (("seed",), True),
+            (("seed",), -1),
+            (("role",), "teacher"),
+            (("name",), None),
+            (("backbone", "seed"), 0.5),
+            (("backbone", "sha256"), "0"),
+            (("backbone", "dtype"), 16),
+            (("adapter",), []),
+            (("adapter",), {"unit": 2.0, "more": 1}),
+            (("validation",), 0.5),
+            (("files",), {}),
+            (("files", "encoder_head.safetensors"), "0" * 64),
+            (("identity", "seed"), True),
+            (("unknown",), 1),
+        ],
+    )
+    def test_changed_documents(self, folder: Path, place: tuple[str, ...], value: Any) -> None:
+        path = folder / "netwright.json"
+        whole = json.loads(path.read_text())
+        path.write_text(json.dumps(changed(whole, place, value)))
+        with pytest.raises(NetwrightError, match=r"netwright\.json|encoder_head"):
+            load(folder, toy.TASK)
+
+    @pytest.mark.parametrize("word", ["NaN", "Infinity", "1e999"])
+    def test_numbers_that_are_not_finite(self, folder: Path, word: str) -> None:
+        path = folder / "netwright.json"
+        for key in ("learning_rate", "kept", "seconds"):
+            text = re.sub(rf'"{key}": [^,]+', f'"{key}": {word}', path.read_text(), count=1)
+            (folder / "other.json").write_text(text)
+            assert word in text
+            kept = path.read_text()
+            path.write_text(text)
+            with pytest.raises(DataError, match=r"netwright\.json"):
+                load(folder, toy.TASK)
+            path.write_text(kept)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["encoder_head.safetensors", "adapter_model.safetensors", "adapter_config.json", "training.jsonl"],
+    )
+    @pytest.mark.parametrize("bit", [0, 6])
+    def test_a_flipped_bit(self, folder: Path, name: str, bit: int) -> None:
+        path = folder / name
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1 << bit  # the exponent's byte of the last tensor's last number, in a file of tensors
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=rf"{name}: its SHA-256"):
+            load(folder, toy.TASK)
+
+    def test_a_model_of_an_earlier_release_is_read_and_that_it_is_unchecked_is_said(
+        self, folder: Path, adapted: Adapted, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = folder / "netwright.json"
+        document = json.loads(path.read_text())
+        for later in ("files", "role", "identity"):
+            del document[later]
+        path.write_text(json.dumps(document | {"format_version": 1}))
+        again = load(folder, toy.TASK)
+        assert np.array_equal(answers(again), answers(adapted))
+        assert again.info["role"] == "adapted"
+        assert "without hashes of its files" in caplog.text
+
     def test_truncated_tensors(self, folder: Path) -> None:
         path = folder / "encoder_head.safetensors"
         path.write_bytes(path.read_bytes()[:200])
+        with pytest.raises(DataError, match="SHA-256"):
+            load(folder, toy.TASK)
+        rehashed(folder)
         with pytest.raises(DataError, match="damaged"):
             load(folder, toy.TASK)
 
     def test_missing_tensors(self, folder: Path) -> None:
         (folder / "adapter_model.safetensors").unlink()
-        with pytest.raises(DataError, match="missing"):
+        with pytest.raises(DataError, match=r"adapter_model\.safetensors: no such file"):
             load(folder, toy.TASK)
 
     def test_other_shape(self, folder: Path) -> None:
@@ -395,12 +564,14 @@ class TestDamagedModels:
         tensors = load_file(path)
         tensors["head.layers.1.bias"] = torch.zeros(5)
         save_file(tensors, path)
+        rehashed(folder)
         with pytest.raises(FormatError, match="has shape"):
             load(folder, toy.TASK)
 
     def test_unknown_tensor(self, folder: Path) -> None:
         path = folder / "encoder_head.safetensors"
         save_file(load_file(path) | {"other": torch.zeros(1)}, path)
+        rehashed(folder)
         with pytest.raises(FormatError, match="unknown tensor 'other'"):
             load(folder, toy.TASK)
 

@@ -254,7 +254,7 @@ class TestOnline:
         assert all(torch.equal(one[k], other[k]) for k in one)
         again = improve(toy.TASK, "toy", adapted.folder, out=whole.folder, options=options, resume=True)
         assert again.info == whole.info
-        with pytest.raises(ConfigError, match="made with another gamma, seed"):
+        with pytest.raises(ConfigError, match=r"has another config\.gamma, seed"):
             improve(
                 toy.TASK,
                 "toy",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,29 @@ import torch
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import OnlineAdapter
-from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.offline.experience import read_all
+from netwright.adaptation.offline.experience import read_description as read_experience
+from netwright.adaptation.run import Run, llm_device, validation
 from netwright.adaptation.saved_model import (
     DESCRIPTION,
     ENCODER_HEAD,
+    REMEDY,
     assemble,
     read_description,
     read_model,
-    write_model,
+    role_of,
+    training_of,
+    weights_sha256,
 )
-from netwright.adaptation.trainer import CHECKPOINT, RunState, Trainer, deployed, peak_rss_mib
+from netwright.adaptation.trainer import Trainer, deployed, machine
 from netwright.core import registry
+from netwright.core.documents import checked
 from netwright.core.errors import ConfigError, FormatError
-from netwright.core.files import replacing, sha256_of_file
+from netwright.core.files import sha256_of_file
+from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
 from netwright.core.policy import Policy, name_of
+from netwright.core.reading import decoding
 from netwright.core.results import Evaluation, counts_of, versions, with_counts
 from netwright.core.task import Recipe, Setting, Task, load_attribute
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
@@ -74,70 +79,80 @@ def adapt(
         experience: folders that `rl_collect` wrote, for a task of decisions.
         seed: of initial weights, batches and dropout.
         options: fields of `TrainingConfig` over the task's defaults.
-        resume: go on with the unfinished run in `<out>.partial`; a complete one of the same settings is just loaded.
+        resume: go on with the unfinished run in `<out>.partial`; a complete one of the same identity (settings, seed,
+            data, experience, backbone and its dtype) is just loaded.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
         dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
         progress: called with one line now and then.
 
     Raises:
+        BusyError: another process is at work on the same run.
         ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set, or what is there
-            was made with other settings.
+            is of another run.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
     task = registry.task(task) if isinstance(task, str) else task
     chosen = customised(task.recipe(recipe), recipe_options or {})
     config = TrainingConfig.from_options(task.training_defaults, options or {})
-    partial = out.with_name(out.name + ".partial")
-    if (out / DESCRIPTION).is_file() and resume:
-        made = {"task": task.name, "recipe": chosen.name, "seed": seed, "training": asdict(config)}
-        _check_made_so(out, made, lasting_name(backbone))
-        progress(f"{out} is complete; nothing to resume")
-        return load(out, task, device=device)
-    _check_free(out, partial, resume)
-    adapter = _adapter(task, chosen.config, data, experience, seed)
-    llm = build_backbone(
-        backbone,
-        seed=seed,
-        max_layers=config.max_layers,
-        dtype=dtype_named(dtype),
-        device=device_named(device),
-    )
-    frozen = llm.weights_hash()
-    model = assemble(llm, adapter, config, seed)
-    learned_from = {k: v for k, v in adapter.provenance().items() if k != "source"}  # a folder may be moved
-    origin = {"task": task.name, "recipe": chosen.name, "backbone": frozen, "data": learned_from}
-    trainer = Trainer(
-        model,
-        adapter,
-        config,
-        seed=seed,
-        folder=partial,
-        progress=progress,
-        origin=origin,
-        lower_is_better=task.lower_is_better,
-    )
-    if resume:
-        trainer.resume()
-    started = time.perf_counter()
-    state = trainer.run()
-    if config.method == "lora":
-        assert llm.weights_hash() == frozen, "the frozen backbone changed in training"
-    description = {
-        "kind": "adapted",
-        "task": task.name,
-        "recipe": chosen.name,
-        "recipe_options": dict(recipe_options or {}),
-        "name": _adapted_name(task, backbone, chosen.name, config.method),
-        "seed": seed,
-        "backbone": {"name": lasting_name(backbone), "seed": seed, "dtype": dtype, "sha256": frozen},
-        "training": asdict(config),
-        "adapter": adapter.state(),
-        "data": adapter.provenance(),
-        "validation": _validation(task, trainer),
-        "cost": _cost(trainer, state, time.perf_counter() - started),
-        "versions": versions(),
-    }
-    _write(out, partial, model, description)
+    run = Run(out, resume, progress)
+    with run.locked():
+        llm = build_backbone(
+            backbone,
+            seed=seed,
+            max_layers=config.max_layers,
+            dtype=dtype_named(dtype),
+            device=device_named(device),
+        )
+        about = BackboneIdentity(
+            name=lasting_name(backbone), sha256=llm.weights_hash(), dtype=dtype, seed=seed
+        )
+        identity = RunIdentity.made(
+            kind="adapt",
+            task=task.name,
+            method=task.recipe(recipe).name,
+            options=recipe_options,
+            config=asdict(config),
+            seed=seed,
+            data=data_sha256(data),
+            experience=tuple(read_experience(folder).sha256() for folder in experience),
+            backbone=about,
+            machine=machine(config, llm_device(llm)),
+        )
+        if run.is_complete(identity):
+            return load(out, task, device=device)
+        adapter = _adapter(task, chosen.config, data, experience, seed)
+        model = assemble(llm, adapter, config, seed)
+        trainer = Trainer(
+            model,
+            adapter,
+            config,
+            seed=seed,
+            folder=run.partial,
+            progress=progress,
+            identity=identity,
+            lower_is_better=task.lower_is_better,
+        )
+        cost = run.trained(trainer)
+        if config.method == "lora":
+            assert llm.weights_hash() == about.sha256, "the frozen backbone changed in training"
+        description = {
+            "kind": "adapted",
+            "role": role_of(backbone),
+            "task": task.name,
+            "recipe": chosen.name,
+            "recipe_options": dict(recipe_options or {}),
+            "name": _adapted_name(task, backbone, chosen.name, config.method),
+            "seed": seed,
+            "backbone": about.model_dump(),
+            "training": asdict(config),
+            "adapter": adapter.state(),
+            "data": adapter.provenance(),
+            "validation": validation(task, trainer),
+            "cost": cost,
+            "versions": versions(),
+            "identity": identity.model_dump(),
+        }
+        run.write(model, description)
     return load(out, task, device=device)
 
 
@@ -176,56 +191,61 @@ def improve(
         raise ConfigError(
             f"{start}: is no adapted model of a task of decisions; give the --out of `netwright adapt`."
         )
-    offline = TrainingConfig.from_options(before["training"])
+    offline = training_of(before, start)
     kept = {name: getattr(offline, name) for name in ("method", "rank", "alpha", "targets", "max_layers")}
     config = OnlineConfig.from_options(kept, task.online_defaults, options or {})
-    partial = out.with_name(out.name + ".partial")
     online = asdict(config) | {"seed": seed, "start": sha256_of_file(start / ENCODER_HEAD)}
-    if (out / DESCRIPTION).is_file() and resume:
-        _check_improved_so(out, online)
-        progress(f"{out} is complete; nothing to resume")
-        return load(out, task, device=device)
-    _check_free(out, partial, resume)
-    adapter = _adapter_of(task, before, data)
-    if not isinstance(adapter, OnlineAdapter):
-        raise ConfigError(
-            f"models of task {task.name!r} cannot be trained online; its adapter has no environment."
+    run = Run(out, resume, progress)
+    with run.locked():
+        identity = RunIdentity.made(
+            kind="improve",
+            task=task.name,
+            method=before["recipe"],
+            config=asdict(config),
+            seed=seed,
+            data=data_sha256(data),
+            models={"start": weights_sha256(start)},
+            backbone=BackboneIdentity.of(before["backbone"], start / DESCRIPTION, remedy=REMEDY),
+            machine=machine(config, torch.device(device_named(device))),
         )
-    model = read_model(start, before, adapter, device=device, merged=False)
-    assert isinstance(model, DecisionModel)
-    if config.joins_at and model.gate is not None:
-        torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
-    kind: type[Trainer] = VineTrainer if config.advantages == "vine" else OnlineTrainer
-    trainer = kind(
-        model,
-        adapter,
-        config,
-        seed=seed,
-        folder=partial,
-        progress=progress,
-        origin={"task": task.name, "start": online["start"]},
-        lower_is_better=task.lower_is_better,
-    )
-    if resume:
-        trainer.resume()
-    started = time.perf_counter()
-    state = trainer.run()
-    cost = _cost(trainer, state, time.perf_counter() - started)
-    cost |= {
-        "seconds_interacting": round(state.seconds_interacting, 3),
-        "seconds_learning": round(state.seconds - state.seconds_interacting, 3),
-        "offline": before["cost"],
-    }
-    description = {
-        **before,
-        "name": before["name"] + ":online",
-        "online": online,
-        "validation": _validation(task, trainer) | {"offline": before["validation"]},
-        "cost": cost,
-        "versions": versions(),
-    }
-    del description["format_version"]
-    _write(out, partial, model, description)
+        if run.is_complete(identity):
+            return load(out, task, device=device)
+        adapter = _adapter_of(task, before, start, data)
+        if not isinstance(adapter, OnlineAdapter):
+            raise ConfigError(
+                f"models of task {task.name!r} cannot be trained online; its adapter has no environment."
+            )
+        model = read_model(start, before, adapter, device=device, merged=False)
+        assert isinstance(model, DecisionModel)
+        if config.joins_at and model.gate is not None:
+            torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
+        kind: type[Trainer] = VineTrainer if config.advantages == "vine" else OnlineTrainer
+        trainer = kind(
+            model,
+            adapter,
+            config,
+            seed=seed,
+            folder=run.partial,
+            progress=progress,
+            identity=identity,
+            lower_is_better=task.lower_is_better,
+        )
+        cost, state = run.trained(trainer), trainer.state
+        cost |= {
+            "seconds_interacting": round(state.seconds_interacting, 3),
+            "seconds_learning": round(state.seconds - state.seconds_interacting, 3),
+            "offline": before["cost"],
+        }
+        description = {
+            **before,
+            "name": before["name"] + ":online",
+            "online": online,
+            "validation": validation(task, trainer) | {"offline": before["validation"]},
+            "cost": cost,
+            "versions": versions(),
+            "identity": identity.model_dump(),
+        }
+        run.write(model, description)
     return load(out, task, device=device)
 
 
@@ -254,7 +274,7 @@ def load(folder: Path, task: Task | str | None = None, *, device: str = "auto") 
         policy = load_attribute(found.policy(description["policy"]).factory)(folder)
         name = description.get("name", description["policy"])
     else:
-        adapter = _adapter_of(found, description)
+        adapter = _adapter_of(found, description, folder)
         policy = adapter.policy(deployed(read_model(folder, description, adapter, device=device)))
         name = description["name"]
     return Adapted(name, policy, description, folder)
@@ -285,83 +305,17 @@ def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], see
     return load_attribute(task.adapter)(config, data, seed=seed, experience=read_all(experience))
 
 
-def _adapter_of(task: Task, description: Mapping[str, Any], data: Any = None) -> Any:
+def _adapter_of(task: Task, description: Mapping[str, Any], folder: Path, data: Any = None) -> Any:
     """The adapter of a saved model."""
-    options = description.get("recipe_options", {})
-    recipe = customised(task.recipe(description["recipe"].partition("[")[0]), options)
-    return load_attribute(task.adapter)(recipe.config, data, state=description["adapter"])
-
-
-def _check_free(out: Path, partial: Path, resume: bool) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists already; choose another --out, or delete it first.")
-    if not resume:
-        if (partial / CHECKPOINT).exists():
-            raise ConfigError(
-                f"{partial} holds an unfinished run; add --resume to go on with it, or delete it."
-            )
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _validation(task: Task, trainer: Trainer) -> dict[str, Any]:
-    state, sign = trainer.state, trainer.sign
-    return {
-        "metric": task.metric,
-        "kept": sign * state.kept_score,
-        "step": state.kept_step,
-        "best": sign * state.best_score,
-    }
-
-
-def _cost(trainer: Trainer, state: RunState, seconds_here: float) -> dict[str, Any]:
-    n_trainable = sum(p.numel() for p in trainer.model.trainable().values())
-    n_total = sum(p.numel() for p in trainer.model.parameters())
-    return {
-        "trainable_parameters": n_trainable,
-        "parameters": n_total,
-        "trainable_fraction": n_trainable / n_total,
-        "seconds": round(state.seconds, 3),
-        "seconds_here": round(seconds_here, 3),
-        "steps": state.step,
-        "seconds_per_step": state.seconds / max(1, state.step),
-        "peak_rss_mib": round(peak_rss_mib(), 1),
-        "precision": str(trainer.dtype or "float32").removeprefix("torch."),
-    }
-
-
-def _write(out: Path, partial: Path, model: AdaptedModel, description: Mapping[str, Any]) -> None:
-    """Put the complete model in place, with its log, and remove the unfinished run."""
-    with replacing(out) as temporary:
-        temporary.mkdir()
-        write_model(temporary, model, description)
-        shutil.copy(partial / "training.jsonl", temporary / "training.jsonl")
-        if (partial / "tensorboard").is_dir():
-            shutil.copytree(partial / "tensorboard", temporary / "tensorboard")
-    shutil.rmtree(partial)
-
-
-def _check_made_so(folder: Path, wanted: Mapping[str, Any], backbone: str) -> None:
-    """Refuse a complete model that is not the one asked for: it would pass for that one."""
-    found = read_description(folder)
-    other = [key for key, value in wanted.items() if key != "training" and found.get(key) != value]
-    if lasting_name(found.get("backbone", {}).get("name", "")) != backbone:
-        other.append("backbone")
-    trained: Mapping[str, Any] = found.get("training", {})
-    other += [key for key, value in wanted["training"].items() if trained.get(key, value) != value]
-    _refuse(folder, other)
-
-
-def _check_improved_so(folder: Path, wanted: Mapping[str, Any]) -> None:
-    """The same for a model that has learned online."""
-    found: Mapping[str, Any] = read_description(folder).get("online", {})
-    _refuse(folder, [key for key, value in wanted.items() if found.get(key, value) != value])
-
-
-def _refuse(folder: Path, other: Sequence[str]) -> None:
-    if other:
-        raise ConfigError(
-            f"{folder} is complete, but made with another {', '.join(other)}; choose another --out, or delete it first."
-        )
+    options, place = description.get("recipe_options", {}), folder / DESCRIPTION
+    plain = task.recipe(description["recipe"].partition("[")[0])
+    if options and is_dataclass(plain.config) and not isinstance(plain.config, type):
+        kind, values = type(plain.config), asdict(plain.config) | options
+        recipe = replace(plain, config=checked(kind, values, f"{place}: recipe_options", remedy=REMEDY))
+    else:
+        recipe = customised(plain, options)
+    with decoding(f"{place}: adapter", "does not fit the task", REMEDY):
+        return load_attribute(task.adapter)(recipe.config, data, state=description["adapter"])
 
 
 def _adapted_name(task: Task, backbone: str, recipe: str, method: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import ConfigDict, Field, JsonValue
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -14,23 +16,85 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Adapter, DecisionAdapter
 from netwright.adaptation.models.adapted import AdaptedModel, AutoregressiveModel
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
+from netwright.core.documents import Count, JsonObject, SavedFolder, check_files, checked, write_folder
 from netwright.core.errors import DataError, FormatError
-from netwright.core.files import check_format_version, read_json, write_json
+from netwright.core.files import check_format_version, read_json, sha256_of_file
+from netwright.core.identity import BackboneIdentity, RunIdentity, sha256_of
+from netwright.core.notes import note
 from netwright.core.reading import MissingFileError
 from netwright.llm.backbones import Backbone, build_backbone, device_named, dtype_named
 from netwright.llm.heads import Factored
 from netwright.llm.lora import add_low_rank
 from netwright.llm.tensors import read_tensors
 
-FORMAT_VERSION = 1
 DESCRIPTION = "netwright.json"
 ENCODER_HEAD = "encoder_head.safetensors"
 ADAPTER = "adapter_model.safetensors"
 FULL_BACKBONE = "backbone.safetensors"
-NEEDED = {
-    "adapted": {"task", "name", "recipe", "backbone", "training", "adapter"},
-    "baseline": {"task", "policy"},
-}
+BASELINE = "model.safetensors"
+EARLIER_FORMAT = 1
+REMEDY = "restore the file, or make the model again"
+
+Role = Literal["adapted", "control", "baseline"]
+CONTROLS = re.compile(r"none|random:.*|shuffled:.*")  # backbones without pre-training
+
+
+class SavedModel(SavedFolder):
+    """`netwright.json`: what a saved model is, what it learned from, and the hashes of its files.
+
+    Attributes:
+        role: in reports: an adapted model, its control (without pre-training or without a backbone), or a baseline.
+        name: in reports.
+        identity: of the run that made it; None for a model of an earlier release.
+    """
+
+    FORMAT_VERSION: ClassVar[int] = 2
+
+    role: Role
+    task: str
+    name: str
+    seed: Count
+    data: JsonObject = Field(default_factory=dict)
+    validation: JsonObject = Field(default_factory=dict)
+    cost: JsonObject = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    identity: RunIdentity | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types; entries that are None are left out."""
+        return {name: value for name, value in super().to_json().items() if value is not None}
+
+
+class SavedAdapted(SavedModel):
+    """An adapted model: a backbone by its name and hash, and how encoder, head and low-rank matrices were trained."""
+
+    kind: Literal["adapted"]
+    recipe: str
+    recipe_options: JsonObject = Field(default_factory=dict)
+    backbone: BackboneIdentity
+    training: JsonObject
+    adapter: JsonObject
+    online: JsonObject | None = None
+
+    def needed(self) -> tuple[str, ...]:
+        """Files that such a model has."""
+        tower = () if self.backbone.name == "none" else (ADAPTER,)
+        return (ENCODER_HEAD, *(tower if self.training.get("method") == "lora" else (FULL_BACKBONE,)))
+
+
+class SavedBaseline(SavedModel):
+    """A trained baseline; a task adds entries of its own."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    kind: Literal["baseline"]
+    policy: str
+
+
+def role_of(backbone: str) -> Role:
+    """The role of a model on that backbone: a control where there is no pre-training."""
+    return "control" if CONTROLS.fullmatch(backbone) else "adapted"
 
 
 def assemble(backbone: Backbone, adapter: Adapter, config: TrainingConfig, seed: int) -> AdaptedModel:
@@ -72,8 +136,8 @@ def assemble(backbone: Backbone, adapter: Adapter, config: TrainingConfig, seed:
     return model.to(device)
 
 
-def write_model(folder: Path, model: AdaptedModel, description: Mapping[str, Any]) -> None:
-    """Write the trained parts of a model into an existing folder."""
+def write_model(folder: Path, model: AdaptedModel, description: SavedAdapted) -> None:
+    """Write the trained parts of a model into an existing folder, and its document with the hashes of all files."""
     save_file({k: v.contiguous() for k, v in _encoder_head(model).items()}, folder / ENCODER_HEAD)
     tower: Any = model.backbone.model
     if tower is not None and hasattr(tower, "peft_config"):
@@ -81,29 +145,76 @@ def write_model(folder: Path, model: AdaptedModel, description: Mapping[str, Any
         (folder / "README.md").unlink(missing_ok=True)
     elif tower is not None:
         save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, folder / FULL_BACKBONE)
-    write_json(folder / DESCRIPTION, {"format_version": FORMAT_VERSION, **description})
+    write_folder(folder, DESCRIPTION, description)
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """`netwright.json` of a saved model or baseline.
+def read_saved(folder: Path, *, needed: tuple[str, ...] = ()) -> SavedAdapted | SavedBaseline:
+    """The document of a saved model or baseline, after each of its files was compared with its SHA-256.
+
+    A model of an earlier release has no hashes: that its files are unchecked is noted.
+
+    Args:
+        folder: of the model.
+        needed: files that a baseline must have.
 
     Raises:
-        DataError: there is none, it is not JSON, or it lacks an entry.
+        DataError: there is none, it is not such a document, or a file is missing or has other bytes.
         FormatError: it is of a format that this release does not know.
     """
-    if not (folder / DESCRIPTION).is_file():
+    path = folder / DESCRIPTION
+    if not path.is_file():
         raise DataError(
             f"{folder}: no saved model there ({DESCRIPTION} is missing); give the --out of an adaptation."
         )
-    document: dict[str, Any] = read_json(folder / DESCRIPTION)
-    check_format_version(document, FORMAT_VERSION, folder / DESCRIPTION)
-    lacking = NEEDED.get(document.get("kind", ""), {"task", "kind"}) - set(document)
-    if document.get("kind") not in NEEDED or lacking:
-        raise DataError(
-            f"{folder / DESCRIPTION}: lacks {', '.join(sorted(lacking)) or 'a known kind'}; "
-            "restore the file, or make the model again."
-        )
-    return document
+    document = read_json(path)
+    earlier = isinstance(document, dict) and document.get("format_version") == EARLIER_FORMAT
+    if earlier:
+        note(f"{folder}: saved by an earlier release without hashes of its files, which are read unchecked")
+        document = _upgraded(document)
+    check_format_version(document, SavedModel.FORMAT_VERSION, path)
+    kinds: dict[Any, type[SavedAdapted | SavedBaseline]] = {
+        "adapted": SavedAdapted,
+        "baseline": SavedBaseline,
+    }
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise DataError(f"{path}: lacks a known kind; {REMEDY}.")
+    saved = kinds[kind].of(document, path, remedy=REMEDY)
+    if isinstance(saved, SavedAdapted):
+        needed = saved.needed()
+    check_files(folder, saved.files, path, remedy=REMEDY, needed=() if earlier else needed)
+    return saved
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """As `read_saved`, as plain JSON types."""
+    return read_saved(folder).to_json()
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 over the trained weights of a saved model."""
+    names = [name for name in (ENCODER_HEAD, ADAPTER, FULL_BACKBONE) if (folder / name).is_file()]
+    return sha256_of({name: sha256_of_file(folder / name) for name in names})
+
+
+def training_of(description: Mapping[str, Any], where: Path) -> TrainingConfig:
+    """The settings that a saved model was trained with; a damaged one raises `DataError`."""
+    values = TrainingConfig.renamed(description["training"])
+    return checked(TrainingConfig, values, f"{where / DESCRIPTION}: training", remedy=REMEDY)
+
+
+def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of the earlier format in the present one."""
+    found = dict(document) | {"format_version": SavedModel.FORMAT_VERSION}
+    found.setdefault("seed", 0)
+    about = found.get("backbone")
+    if isinstance(about, dict):
+        found["backbone"] = {"dtype": "float32", **about}
+        found["role"] = role_of(str(about.get("name")))
+    else:
+        found["role"] = "baseline"
+        found.setdefault("name", found.get("policy"))
+    return found
 
 
 def read_model(
@@ -122,7 +233,7 @@ def read_model(
         DataError: a file is missing or damaged.
         FormatError: the backbone is not the one it was adapted on, or shapes do not fit.
     """
-    config = TrainingConfig.from_options(description["training"])
+    config = training_of(description, folder)
     about = description["backbone"]
     backbone = build_backbone(
         about["name"],

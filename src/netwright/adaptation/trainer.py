@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field, JsonValue
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -26,8 +27,10 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Adapter, Answer, Inputs
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import Decider, DecisionModel, as_tensor
-from netwright.core.errors import ConfigError, DataError
-from netwright.core.files import read_json, replacing, write_text
+from netwright.core.documents import Count, Document, SavedFolder, read_folder, write_folder
+from netwright.core.errors import DataError
+from netwright.core.files import replacing, write_text
+from netwright.core.identity import RunIdentity
 from netwright.core.interrupts import deferred
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.tensors import read_tensors
@@ -35,7 +38,7 @@ from netwright.llm.tensors import read_tensors
 Progress = Callable[[str], None]
 
 ANSWER_CHUNK = 2048
-CHECKPOINT = "checkpoint"
+CHECKPOINT, STATE, TENSORS = "checkpoint", "state.json", "tensors.safetensors"
 LATE = ("backbone.", "gate")  # trained only when the backbone has joined
 NEVER = 1e300  # stands for infinity, which JSON does not know
 
@@ -52,6 +55,34 @@ class RunState:
     kept_step: int = 0
     looks_since_best: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+
+
+class SavedState(Document):
+    """A `RunState` in a checkpoint; infinity is kept as `NEVER`."""
+
+    step: Count
+    seconds: Annotated[float, Field(ge=0)]
+    seconds_interacting: Annotated[float, Field(ge=0)]
+    best_score: float
+    kept_score: float
+    kept_step: Count
+    looks_since_best: Count
+    history: list[dict[str, float]]
+
+
+class Checkpoint(SavedFolder):
+    """`state.json` of a checkpoint: of which run it is, where that stands, and the hash of its tensors."""
+
+    FORMAT_VERSION: ClassVar[int] = 2
+
+    identity: RunIdentity
+    state: SavedState
+
+
+def machine(config: TrainingConfig, device: torch.device) -> dict[str, JsonValue]:
+    """What of the machine changes the last digits of trained weights, and so the weights of a long run."""
+    precision = str(autocast_dtype(config, device) or "float32").removeprefix("torch.")
+    return {"threads": torch.get_num_threads(), "precision": precision, "device": device.type}
 
 
 def learning_rate_at(step: int, config: TrainingConfig, *, start: int = 0) -> float:
@@ -124,8 +155,7 @@ class Trainer:
         seed: of batches and dropout.
         folder: where checkpoint and log live while the run is unfinished.
         progress: called with one line now and then.
-        origin: what else makes the run what it is (task, recipe, backbone, data), as plain JSON types; a checkpoint
-            of another origin is refused.
+        identity: of the run; a checkpoint of another one is refused.
         lower_is_better: in which sense the adapter's validation figure is read.
     """
 
@@ -138,11 +168,11 @@ class Trainer:
         seed: int,
         folder: Path,
         progress: Progress,
-        origin: Mapping[str, Any] | None = None,
+        identity: RunIdentity,
         lower_is_better: bool = True,
     ) -> None:
         self.sign = 1.0 if lower_is_better else -1.0
-        self.origin = dict(origin or {})
+        self.identity = identity
         self.model, self.adapter, self.config = model, adapter, config
         self.seed, self.folder, self.progress = seed, folder, progress
         # Only behind a gate that starts at zero is a model without its backbone the same model.
@@ -219,26 +249,23 @@ class Trainer:
         """Take up the checkpoint in `folder`, if one was written before the run ended.
 
         Raises:
-            ConfigError: the checkpoint is of a run with other settings, another backbone, recipe or data.
+            ConfigError: the checkpoint is of another run: settings, seed, data, experience, backbone, ..
+            DataError: it is damaged.
         """
-        if not (self.folder / CHECKPOINT).is_dir():
+        folder, remedy = self.folder / CHECKPOINT, f"delete {self.folder} to start again"
+        if not folder.is_dir():
             return
-        document = read_json(self.folder / CHECKPOINT / "state.json")
-        if document["config"] != asdict(self.config) or document["seed"] != self.seed:
-            raise ConfigError(
-                f"{self.folder}: the unfinished run has other settings; resume with those, or delete that folder."
-            )
-        before = document.get("origin", self.origin)
-        for what in sorted(set(before) | set(self.origin)):
-            if before.get(what) != self.origin.get(what):
-                raise ConfigError(
-                    f"{self.folder}: the unfinished run has another {what}; resume with the same, or delete that "
-                    "folder."
-                )
-        self.state = RunState(**document["state"])
-        tensors = read_tensors(
-            self.folder / CHECKPOINT / "tensors.safetensors", remedy=f"delete {self.folder} to start again"
+        document = read_folder(folder, STATE, Checkpoint, remedy=remedy, needed=(TENSORS,))
+        self.identity.check(
+            document.identity,
+            self.folder,
+            "unfinished run",
+            "resume with the same, choose another --out, or delete that folder",
         )
+        state = document.state.model_dump()
+        scores = {k: math.inf if state[k] == NEVER else state[k] for k in ("best_score", "kept_score")}
+        self.state = RunState(**state | scores)
+        tensors = read_tensors(folder / TENSORS, remedy=remedy)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"now/{name}"])
@@ -378,16 +405,11 @@ class Trainer:
         tensors |= {f"kept/{name}": value for name, value in self.kept.items()}
         tensors |= {f"average/{name}": value for name, value in self.averages.items()}
         state = {k: NEVER if v == math.inf else v for k, v in asdict(self.state).items()}
-        document = {
-            "config": asdict(self.config),
-            "seed": self.seed,
-            "origin": self.origin,
-            "state": state,
-        }
+        document = Checkpoint(identity=self.identity, state=SavedState.model_validate(state))
         with replacing(self.folder / CHECKPOINT) as temporary:
             temporary.mkdir()
-            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / "tensors.safetensors")
-            write_text(temporary / "state.json", json.dumps(document))
+            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / TENSORS)
+            write_folder(temporary, STATE, document)
 
 
 def peak_rss_mib() -> float:

@@ -16,14 +16,15 @@ entries are refused, and each failure is a `DataError` that names the entry.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
 
-from netwright.core.errors import DataError
+from netwright.core.errors import ConfigError, DataError, UnknownNameError
 from netwright.core.files import check_format_version, read_json, sha256_of_file, write_json
 from netwright.core.text import printable
 
@@ -79,6 +80,7 @@ class SavedFolder(Document):
 
 D = TypeVar("D", bound=Document)
 F = TypeVar("F", bound=SavedFolder)
+C = TypeVar("C")
 
 
 def write_document(path: Path, document: Document) -> None:
@@ -148,6 +150,24 @@ def check_files(
                 f"{folder / name}: its SHA-256 is not the one in {Path(str(where)).name}; the file is damaged or was "
                 f"exchanged, {remedy}."
             )
+
+
+def checked(kind: type[C], values: Mapping[str, Any], where: object, *, remedy: str) -> C:
+    """A dataclass from the values of a document, as strictly as a `Document`: its own checks run as well.
+
+    Raises:
+        DataError: a field is missing, unknown, of another type, not finite or out of its range; names it.
+    """
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    try:
+        for name in values:
+            if name not in known:
+                raise UnknownNameError("entry", printable(name)[:MAX_SHOWN], known)
+        return TypeAdapter(kind).validate_json(json.dumps(dict(values), allow_nan=False), strict=True)
+    except ValidationError as error:
+        raise DataError(f"{where}: {_first_fault(error)}; {remedy}.") from None
+    except (ConfigError, ValueError) as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def plain(value: Any) -> Any:

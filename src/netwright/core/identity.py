@@ -69,7 +69,7 @@ class RunIdentity(Document):
         one, two = (identity.model_dump(mode="json", exclude={"machine"}) for identity in (self, other))
         return [name for key in one for name in _different(key, one[key], two[key])]
 
-    def check(self, found: RunIdentity, where: Path, what: str, remedy: str) -> None:
+    def check(self, found: RunIdentity, where: Path, what: str, remedy: str, *, notes: bool = True) -> None:
         """Refuse what stands at `where` unless it is of this very run; says so where the machine is another.
 
         Args:
@@ -77,6 +77,7 @@ class RunIdentity(Document):
             where: the folder, named in errors.
             what: stands there, such as "unfinished run".
             remedy: what the user can do, the end of the sentence.
+            notes: whether another machine is said.
 
         Raises:
             ConfigError: any entry differs; names them.
@@ -86,7 +87,7 @@ class RunIdentity(Document):
             raise ConfigError(f"{where}: the {what} has another {', '.join(names)}; {remedy}.")
         for name in sorted(set(self.machine) | set(found.machine)):
             before, now = found.machine.get(name), self.machine.get(name)
-            if before != now:
+            if notes and before != now:
                 note(
                     f"{where}: the {what} was made with {name} {before}, now {now}: the last digits of its "
                     "numbers will not be those of an uninterrupted run"

@@ -28,6 +28,7 @@ from netwright.adaptation.contract import Inputs, OnlineAdapter
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.trainer import Progress, Trainer, learning_rate_at, to_tensors
 from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.identity import RunIdentity
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.seeding import seeded
 from netwright.rl import ppo, rollout
@@ -212,7 +213,7 @@ class OnlineTrainer(OnlineTraining):
         seed: int,
         folder: Path,
         progress: Progress,
-        origin: Mapping[str, Any] | None = None,
+        identity: RunIdentity,
         lower_is_better: bool = False,
     ) -> None:
         probe = AdapterEpisodes(adapter.environment(generator(seed), 1), adapter, model.device, -1.0)
@@ -225,7 +226,7 @@ class OnlineTrainer(OnlineTraining):
             seed=seed,
             folder=folder,
             progress=progress,
-            origin=origin,
+            identity=identity,
             lower_is_better=lower_is_better,
         )
 

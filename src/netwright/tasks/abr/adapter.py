@@ -12,9 +12,11 @@ from torch import Tensor
 from netwright.adaptation.contract import Inputs
 from netwright.adaptation.guard import FeatureBounds
 from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
-from netwright.adaptation.offline.conditioning import Asked, Conditioning
+from netwright.adaptation.offline.conditioning import Asked
 from netwright.adaptation.offline.experience import OBSERVATION, Experience
 from netwright.adaptation.offline.targets import lessons
+from netwright.adaptation.saved_state import SavedConditioning, SavedRanges
+from netwright.core.documents import Document
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
 from netwright.rl.advantages import compress_rewards
@@ -58,6 +60,13 @@ def adapter(
     return AbrAdapter(recipe, data, seed=seed, state=state, experience=experience)
 
 
+class SavedState(Document):
+    """What `AbrAdapter.state` gives."""
+
+    conditioning: SavedConditioning
+    ranges: SavedRanges
+
+
 class AbrAdapter:
     """Bitrate decisions; implements `netwright.adaptation.contract.DecisionAdapter`."""
 
@@ -87,7 +96,9 @@ class AbrAdapter:
             self.ranges = FeatureBounds.of(shown.summary)
         else:
             assert state is not None
-            self.conditioning = Conditioning(**state["conditioning"])
+            where, remedy = "netwright.json: adapter", "make the model again"
+            saved = SavedState.of(dict(state), where, remedy=remedy)
+            self.conditioning = saved.conditioning.made(f"{where}.conditioning", remedy=remedy)
             self.ranges = FeatureBounds.from_json(state["ranges"])
             self._state = state
         self.head = Candidates(N_RUNG)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from netwright.adaptation.contract import Answer
+from netwright.core.documents import Document
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import BoundedRegression
 from netwright.tasks.vp import features
@@ -23,6 +25,7 @@ from netwright.tasks.vp.windows import Windows
 
 N_HIDDEN, HEAD_DROPOUT = 512, 0.5
 PATCH = 10  # samples in a token of motion (2 s), steps in a token of the crowd
+Scale = Annotated[float, Field(gt=0, le=360)]
 LIMIT_UNITS = 20.0  # an answer within +-20 typical changes: far beyond any head, yet bounded
 
 
@@ -31,6 +34,22 @@ def adapter(
 ) -> ViewportAdapter:
     """The task's side of an adaptation: from data to train, from `state` to answer with a saved model."""
     return ViewportAdapter(recipe, data, state)
+
+
+class SavedWindow(Document):
+    """The longest window of a model."""
+
+    history: Annotated[int, Field(ge=LONGEST_HISTORY, le=LONGEST_HISTORY)]
+    horizon: Annotated[int, Field(ge=LONGEST_HORIZON, le=LONGEST_HORIZON)]
+
+
+class SavedState(Document):
+    """What `ViewportAdapter.state` gives: typical changes (30, 3) in degrees."""
+
+    window: SavedWindow
+    scale_deg: Annotated[
+        tuple[tuple[Scale, Scale, Scale], ...], Field(min_length=LONGEST_HORIZON, max_length=LONGEST_HORIZON)
+    ]
 
 
 class ViewportAdapter:
@@ -48,7 +67,8 @@ class ViewportAdapter:
             self.scale_deg: NDArray[np.float32] = self._examples.scale_deg
         else:
             assert state is not None
-            self.scale_deg = np.array(state["scale_deg"], dtype=np.float32)
+            saved = SavedState.of(dict(state), "netwright.json: adapter", remedy="make the model again")
+            self.scale_deg = np.array(saved.scale_deg, dtype=np.float32)
         autoregressive = recipe.answer == "autoregressive"
         self.n_steps = LONGEST_HORIZON if autoregressive else 0
         shape = (3,) if autoregressive else (LONGEST_HORIZON, 3)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_description
+from netwright.adaptation.saved_model import BASELINE, DESCRIPTION, REMEDY, SavedBaseline, read_saved
+from netwright.core.documents import plain, write_folder
 from netwright.core.errors import ConfigError, DataError, FormatError
-from netwright.core.files import replacing, write_json
+from netwright.core.files import replacing
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.llm.tensors import read_tensors
@@ -25,12 +27,23 @@ from netwright.tasks.abr.features import Features
 from netwright.tasks.abr.media import Floats, Ints
 from netwright.tasks.abr.observation import Observation, check_finite
 
-WEIGHTS = "model.safetensors"
+WEIGHTS = BASELINE
 SHIPPED = Path(__file__).parent / "weights"
+MOST_LEVELS = 1000
 N_STEPS = 3  # down, keep, up
 N_FUTURE = 12  # windows of the bandwidth ahead that a critic sees
 
 Module = TypeVar("Module", bound=nn.Module)
+
+
+class SavedPolicy(SavedBaseline):
+    """The document of a learned policy.
+
+    Attributes:
+        n_levels: rungs of the ladder that it was trained for.
+    """
+
+    n_levels: Annotated[int, Field(ge=1, le=MOST_LEVELS)]
 
 
 @dataclass(frozen=True)
@@ -184,9 +197,10 @@ def save(
     if critic is not None:
         tensors |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
     about = {
-        "format_version": FORMAT_VERSION,
         "task": "abr",
         "kind": "baseline",
+        "role": "baseline",
+        "seed": 0,
         "policy": design.name,
         "name": design.name,
         **description,
@@ -195,7 +209,8 @@ def save(
     with replacing(folder) as temporary:
         temporary.mkdir()
         save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary / WEIGHTS)
-        write_json(temporary / DESCRIPTION, about)
+        saved = SavedPolicy.of(plain(about), folder / DESCRIPTION, remedy=REMEDY)
+        write_folder(temporary, DESCRIPTION, saved)
 
 
 def load(folder: Path, design: Design, *, greedy: bool = True) -> LearnedPolicy:
@@ -205,15 +220,14 @@ def load(folder: Path, design: Design, *, greedy: bool = True) -> LearnedPolicy:
         DataError: a file is missing or damaged.
         FormatError: it is another policy, format or shape.
     """
-    description = read_description(folder)
-    found = description.get("policy")
-    if description["task"] != "abr" or description["kind"] != "baseline" or found != design.name:
-        raise FormatError(
-            f"{folder}: holds {found or 'an adapted model'}, not {design.name}; give another folder."
-        )
+    saved = read_saved(folder, needed=(WEIGHTS,))
+    found = saved.policy if isinstance(saved, SavedBaseline) else "an adapted model"
+    if saved.task != "abr" or found != design.name:
+        raise FormatError(f"{folder}: holds {found}, not {design.name}; give another folder.")
+    described = SavedPolicy.of(saved.to_json(), folder / DESCRIPTION, remedy=REMEDY)
     try:
         tensors = read_tensors(folder / WEIGHTS, remedy="train the policy again")
-        n_levels = int(description["n_levels"])
+        n_levels = described.n_levels
         has_critic = any(k.startswith("critic.") for k in tensors)
         with torch.random.fork_rng(devices=[]):  # building draws weights, which are replaced at once
             actor = _filled(design.actor(n_levels), "actor.", tensors)

@@ -8,20 +8,23 @@ bandwidth to come, which removes most of the noise of the advantages. The critic
 from __future__ import annotations
 
 import copy
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from netwright.core.documents import Count, SavedFolder, read_folder, write_folder
 from netwright.core.errors import ConfigError
-from netwright.core.files import read_json, replacing, write_text
+from netwright.core.files import replacing
+from netwright.core.identity import RunIdentity
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.tensors import read_tensors
 from netwright.rl import ppo
@@ -39,6 +42,7 @@ Sampler = Callable[[np.random.Generator, int], Sessions]
 
 OBS = "obs"
 VALUE_CHUNK = 4096
+STATE, TENSORS = "state.json", "tensors.safetensors"
 PROGRESS = ("iteration", "n_decisions", "seconds", "processor_seconds")
 
 
@@ -90,6 +94,18 @@ class PpoConfig:
         """Of that iteration, counted from 0."""
         share = iteration / max(1, self.iterations - 1)
         return self.learning_rate * (1.0 - (1.0 - self.final_rate) * share)
+
+
+class PpoCheckpoint(SavedFolder):
+    """`state.json` of a checkpoint: of which run it is, where that stands, and the hash of its tensors."""
+
+    FORMAT_VERSION: ClassVar[int] = 2
+
+    identity: RunIdentity
+    iteration: Count
+    n_decisions: Count
+    seconds: Annotated[float, Field(ge=0)]
+    processor_seconds: Annotated[float, Field(ge=0)]
 
 
 class SessionEpisodes:
@@ -219,7 +235,7 @@ class PpoTrainer:
         what = f"the {name}'s loss in iteration {self.iteration}"
         ppo.descend(loss, self.optimizers[name], [network.parameters()], self.config.max_grad_norm, what)
 
-    def save(self, folder: Path, origin: Mapping[str, object]) -> None:
+    def save(self, folder: Path, identity: RunIdentity) -> None:
         """Write a checkpoint in one step."""
         tensors: dict[str, Tensor] = {}
         for part, module in self._modules().items():
@@ -229,29 +245,25 @@ class PpoTrainer:
                 tensors |= {f"{name}.adam/{index}/{k}": v for k, v in state.items()}
         with replacing(folder) as temporary:
             temporary.mkdir()
-            save_file(
-                {k: v.detach().contiguous() for k, v in tensors.items()}, temporary / "tensors.safetensors"
-            )
-            document = {"origin": origin} | {name: getattr(self, name) for name in PROGRESS}
-            write_text(temporary / "state.json", json.dumps(document))
+            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary / TENSORS)
+            progress = {name: getattr(self, name) for name in PROGRESS}
+            write_folder(temporary, STATE, PpoCheckpoint(identity=identity, **progress))
 
-    def resume(self, folder: Path, origin: Mapping[str, object]) -> None:
+    def resume(self, folder: Path, identity: RunIdentity) -> None:
         """Take up a checkpoint.
 
         Raises:
             ConfigError: it is of a run with other settings, seed or data.
+            DataError: it is damaged.
         """
-        document = read_json(folder / "state.json")
-        if document["origin"] != json.loads(json.dumps(origin)):
-            raise ConfigError(
-                f"{folder.parent}: holds an unfinished run with other settings, seed or data; delete that folder, or "
-                "give another --out."
-            )
-        for name in PROGRESS:
-            setattr(self, name, document[name])
-        tensors = read_tensors(
-            folder / "tensors.safetensors", remedy=f"delete {folder} to train from the start"
+        remedy = f"delete {folder.parent} to train from the start"
+        document = read_folder(folder, STATE, PpoCheckpoint, remedy=remedy, needed=(TENSORS,))
+        identity.check(
+            document.identity, folder.parent, "unfinished run", "delete that folder, or give another --out"
         )
+        for name in PROGRESS:
+            setattr(self, name, getattr(document, name))
+        tensors = read_tensors(folder / TENSORS, remedy=remedy)
         for part, module in self._modules().items():
             module.load_state_dict({k: tensors[f"{part}/{k}"] for k in module.state_dict()})
         for name, optimizer in self.optimizers.items():

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from netwright.core.errors import UnknownNameError
+from netwright.core.identity import RunIdentity, data_sha256
+from netwright.core.locks import locked
 from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
@@ -97,70 +100,80 @@ def train(
         ConfigError: `<out>.partial` holds a run with other settings, seed or data.
         KeyboardInterrupt: Ctrl-C; the same call goes on from the last checkpoint.
     """
-    sessions = training_set(data, recipe)
-    trainer = PpoTrainer(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
-    unfinished = partial_folder(out)
-    about_sessions = {k: v for k, v in sessions.provenance().items() if k != "data"}  # a folder may be moved
-    origin = {
-        "policy": design.name,
-        "recipe": recipe,
-        "seed": seed,
-        "config": asdict(config),
-        "data": about_sessions,
-    }
-    if (unfinished / CHECKPOINT).is_dir():
-        trainer.resume(unfinished / CHECKPOINT, origin)
-        progress(f"going on with {unfinished} from iteration {trainer.iteration}")
-    resumed(trainer)
-    sample = sampler(
-        partial(
-            sessions.sample,
-            rules=Rules(noise=config.noise),
-            scaled=config.scaled,
-            scale_range=config.scale_range,
-        )
-    )
-    validation = sessions.validation()
-    marks = {max(1, round(share * config.iterations)): name for name, share in stages}
-    every = max(1, config.iterations // N_LOOKS)
-
-    def description() -> dict[str, Any]:
-        return origin | {
-            "name": _full_name(design.name, recipe),
-            "n_levels": trainer.n_levels,
-            "qoe": asdict(QoE()),
-            "data": {"synthetic": data.synthetic, "sha256": _digest(data), "sessions": about_sessions},
-            "validation": {"metric": "qoe", "kept": look()},
-            "cost": {
-                "decisions": trainer.n_decisions,
-                "seconds": round(trainer.seconds, 1),
-                "processor_seconds": round(trainer.processor_seconds, 1),
+    with locked(partial_folder(out)):
+        sessions = training_set(data, recipe)
+        trainer = PpoTrainer(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
+        unfinished = partial_folder(out)
+        about_sessions = {
+            k: v for k, v in sessions.provenance().items() if k != "data"
+        }  # a folder may be moved
+        identity = RunIdentity.made(
+            kind="train",
+            task="abr",
+            method=f"{design.name}:{recipe}",
+            config=asdict(config),
+            seed=seed,
+            data=data_sha256(data),
+            machine={
+                "threads": torch.get_num_threads(),
+                "precision": "bfloat16" if trainer.half else "float32",
             },
-            **more(),
-        }
+        )
+        origin = {"policy": design.name, "recipe": recipe, "seed": seed, "config": asdict(config)}
+        if (unfinished / CHECKPOINT).is_dir():
+            trainer.resume(unfinished / CHECKPOINT, identity)
+            progress(f"going on with {unfinished} from iteration {trainer.iteration}")
+        resumed(trainer)
+        sample = sampler(
+            partial(
+                sessions.sample,
+                rules=Rules(noise=config.noise),
+                scaled=config.scaled,
+                scale_range=config.scale_range,
+            )
+        )
+        validation = sessions.validation()
+        marks = {max(1, round(share * config.iterations)): name for name, share in stages}
+        every = max(1, config.iterations // N_LOOKS)
 
-    def look() -> float:
-        return qoe(design, trainer.average, trainer.n_levels, validation)
+        def description() -> dict[str, Any]:
+            return origin | {
+                "name": _full_name(design.name, recipe),
+                "n_levels": trainer.n_levels,
+                "qoe": asdict(QoE()),
+                "data": {"synthetic": data.synthetic, "sha256": _digest(data), "sessions": about_sessions},
+                "validation": {"metric": "qoe", "kept": look()},
+                "cost": {
+                    "decisions": trainer.n_decisions,
+                    "seconds": round(trainer.seconds, 1),
+                    "processor_seconds": round(trainer.processor_seconds, 1),
+                },
+                "identity": identity.model_dump(),
+                **more(),
+            }
 
-    shown = saved = time.monotonic()
-    while trainer.iteration < config.iterations:
-        figures = trainer.iterate(sample)
-        after_iteration(trainer)
-        done, now = trainer.iteration, time.monotonic()
-        if done in marks:
-            folder = out.with_name(f"{out.name}-{marks[done]}")
-            learned.save(folder, design, trainer.average, trainer.critic, description())
-        if done % every == 0 or done == config.iterations:
-            progress(f"{_line(trainer, figures)}, validation {look():.4f}")
-            shown = now
-        elif now - shown > SHOW_SECONDS:
-            progress(_line(trainer, figures))
-            shown = now
-        if now - saved > CHECKPOINT_SECONDS:
-            trainer.save(unfinished / CHECKPOINT, origin)
-            saved = now
-    learned.save(out, design, trainer.average, trainer.critic, description())
-    shutil.rmtree(unfinished, ignore_errors=True)
+        def look() -> float:
+            return qoe(design, trainer.average, trainer.n_levels, validation)
+
+        shown = saved = time.monotonic()
+        while trainer.iteration < config.iterations:
+            figures = trainer.iterate(sample)
+            after_iteration(trainer)
+            done, now = trainer.iteration, time.monotonic()
+            if done in marks:
+                folder = out.with_name(f"{out.name}-{marks[done]}")
+                learned.save(folder, design, trainer.average, trainer.critic, description())
+            if done % every == 0 or done == config.iterations:
+                progress(f"{_line(trainer, figures)}, validation {look():.4f}")
+                shown = now
+            elif now - shown > SHOW_SECONDS:
+                progress(_line(trainer, figures))
+                shown = now
+            if now - saved > CHECKPOINT_SECONDS:
+                trainer.save(unfinished / CHECKPOINT, identity)
+                saved = now
+        learned.save(out, design, trainer.average, trainer.critic, description())
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _digest(data: AbrData) -> str | None:

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Answer, Inputs
-from netwright.adaptation.saved_model import DESCRIPTION, FORMAT_VERSION, read_description
+from netwright.adaptation.saved_model import BASELINE, DESCRIPTION, REMEDY, SavedBaseline, read_saved
+from netwright.core.documents import JsonObject, plain, write_folder
 from netwright.core.errors import DataError, FormatError, UnknownNameError
-from netwright.core.files import replacing, write_json
+from netwright.core.files import replacing
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
@@ -29,11 +30,18 @@ from netwright.tasks.vp.examples import Examples
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
 from netwright.tasks.vp.recipes import RECIPES, VpRecipe
 
-WEIGHTS = "model.safetensors"
+WEIGHTS = BASELINE
 ANSWER_CHUNK = 4096
 
 Progress = Callable[[str], None]
 Module = TypeVar("Module", bound=nn.Module)
+
+
+class SavedViewportModel(SavedBaseline):
+    """The document of a learned viewport baseline; `shape` is what its `load` builds the model from."""
+
+    recipe: str
+    shape: JsonObject
 
 
 def recipe_named(name: str) -> VpRecipe:
@@ -138,9 +146,9 @@ def save_baseline(
     """
     first = next(iter(RECIPES))
     description = {
-        "format_version": FORMAT_VERSION,
         "task": "vp",
         "kind": "baseline",
+        "role": "baseline",
         "policy": policy,
         "recipe": recipe,
         "name": policy if recipe == first else f"{policy}:{recipe}",
@@ -154,7 +162,8 @@ def save_baseline(
     with replacing(folder) as temporary:
         temporary.mkdir()
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary / WEIGHTS)
-        write_json(temporary / DESCRIPTION, description)
+        saved = SavedViewportModel.of(plain(description), folder / DESCRIPTION, remedy=REMEDY)
+        write_folder(temporary, DESCRIPTION, saved)
 
 
 def load_baseline(
@@ -171,14 +180,14 @@ def load_baseline(
         DataError: a file is missing or damaged.
         FormatError: it is another policy, format or shape.
     """
-    description = read_description(folder)
-    found = description.get("policy")
-    if description.get("kind") != "baseline" or found != policy:
-        raise FormatError(
-            f"{folder}: holds {found or 'an adapted model'}, not {policy}; give another folder."
-        )
+    saved = read_saved(folder, needed=(WEIGHTS,))
+    found = saved.policy if isinstance(saved, SavedBaseline) else "an adapted model"
+    if saved.task != "vp" or found != policy:
+        raise FormatError(f"{folder}: holds {found}, not {policy}; give another folder.")
+    description = saved.to_json()
+    shape = SavedViewportModel.of(description, folder / DESCRIPTION, remedy=REMEDY).shape
     try:
-        model = initialised(lambda: build(description["shape"]), seed=0)
+        model = initialised(lambda: build(shape), seed=0)
         model.load_state_dict(read_tensors(folder / WEIGHTS, remedy="train the baseline again"))
     except MissingFileError:
         raise DataError(f"{folder / WEIGHTS}: missing; the baseline is not whole, train it again.") from None
