@@ -183,3 +183,17 @@ def test_a_report_is_plain():
     assert isinstance(report, SolveReport)
     assert report.seconds > 0.0
     assert not report.warm
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_the_unit_of_the_costs_does_not_matter(scale):
+    solver = Solver(transport(3))
+    cost = solver.program.cost * scale
+    unscaled = by_scipy(solver.program)
+    assert solve(replace(solver.program, cost=cost)).value == pytest.approx(unscaled * scale, rel=1e-9)
+    solver.solve()
+    solver.change_costs(cost)
+    assert solver.solve().value == pytest.approx(unscaled * scale, rel=1e-9)
+    backwards = by_scipy(replace(solver.program, cost=solver.program.cost[::-1] / scale))
+    solver.change_costs(cost[::-1].copy())
+    assert solver.solve().value == pytest.approx(backwards * scale, rel=1e-9)
