@@ -164,37 +164,6 @@ def test_both_papers_are_cited():
     assert "Comparative Synthesis" in titles
 
 
-def _quoted(text: str) -> set[str]:
-    """Figures with two or more decimals between the results markers, without their signs."""
-    marked = re.findall(r"<!-- results -->(.*?)<!-- /results -->", text, re.DOTALL)
-    return set(re.findall(r"(?<![\w.])\d+\.\d{2,}(?![\w.])", " ".join(marked)))
-
-
-def _measured() -> list[float]:
-    rows = [
-        json.loads(line)
-        for path in sorted((ROOT / "results").glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    return [abs(v) for row in rows for v in row.values() if isinstance(v, float)]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_quoted_result_was_measured(page):
-    measured = _measured()
-    unknown = [
-        figure
-        for figure in sorted(_quoted(page.read_text(encoding="utf-8")))
-        if not any(f"{value:.{len(figure.partition('.')[2])}f}" == figure for value in measured)
-    ]
-    assert unknown == []
-
-
-def test_a_quoted_figure_is_recognised():
-    text = "before 1.23 <!-- results --> mae 8.561 [-0.402, +0.10], ratio .905, v1.2.3 <!-- /results --> 4.56"
-    assert _quoted(text) == {"8.561", "0.402", "0.10"}
-
-
 def _make(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", *words], cwd=cwd, capture_output=True, text=True, check=False)
 
