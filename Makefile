@@ -21,6 +21,7 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_boundary.py
 	$(BIN)/python tools/check_figures.py
+	$(BIN)/python tools/check_structure.py
 
 bench: $(INSTALLED)
 	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit 1; done
