@@ -157,3 +157,20 @@ def test_the_original_tree_equals_the_archive(real_folder, real, tmp_path):
             assert (traces.time_s[rows[0]] == whole.time_s[rows[1]]).all()
             n_read += 1
     assert n_read == 9
+
+
+def test_the_hashes_tell_every_file_that_is_read(tmp_path):
+    write_csv(tmp_path / "Jin2022", 1, 1, ROWS)
+    split = {
+        "videos": {s: [1] for s in ("train", "valid", "test")},
+        "users": {s: [1] for s in ("train", "valid", "test")},
+    }
+    (tmp_path / "split.json").write_text(json.dumps({"Jin2022": split}))
+    before = dict(load(tmp_path).hashes)
+    assert set(before) == {"split.json", "Jin2022/"}
+    write_csv(tmp_path / "Jin2022", 1, 1, ROWS * 2)
+    (tmp_path / "image_features").mkdir()
+    after = dict(load(tmp_path).hashes)
+    assert after["Jin2022/"] != before["Jin2022/"]
+    assert after["split.json"] == before["split.json"]
+    assert set(after) - set(before) == {"image_features/"}

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from netwright.core.array_files import read_npz
 from netwright.core.errors import DataError
-from netwright.core.files import read_json, sha256_of_file
+from netwright.core.files import plain_files, read_json, sha256_of_file
+from netwright.core.identity import sha256_of
 from netwright.core.lazy import LazyMapping
 from netwright.core.reading import MissingFileError, read_text
 from netwright.tasks.vp.angles import Floats
@@ -42,6 +43,8 @@ def load(folder: Path | None, *, seed: int = 0) -> VpData:
     splits = read_splits(place / "split.json")
     archives = any((place / archive).exists() for archive in ARCHIVES.values())
     files = [a for a in (*ARCHIVES.values(), "split.json") if (place / a).exists()]
+    names = ["image_features", *([] if archives else splits)]
+    folders = [f"{name}/" for name in names if (place / name).is_dir()]
 
     def read(name: str) -> TraceSet:
         found = read_archive(place / ARCHIVES[name], name) if archives else read_csv_tree(place / name, name)
@@ -51,8 +54,15 @@ def load(folder: Path | None, *, seed: int = 0) -> VpData:
         sets=LazyMapping(ARCHIVES if archives else splits, read),
         splits=splits,
         source=str(place),
-        hashes=LazyMapping(files, lambda name: sha256_of_file(place / name)),
+        hashes=LazyMapping([*files, *folders], lambda name: _sha256(place / name)),
     )
+
+
+def _sha256(path: Path) -> str:
+    """Of a file, or of all files of a folder with their paths in it."""
+    if path.is_file():
+        return sha256_of_file(path)
+    return sha256_of({p.relative_to(path).as_posix(): sha256_of_file(p) for p in plain_files(path)})
 
 
 def read_frames(folder: Path) -> dict[int, NDArray[np.float32]]:
