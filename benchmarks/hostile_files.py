@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import gzip
 import io
 import json
@@ -143,7 +144,7 @@ def special(target: Target, number: int) -> str | None:
         ("deep", lambda: path.write_bytes(b"[" * 1_000_000)),
         ("one long line", lambda: path.write_bytes(b"1 " * (6 << 20))),
         ("zip bomb", lambda: path.write_bytes(_zip_bomb())),
-        ("gzip bomb", lambda: path.write_bytes(gzip.compress(bytes(256 << 20), 1))),
+        ("gzip bomb", lambda: path.write_bytes(_gzip_bomb())),
     ]
     if number >= len(makers):
         return None
@@ -157,9 +158,15 @@ def _sparse(path: Path) -> None:
         stream.truncate(1 << 40)
 
 
+@functools.cache
+def _gzip_bomb() -> bytes:
+    return gzip.compress(bytes(64 << 20), 1)
+
+
+@functools.cache
 def _zip_bomb() -> bytes:
     stream = io.BytesIO()
-    np.savez_compressed(stream, a=np.zeros(32 << 20))
+    np.savez_compressed(stream, a=np.zeros(16 << 20))
     return stream.getvalue()
 
 
