@@ -1,6 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 
 import netwright.experiments
+from netwright.core.registry import Registry
 from netwright.experiments import catalogue
 
 EXPERIMENT = """
@@ -19,6 +22,7 @@ def _install(monkeypatch, folder):
     (folder / "toy_helper.py").write_text("VALUE = 1\n")
     monkeypatch.setattr(netwright.experiments, "__path__", [str(folder)])
     monkeypatch.setattr(catalogue, "experiments", catalogue.experiments.__wrapped__)
+    monkeypatch.setattr(catalogue, "EXPERIMENTS", Registry("experiment", Callable, catalogue._find))
 
 
 def test_experiments_are_found_by_their_files(cli, monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, OutputError
 from netwright.report import render, write_report
 from tests.report.made_up import SKILL, make_evaluation, make_evaluations, make_task
 
@@ -174,7 +174,7 @@ def test_a_failure_half_way_leaves_the_earlier_report(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(render, "png", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OutputError, match="No space"):
         write_report(make_task(report=None), [make_evaluation("track", [1, 2])], out)
     assert (out / "index.html").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
