@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netwright
-from netwright.core.errors import ConfigError, FormatError
+from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.synthesis.contradictions import contradictions
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.pool import quality
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
+from netwright.synthesis.saved import digest
 from netwright.synthesis.setup import OnlineProblem, PoolProblem, Setup
 from netwright.synthesis.teachers import Oracle, Person, Replay
 from tests.synthesis.problems import Weighted, weighted_pool
@@ -175,7 +176,8 @@ def test_a_contradiction_is_shown_and_the_dialogue_goes_on():
 def test_a_damaged_file_is_refused_in_a_sentence(damage, said):
     document = json.loads(json.dumps(_held("bayes", 1, question="tick").to_json()))
     damage(document)
-    with pytest.raises(FormatError, match=said):
+    document["sha256"] = digest(document)
+    with pytest.raises((DataError, FormatError), match=said):
         Dialogue.from_json(document, PROBLEM)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from netwright.cli.output import progress
 from netwright.core.errors import ConfigError
+from netwright.core.files import is_temporary
+from netwright.core.locks import is_lock
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation, counts_of, with_counts
 from netwright.core.task import Setting, Task, load_attribute
@@ -105,7 +107,12 @@ def output_folder(folder: Path, marker: str) -> Path:
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; give --out a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists():
+    held = (
+        [path for path in folder.iterdir() if not (is_lock(path) or is_temporary(path))]
+        if folder.is_dir()
+        else []
+    )
+    if held and not (folder / marker).exists():
         raise ConfigError(f"{folder}: holds files of another kind, which would be lost; give another --out.")
     return folder
 

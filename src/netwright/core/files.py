@@ -23,6 +23,7 @@ from netwright.core.reading import opened
 from netwright.core.reading import read_json as read_json  # readers and writers of documents import both here
 
 MAX_HASHED_BYTES = 64 << 30
+PRIVATE = 0o600  # mode of files that hold what an operator said or chose: dialogues and designs
 
 _ENDING, _ASIDE = ".tmp", ".old.tmp"
 _LONGEST_STEM = 180  # bytes; a name has 255, and a temporary one is longer by about 40
@@ -227,15 +228,25 @@ def _swap(one: Path, other: Path) -> bool:
     return done == 0
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step (UTF-8)."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write `text` to `path` in one step (UTF-8).
+
+    Args:
+        private: whether only its owner may read the file (mode 0600, from its first byte on).
+    """
     with replacing(path) as temporary:
+        if private:
+            temporary.touch(mode=PRIVATE, exist_ok=False)
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write `document` as indented JSON in one step; refuses NaN and infinity, which JSON does not know."""
-    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+def write_json(path: Path, document: Any, *, private: bool = False) -> None:
+    """Write `document` as indented JSON in one step; refuses NaN and infinity, which JSON does not know.
+
+    Args:
+        private: as for `write_text`.
+    """
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n", private=private)
 
 
 def check_format_version(document: Any, known: int, where: Path) -> None:

@@ -38,6 +38,11 @@ def lock_path(path: Path) -> Path:
     return path.parent / f".{path.name}.lock"
 
 
+def is_lock(path: Path) -> bool:
+    """Whether a file of that name is a lock, possibly left by a killed process."""
+    return path.name.startswith(".") and path.name.endswith(".lock")
+
+
 @contextlib.contextmanager
 def locked(
     path: Path, *, wait_s: float = 0.0, remedy: str = "wait until it is done, or stop it"

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from netwright.core.errors import ConfigError, FormatError
-from netwright.core.files import check_format_version
 from netwright.core.results import versions
 from netwright.synthesis.bayes import Bayes
 from netwright.synthesis.contradictions import Contradiction, contradictions
 from netwright.synthesis.learner import Learner
 from netwright.synthesis.problem import Design
 from netwright.synthesis.queries import CANNOT_SAY, Answer, Exchange, Query, check_answer
+from netwright.synthesis.saved import REMEDY, SavedDialogue, saved_document
 from netwright.synthesis.setup import OnlineProblem, Problem, Setup
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,38 +175,36 @@ class Dialogue:
 
     def to_json(self) -> dict[str, Any]:
         """The whole state as plain data."""
-        return {
-            "format_version": FORMAT_VERSION,
-            "problem": self.problem.identity(),
-            "setup": asdict(self.setup),
-            "exchanges": [_exchange_to_json(e) for e in self.exchanges],
-        }
+        exchanges = [_exchange_to_json(e) for e in self.exchanges]
+        return saved_document(self.problem.identity(), self.setup, exchanges)
 
     @classmethod
     def from_json(cls, document: Any, problem: Problem, where: Path = Path("dialogue")) -> Dialogue:
         """Take a dialogue up where it was saved: the next question is the one it would have been.
 
         Raises:
-            FormatError: the document is damaged, of another format, or was held over another problem.
+            FormatError: the document was changed, is of another format, or was held over another problem.
+            DataError: an entry is missing, unknown, of another type or out of range.
         """
-        check_format_version(document, FORMAT_VERSION, where)
-        problem.check_identity(document.get("problem"), where)
+        saved = SavedDialogue.parse(document, where)
+        problem.check_identity(saved.problem, where)
+        dialogue = cls(problem, saved.begun_with(where))
+        exchanges = tuple(each.exchange() for each in saved.exchanges)
+        dialogue._check(exchanges, where)
+        dialogue._replay(exchanges)
+        return dialogue
+
+    def _check(self, exchanges: tuple[Exchange, ...], where: Path) -> None:
+        n_designs = self.problem.n_known_designs()
         try:
-            setup = Setup(**document["setup"])
-            exchanges = [
-                Exchange(Query.from_json(e["query"]), Answer.from_json(e["answer"]))
-                for e in document["exchanges"]
-            ]
-            dialogue = cls(problem, setup)
-            n_designs = problem.n_known_designs()
+            if len(exchanges) > self.setup.n_queries:
+                raise ConfigError(f"{len(exchanges)} answers to {self.setup.n_queries} questions")
             for exchange in exchanges:
                 check_answer(exchange.query, exchange.answer)
                 if not all(0 <= d < n_designs for d in exchange.query.designs):
                     raise ConfigError(f"a question shows a design that is not among the {n_designs}")
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
-            raise FormatError(f"{where}: not a saved dialogue ({error}); start a new one.") from None
-        dialogue._replay(tuple(exchanges))
-        return dialogue
+        except ConfigError as error:
+            raise FormatError(f"{where}: not a saved dialogue ({error}); {REMEDY}.") from None
 
     def _replay(self, exchanges: tuple[Exchange, ...]) -> None:
         """Work the learner's state out from these exchanges."""

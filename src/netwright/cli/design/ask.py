@@ -19,6 +19,7 @@ from netwright.cli.inputs import output_folder
 from netwright.cli.output import interruptible, print_facts, print_json, print_line, print_table, progress
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
+from netwright.core.locks import locked
 from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.dialogue import Dialogue, DialogueResult
@@ -84,11 +85,12 @@ def ask(
     with interruptible(f"the dialogue is kept in {file}; repeat the command to go on.") as pressed:
         source = wanted.source()
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}
-        dialogue = taken_up(file, source, {k: v for k, v in given.items() if v is not None})
-        details = Details(source, today)
-        end = Conversation(dialogue, source, details, file, pressed).hold(sys.stdin.readline)
-        left = end is End.LEFT or dialogue.recommend() is None
-        files = [] if left else finish(dialogue, source, details, out)
+        with locked(file.resolve(), remedy="go on there, or give another --out for a dialogue of your own"):
+            dialogue = taken_up(file, source, {k: v for k, v in given.items() if v is not None})
+            details = Details(source, today)
+            end = Conversation(dialogue, source, details, file, pressed).hold(sys.stdin.readline)
+            left = end is End.LEFT or dialogue.recommend() is None
+            files = [] if left else finish(dialogue, source, details, out)
     document: dict[str, Any] = {
         "finished": not left,
         "end": end.value,
@@ -116,7 +118,7 @@ def taken_up(file: Path, source: inputs.Source, given: dict[str, Any]) -> Dialog
     problem = PoolProblem(source.pool)
     if not file.exists():
         dialogue = Dialogue(problem, Setup(**given))
-        write_json(file, dialogue.to_json())
+        write_json(file, dialogue.to_json(), private=True)
         return dialogue
     dialogue = Dialogue.from_json(read_json(file), problem, file)
     differing = [
@@ -186,7 +188,7 @@ class Conversation:
                 progress("nothing can be recommended before the first answer.")
                 continue
             self.take(said, order)
-            write_json(self.file, self.dialogue.to_json())
+            write_json(self.file, self.dialogue.to_json(), private=True)
         return End.FINISHED
 
     def order(self, query: Query) -> list[int]:

@@ -1,0 +1,122 @@
+"""The document of a saved dialogue: strictly typed, with a SHA-256 of what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from netwright.core.documents import Count, Document, JsonObject, Sha256
+from netwright.core.errors import ConfigError, FormatError
+from netwright.core.files import check_format_version
+from netwright.synthesis.queries import Answer, Exchange, Kind, Query
+from netwright.synthesis.setup import Setup
+
+REMEDY = "start a new one with another --out"
+
+
+class SavedQuery(Document):
+    """A question; see `Query`."""
+
+    kind: Literal["propose", "compare", "strength", "triple", "tick", "menu"]
+    designs: Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
+    ties: bool
+
+
+class SavedAnswer(Document):
+    """An answer; see `Answer`."""
+
+    best: Annotated[tuple[Count, ...], Field(max_length=3)]
+    strength: Literal["slightly", "much"] | None
+
+
+class SavedExchange(Document):
+    """A question with its answer."""
+
+    query: SavedQuery
+    answer: SavedAnswer
+
+    def exchange(self) -> Exchange:
+        """The exchange that was saved."""
+        asked = Query(Kind(self.query.kind), self.query.designs, self.query.ties)
+        return Exchange(asked, Answer(self.answer.best, self.answer.strength))
+
+
+class SavedSetup(Document):
+    """See `Setup`."""
+
+    learner: str
+    question: str
+    n_queries: Annotated[int, Field(ge=1)]
+    seed: Count
+    ties: bool
+    confirm: bool
+
+
+class SavedDialogue(Document):
+    """A dialogue as it is saved.
+
+    Attributes:
+        problem: what the dialogue is about, with the fingerprint of its pool.
+        sha256: of the other entries, so that a changed answer is noticed; absent in documents of earlier releases.
+    """
+
+    FORMAT_VERSION: ClassVar[int] = 1
+
+    problem: JsonObject
+    setup: SavedSetup
+    exchanges: tuple[SavedExchange, ...]
+    sha256: Sha256 | None = None
+
+    @classmethod
+    def parse(cls, document: Any, where: Path) -> SavedDialogue:
+        """The document, checked.
+
+        Raises:
+            FormatError: of another version.
+            DataError: an entry is missing, unknown, of another type or out of range, or the content was changed.
+        """
+        check_format_version(document, cls.FORMAT_VERSION, where)
+        found = cls.of(document, f"{where}: not a saved dialogue", remedy=REMEDY)
+        if found.sha256 is not None and found.sha256 != digest(document):
+            raise FormatError(
+                f"{where}: not a saved dialogue as it was written, its SHA-256 differs; the file is damaged or was "
+                f"edited, {REMEDY}."
+            )
+        return found
+
+    def begun_with(self, where: Path) -> Setup:
+        """The setup.
+
+        Raises:
+            FormatError: it names a learner or a question that there is not.
+        """
+        try:
+            return Setup(**self.setup.model_dump())
+        except ConfigError as error:
+            raise FormatError(f"{where}: not a saved dialogue ({error}); {REMEDY}.") from None
+
+
+def saved_document(
+    problem: Mapping[str, Any], setup: Setup, exchanges: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A dialogue as the plain document that `SavedDialogue.parse` takes."""
+    document = {
+        "format_version": SavedDialogue.FORMAT_VERSION,
+        "problem": dict(problem),
+        "setup": asdict(setup),
+        "exchanges": exchanges,
+    }
+    return {**document, "sha256": digest(document)}
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the entries of a document but `sha256`, whatever their order and layout."""
+    entries = {key: value for key, value in document.items() if key != "sha256"}
+    text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

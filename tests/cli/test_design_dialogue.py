@@ -1,0 +1,161 @@
+"""The dialogue on disk: private, one terminal at a time, and no answer lost to a kill."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from netwright.wan import pools
+
+PROGRAM = "import sys; from netwright.cli.main import main; sys.exit(main(sys.argv[1:]))"
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def pool_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("dialogue") / "mcf.parquet"
+    pools.Builder().obtain(pools.spec_of("mcf", "abilene", n=120), path)
+    return path
+
+
+@pytest.fixture
+def terminal(pool_file, tmp_path):
+    """Opens further terminals on one dialogue; all are closed at the end."""
+    opened: list[subprocess.Popen[str]] = []
+
+    def open_one(*words: str) -> subprocess.Popen[str]:
+        command = ["design", "ask", "--pool", str(pool_file), "--out", str(tmp_path / "d"), *words]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        opened.append(subprocess.Popen([sys.executable, "-c", PROGRAM, *command], text=True, **pipes))
+        return opened[-1]
+
+    yield open_one
+    for process in opened:
+        process.kill()
+        process.communicate()
+
+
+def type_in(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until the terminal shows these words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"the terminal ended without {words!r}")
+
+
+def answers(folder: Path) -> int:
+    return len(json.loads((folder / "dialogue.json").read_text())["exchanges"])
+
+
+def test_a_second_terminal_is_refused_and_no_answer_is_lost(terminal, tmp_path):
+    first = terminal("--question", "pair")
+    read_until(first, "Question 1 of")
+    type_in(first, "a")
+    read_until(first, "Question 2 of")
+    second = terminal()
+    out, err = second.communicate("a\na\ns\n", timeout=PATIENCE_S)
+    assert second.returncode == 2
+    assert not out
+    assert f"process {first.pid} on " in err
+    assert "is at work on it; go on there, or give another --out" in err
+    type_in(first, "b")
+    read_until(first, "Question 3 of")
+    assert answers(tmp_path / "d") == 2
+    type_in(first, "q")
+    assert first.wait(PATIENCE_S) == 0
+    third = terminal()
+    third.communicate("a\nq\n", timeout=PATIENCE_S)
+    assert third.returncode == 0
+    assert answers(tmp_path / "d") == 3
+
+
+def test_a_kill_between_answers_loses_none(terminal, tmp_path):
+    """When the next question is shown, the answer before it is on the disk."""
+    for given in range(4):
+        process = terminal("--question", "pair")
+        read_until(process, f"Question {given + 1} of")
+        type_in(process, "ab"[given % 2])
+        read_until(process, f"Question {given + 2} of")
+        process.kill()
+        process.wait(PATIENCE_S)
+        assert answers(tmp_path / "d") == given + 1
+
+
+def test_a_kill_at_any_moment_leaves_a_dialogue_that_goes_on(terminal, tmp_path):
+    seen = 0
+    for delay_s in (0.0, 0.002, 0.005, 0.01, 0.02):
+        process = terminal("--question", "pair", "--queries", "60", "--learner", "voting")
+        read_until(process, f"Question {seen + 1} of")
+        type_in(process, "a\nb\na\nb")
+        time.sleep(delay_s)
+        process.kill()
+        process.wait(PATIENCE_S)
+        found = answers(tmp_path / "d")
+        assert seen <= found <= seen + 4
+        seen = found
+    last = terminal()
+    last.communicate("a\nq\n", timeout=PATIENCE_S)
+    assert last.returncode == 0
+    assert answers(tmp_path / "d") == seen + 1
+
+
+def test_the_answer_is_flushed_before_the_next_question(cli, pool_file, monkeypatch, tmp_path):
+    """A file is on the disk, not in a cache, when the next line is read."""
+    import io
+    import os
+
+    from netwright.cli.design import ask as module
+
+    events: list[str] = []
+    real_sync, real_json = os.fsync, module.write_json
+
+    class Operator(io.StringIO):
+        def readline(self, *args: object) -> str:
+            events.append("question")
+            return super().readline()
+
+    monkeypatch.setattr(os, "fsync", lambda handle: (events.append("fsync"), real_sync(handle))[1])
+    monkeypatch.setattr(module, "write_json", lambda *a, **k: (events.append("save"), real_json(*a, **k))[1])
+    monkeypatch.setattr("sys.stdin", Operator("a\nb\nq\n"))
+    assert cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", tmp_path / "d").code == 0
+    between = "".join(event[0] for event in events).split("q")[1:-1]
+    assert len(between) == 2
+    assert all(words.startswith("sf") for words in between)
+
+
+def test_a_dialogue_and_its_design_are_private(cli, pool_file, monkeypatch, tmp_path):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("a\nb\ns\n"))
+    run = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", tmp_path / "d", "--json")
+    assert run.code == 0, run.err
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "d").iterdir()}
+    assert modes["dialogue.json"] == 0o600
+
+
+def test_a_changed_answer_is_refused_with_the_file(cli, pool_file, monkeypatch, tmp_path):
+    import io
+
+    words = ["design", "ask", "--pool", pool_file, "--question", "pair", "--out", tmp_path / "d"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("a\nq\n"))
+    assert cli(*words).code == 0
+    file = tmp_path / "d" / "dialogue.json"
+    document = json.loads(file.read_text())
+    document["exchanges"][0]["answer"]["best"] = [1 - document["exchanges"][0]["answer"]["best"][0]]
+    file.write_text(json.dumps(document))
+    run = cli(*words)
+    assert run.code == 2
+    assert "dialogue.json: not a saved dialogue as it was written, its SHA-256 differs" in run.err
