@@ -212,6 +212,7 @@ def test_a_browser_draws_the_page(folder, tmp_path):
 
 
 def test_control_characters_in_names_reach_no_page_and_no_figure():
+    import matplotlib
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
@@ -220,6 +221,7 @@ def test_control_characters_in_names_reach_no_page_and_no_figure():
     assert page._shown("a\x1b[2J\u202eb") == "a\\x1b[2J\\u202eb"
     assert page._shown(Markup("<b>")) == Markup("<b>")
     assert page._shown(3.5) == 3.5
-    figure = Figure()
-    figure.subplots().set_title("ppo\x1b\x00")
-    assert "ppo\\x1b\\x00" in render.svg(figure, name="a", alt="b")
+    with matplotlib.rc_context(render.RC):
+        figure = Figure()
+        figure.subplots().set_title("ppo\x1b\x00")
+        assert "ppo\\x1b\\x00" in render.svg(figure, name="a", alt="b")
