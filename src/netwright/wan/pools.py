@@ -21,8 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netwright.core.array_files import read_table
+from netwright.core.documents import plain
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import cache_folder, check_format_version, replacing
+from netwright.core.notes import note
 from netwright.core.reading import MissingFileError, parse_json
 from netwright.core.results import versions
 from netwright.core.seeding import generator
@@ -32,10 +34,11 @@ from netwright.synthesis.problem import Metric, MetricGroup
 from netwright.wan import registry
 from netwright.wan.chunks import Work
 from netwright.wan.instance import Instance, InstanceConfig, build, load_topology, with_overrides
+from netwright.wan.saved_pool import REMEDY, SavedPool, check_knobs, check_table, digest
 from netwright.wan.scenario import Optima, Reference, Scenario
 from netwright.wan.topology import Array
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = SavedPool.FORMAT_VERSION
 SIZES = (300, 1000, 5000)
 FEW_OPTIMA = 15.0  # effective number of optima below which learners cannot be told apart
 
@@ -185,7 +188,8 @@ def _write(
     if optima.decisions is not None:
         columns["decision"] = pa.array(list(optima.decisions), type=pa.list_(pa.float64()))
     table = pa.table(columns)
-    table = table.replace_schema_metadata({_KEY: json.dumps(facts, allow_nan=False)})
+    sealed = {**facts, "sha256": digest(plain(facts), table)}
+    table = table.replace_schema_metadata({_KEY: json.dumps(sealed, allow_nan=False)})
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -197,28 +201,39 @@ def read(path: Path) -> Pool:
         DataError: there is no such file, or it is damaged.
         FormatError: it is no pool, or of a version that this release does not know.
     """
-    table, facts = _read_table(path)
+    table, facts, saved = _read_table(path)
     try:
-        group = MetricGroup(tuple(Metric(**metric) for metric in facts["metrics"]))
-        family = registry.scenario(facts["scenario"]).family(group, facts["reference"])
+        group = MetricGroup(tuple(Metric(**metric.model_dump()) for metric in saved.metrics))
+        family = registry.scenario(saved.scenario).family(group, saved.reference)
         values = _matrix(table, [_METRIC + metric.name for metric in group.metrics])
         knobs = _matrix(table, [_KNOB + knob.name for knob in family.knobs])
-        name = f"{facts['scenario']}:{Path(facts['instance']['topology']).stem}"
-        return Pool.gather(name, group, family, knobs, group.oriented(values), facts)
     except (KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path}: lacks {error} of a pool; build it again.") from None
+        raise FormatError(f"{path}: lacks {error} of a pool; {REMEDY}.") from None
+    check_knobs(family, knobs, path)
+    name = f"{saved.scenario}:{Path(saved.instance.topology).stem}"
+    pool = Pool.gather(name, group, family, knobs, group.oriented(values), facts)
+    _check_designs(pool, table, saved, path)
+    return pool
+
+
+def _check_designs(pool: Pool, table: pa.Table, saved: SavedPool, path: Path) -> None:
+    """Check that the designs of a table are those that its metrics give."""
+    numbers = table["design"].to_numpy() if "design" in table.column_names else np.empty(0)
+    if pool.n_designs != saved.n_designs or not np.array_equal(pool.optimum, numbers):
+        raise DataError(
+            f"{path}: its metrics are those of {pool.n_designs} designs, but it was written with "
+            f"{saved.n_designs} or in another order; the file is damaged, {REMEDY}."
+        )
 
 
 def read_reference(path: Path) -> Reference:
     """What the scenario found out about the instance of a pool's file."""
-    _, facts = _read_table(path)
-    reference: Reference = facts["reference"]
-    return reference
+    return _read_table(path)[2].reference
 
 
 def read_decision(path: Path, row: int) -> Array | None:
     """The decision of the design in a row (a `design_id` of the pool), None where designs are solved for again."""
-    table, _ = _read_table(path)
+    table, *_ = _read_table(path)
     if "decision" not in table.column_names:
         return None
     found: Array = np.array(table["decision"][row].as_py(), dtype=np.float64)
@@ -246,7 +261,13 @@ def _matrix(table: pa.Table, names: list[str]) -> Array:
     return np.column_stack([table[name].to_numpy() for name in names])
 
 
-def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any], SavedPool]:
+    """The table with its document, as it is written and typed; both checked.
+
+    Raises:
+        DataError: absent, damaged, changed since it was written, or an entry or number that cannot be.
+        FormatError: not a pool, or of another version.
+    """
     try:
         table = read_table(path, remedy="build it again")
     except MissingFileError:
@@ -256,4 +277,12 @@ def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:
         raise FormatError(f"{path}: is not a pool of netwright; build one with `netwright design pool`.")
     facts: dict[str, Any] = parse_json(raw, path)
     check_format_version(facts, FORMAT_VERSION, path)
-    return table, facts
+    saved = SavedPool.of(facts, path, remedy=REMEDY)
+    check_table(table, saved, path)
+    if saved.sha256 is None:
+        note(f"{path}: a pool of an earlier release without a SHA-256; build it again to have it checked")
+    elif saved.sha256 != digest(facts, table):
+        raise DataError(
+            f"{path}: its SHA-256 is not that of its content; the file is damaged or was changed, {REMEDY}."
+        )
+    return table, facts, saved
