@@ -290,6 +290,34 @@ def test_demands_of_ones_own(cli, ring):
     assert (found["instance"]["n_flows"], found["instance"]["load"]) == (2, 0.0)
 
 
+def test_the_load_is_always_said_and_a_slip_of_the_unit_warned_of(cli, ring):
+    """a to c by b over links of 1: 3 is 300 %; the same in a unit of 10^9 is next to nothing."""
+    words = ["design", "pool", "--scenario", "mcf", "--topology", ring, "--objectives", 5]
+    for volume, percent, warned in (
+        ("3", "300 %", False),
+        ("3e-9", "3e-07 %", True),
+        ("3e9", "300000000000 %", True),
+    ):
+        Path("d.csv").write_text(f"source,target,volume\na,c,{volume}\n")
+        run = cli(*words, "--demands", "d.csv", "--json")
+        assert f"fullest link on shortest paths {percent} (a -> b)" in run.err, run.err
+        assert run.document["load"]["fullest_link"] == "a -> b"
+        notes = " ".join(run.document.get("notes", ()))
+        assert ("in the same unit" in notes) == warned
+        assert ("in the same unit" in run.err) == warned
+
+
+def test_classes_of_the_demand_file_are_kept_by_default(cli, ring):
+    Path("demands.csv").write_text("Source;Target;Traffic;Class\na;c;3;1\nb;d;2;2\nd;b;2;2\nb;a;0;5\n")
+    words = ["--scenario", "bw", "--topology", ring, "--demands", "demands.csv", "--json"]
+    found = cli("design", "pool", *words, "--objectives", 5).document
+    assert found["metrics"] == ["class 1 (ln)", "class 2 (ln)"]
+    assert any("left out the class without a demand" in line for line in found["notes"])
+    solved = cli("design", "solve", *words, *knob_words({"weight-of-class-1": 0.5, "weight-of-class-2": 0.5}))
+    assert solved.code == 0, solved.err
+    assert {row["class"] for row in table("netwright-design/tunnels.csv")} == {"1", "2"}
+
+
 def test_flows_tunnels_and_classes_of_ones_own(cli):
     words = ["design", "pool", "--scenario", "bw", "--topology", "abilene", "--objectives", 5]
     found = cli(*words, "--flows", 12, "--tunnels", "k2", "--classes", 3, "--json").document

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from netwright.core.errors import ConfigError, DataError
-from netwright.core.reading import text_lines
-from netwright.wan.importing.text import unescaped
+from netwright.core.notes import note
+from netwright.wan.demand_tables import Row, read_rows
 from netwright.wan.paths import Network
 from netwright.wan.topology import Array, Ints, Topology
 
@@ -36,6 +34,8 @@ class Demands:
             raise DataError("there is no demand above 0 between any two nodes; give at least one.")
         if not (np.isfinite(self.volume).all() and (self.volume > 0.0).all()):
             raise DataError("every demand must be a finite number above 0; drop the others.")
+        if len(np.unique(self.classes)) != self.n_classes or self.classes.min() < 0:
+            raise DataError("classes of demands must be numbered 0, 1, .. and each have a flow; use `dense`.")
 
     def __len__(self) -> int:
         return len(self.volume)
@@ -50,9 +50,12 @@ class Demands:
         return replace(self, volume=self.volume * factor)
 
     def largest(self, n: int) -> Demands:
-        """The n flows of largest volume (all if there are no more), in their order."""
+        """The n flows of largest volume (all if there are no more), in their order; classes without gaps."""
         kept = np.sort(np.argsort(-self.volume, kind="stable")[:n])
-        return Demands(self.source[kept], self.target[kept], self.volume[kept], self.classes[kept])
+        gone = sorted(set(self.classes.tolist()) - set(self.classes[kept].tolist()))
+        if gone:
+            note(f"the {n} largest flows hold none of class {', '.join(str(k + 1) for k in gone)}: left out")
+        return Demands(self.source[kept], self.target[kept], self.volume[kept], dense(self.classes[kept]))
 
     def in_classes(self, n_classes: int, rng: np.random.Generator) -> Demands:
         """The same flows, dealt at random into classes of equal size (give or take one flow)."""
@@ -93,72 +96,56 @@ def scale_to_load(topology: Topology, demands: Demands, load: float) -> Demands:
 
 
 def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Demands:
-    """Demands from a CSV file with a header: `source`, `target`, `volume`, and optionally `class` and `step`.
+    """Demands from a table with a line of titles: source, target, volume, and optionally class and step.
 
-    Nodes go by their names or by their ids in the topology's file. Of files with steps one step is taken, or the mean
-    over all. Demands of 0 and from a node to itself are left out; `src`, `dst` and `mbps` are understood as well.
+    Titles are understood in their usual spellings (`wan.units.DEMAND_TITLES`), cells are separated by commas,
+    semicolons or tabs, and volumes with a unit are converted to that of the capacities. Nodes go by their names or by
+    their ids in the topology's file. Of files with steps one step is taken, or the mean over all. Demands of 0 and from
+    a node to itself are left out. Classes are numbered 0, 1, .. in their order, without gaps.
 
     Raises:
         DataError: names the line of the first demand that cannot be, such as one from an unknown node.
     """
-    try:
-        return _gather(_rows(path, csv.DictReader(text_lines(path)), topology, step), path, step)
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file ({error}); save it as UTF-8 text.") from None
-
-
-_Row = tuple[int, int, int, int, float]  # step, source, target, class, volume
-
-
-def _rows(
-    path: Path, reader: csv.DictReader[str], topology: Topology, step: int | None
-) -> Iterable[tuple[int, _Row]]:
-    known = set(reader.fieldnames or ())
-    for ours, theirs in (("source", "src"), ("target", "dst"), ("volume", "mbps")):
-        if not known & {ours, theirs}:
-            raise DataError(
-                f"{path}: has no column {ours!r}; the header must name source, target and volume."
-            )
-    for row in reader:
-        where = f"{path}:{reader.line_num}"
-        ends = [
-            str(row.get(a) or row.get(b) or "").strip() for a, b in (("source", "src"), ("target", "dst"))
-        ]
-        try:
-            source, target = (topology.number_of(unescaped(end)) for end in ends)
-        except DataError as error:
-            raise DataError(f"{where}: demand between {ends[0]!r} and {ends[1]!r}, but {error}") from None
-        try:
-            at, klass = int(row.get("step") or 0), int(row.get("class") or 0)
-            volume = float(row.get("volume") or row.get("mbps") or "")
-            if not 0.0 <= volume < np.inf or klass < 0:
-                raise ValueError
-        except ValueError:
-            raise DataError(
-                f"{where}: a demand needs a volume of at least 0, and a step and class of whole numbers, "
-                f"got {dict(row)}; mend the row."
-            ) from None
-        if step is None or at == step:
-            yield reader.line_num, (at, source, target, klass, volume)
-
-
-def _gather(rows: Iterable[tuple[int, _Row]], path: Path, step: int | None) -> Demands:
-    total: dict[tuple[int, int, int], float] = {}
-    seen: set[tuple[int, int, int, int]] = set()
-    steps: set[int] = set()
-    for line, (at, source, target, klass, volume) in rows:
-        if (at, source, target, klass) in seen:
-            raise DataError(f"{path}:{line}: this demand was given before; keep one of the two rows.")
-        seen.add((at, source, target, klass))
-        steps.add(at)
-        if source != target:
-            total[source, target, klass] = total.get((source, target, klass), 0.0) + volume
-    if not steps:
+    rows = [row for row in read_rows(path, topology) if step is None or row.step == step]
+    if not rows:
         raise DataError(
             f"{path}: holds no demand{'' if step is None else f' of step {step}'}; check the file."
         )
-    flows = [(*flow, volume / len(steps)) for flow, volume in sorted(total.items()) if volume > 0.0]
+    _check_once(rows, path)
+    total: dict[tuple[int, int, int], float] = {}
+    for row in rows:
+        if row.source != row.target:
+            flow = (row.source, row.target, row.klass)
+            total[flow] = total.get(flow, 0.0) + row.volume
+    n_steps = len({row.step for row in rows})
+    flows = [(*flow, volume / n_steps) for flow, volume in sorted(total.items()) if volume > 0.0]
     if not flows:
         raise DataError(f"{path}: every demand is 0; give at least one above 0.")
     ends = np.array([flow[:3] for flow in flows], dtype=np.int64)
-    return Demands(ends[:, 0], ends[:, 1], np.array([flow[3] for flow in flows]), ends[:, 2])
+    _say_classes(path, {row.klass for row in rows}, ends[:, 2])
+    volume = np.array([flow[3] for flow in flows])
+    return Demands(ends[:, 0], ends[:, 1], volume, dense(ends[:, 2]))
+
+
+def dense(classes: Ints) -> Ints:
+    """Classes (F,) numbered 0, 1, .. in their order, without gaps."""
+    return np.unique(classes, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _check_once(rows: list[Row], path: Path) -> None:
+    seen: set[tuple[int, int, int, int]] = set()
+    for row in rows:
+        flow = (row.step, row.source, row.target, row.klass)
+        if flow in seen:
+            raise DataError(f"{path}:{row.line}: this demand was given before; keep one of the two rows.")
+        seen.add(flow)
+
+
+def _say_classes(path: Path, named: set[int], kept: Ints) -> None:
+    """Say which class of a file is which here, and which are left out."""
+    left = sorted({int(k) for k in kept})
+    if left != list(range(1, len(left) + 1)) and named != {0}:
+        note(f"{path}: classes {', '.join(f'{k} is class {i}' for i, k in enumerate(left, start=1))} here")
+    if empty := sorted(named - set(left)):
+        words = ", ".join(map(str, empty))
+        note(f"{path}: left out the class without a demand above 0 between two nodes: {words}")

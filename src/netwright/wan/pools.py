@@ -33,6 +33,7 @@ from netwright.synthesis.pool import Pool
 from netwright.synthesis.problem import Metric, MetricGroup
 from netwright.wan import registry
 from netwright.wan.chunks import Work
+from netwright.wan.demand_tables import has_classes
 from netwright.wan.instance import Instance, InstanceConfig, build, load_topology, with_overrides
 from netwright.wan.saved_pool import REMEDY, SavedPool, check_knobs, check_table, digest
 from netwright.wan.scenario import Optima, Reference, Scenario
@@ -111,9 +112,15 @@ class Builder:
 def spec_of(
     scenario: str, topology: str, *, n: int = 1000, seed: int = 0, data: Path | None = None, **overrides: Any
 ) -> PoolSpec:
-    """The pool of a scenario on a topology, with what suits both unless overridden (fields of InstanceConfig)."""
+    """The pool of a scenario on a topology, with what suits both unless overridden (fields of InstanceConfig).
+
+    Classes of a demand file are kept where `n_classes` is not given.
+    """
     found = registry.scenario(scenario)
     config = found.config(topology, load_topology(topology, data))
+    table = overrides.get("demands")
+    if table not in (None, "gravity") and overrides.get("n_classes") is None and has_classes(Path(table)):
+        overrides["n_classes"] = 0
     return PoolSpec(scenario, with_overrides(config, overrides), n, seed)
 
 

@@ -11,10 +11,12 @@ import typer
 from netwright.cli.output import progress
 from netwright.core.errors import ConfigError
 from netwright.core.files import check_output
+from netwright.core.notes import note
 from netwright.execution import executor
 from netwright.synthesis.pool import Pool
 from netwright.wan import pools
 from netwright.wan.instance import Instance, build
+from netwright.wan.load_facts import LoadFacts
 
 Scenario = Annotated[
     str | None, typer.Option(metavar="NAME", help="A scenario, see `netwright list scenarios`.")
@@ -54,7 +56,8 @@ Classes = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="Deal the flows into so many classes; 0 keeps those of --demands. By default what suits the scenario.",
+        help="Deal the flows into so many classes; 0 keeps those of --demands, as is done by default where it has "
+        "any. Otherwise what suits the scenario.",
     ),
 ]
 Failures = Annotated[
@@ -126,6 +129,15 @@ def built(spec: pools.PoolSpec, data: Path | None) -> Instance:
     instance = build(spec.instance, data)
     if instance.topology.notes:
         progress(f"{Path(spec.instance.topology).name}: {'; '.join(instance.topology.notes)}")
+    return said(instance)
+
+
+def said(instance: Instance) -> Instance:
+    """The instance, after a line on stderr about its load, and a note where that is out of every range."""
+    facts = LoadFacts.of(instance)
+    progress(facts.text)
+    if facts.warning:
+        note(facts.warning)
     return instance
 
 
@@ -151,7 +163,7 @@ class Wanted:
         if self.pool is not None:
             self.check_alone()
             found = pools.read(self.pool)
-            return Source(found, self.pool, pools.instance_of(found, self.data))
+            return Source(found, self.pool, said(pools.instance_of(found, self.data)))
         spec = self.spec()
         instance = built(spec, self.data)
         kind = executor("processes", self.workers) if self.workers > 1 else executor()
@@ -200,6 +212,7 @@ def pool_facts(source: Source) -> dict[str, Any]:
         "build_seconds": made["seconds"],
         "memory_peak_mib": made["memory_peak_mib"],
         "instance": made["instance"],
+        "load": LoadFacts.of(source.instance).to_json(),
     }
 
 

@@ -18,6 +18,7 @@ from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.chunks import Work
 from netwright.wan.exporting import DESIGN_FILE, figures, today_of, write_design
 from netwright.wan.instance import Instance
+from netwright.wan.load_facts import LoadFacts
 from netwright.wan.registry import scenario as scenario_named
 
 
@@ -65,6 +66,7 @@ def solve(
         document: dict[str, Any] = {
             "scenario": name,
             "instance": instance.describe(),
+            "load": LoadFacts.of(instance).to_json(),
             "objective": {
                 "text": family.describe(knobs),
                 "knobs": {k.name: float(v) for k, v in zip(family.knobs, knobs, strict=True)},

@@ -1,0 +1,82 @@
+"""How loaded a network is by its demands: the figures that show a wrong unit at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netwright.wan.demands import shortest_path_utilisation
+from netwright.wan.instance import Instance
+from netwright.wan.units import rate_unit
+
+SANE_PERCENT = (1.0, 2000.0)  # of the fullest link on shortest paths; loads of this project are 60 to 600
+
+
+@dataclass(frozen=True)
+class LoadFacts:
+    """Demands against capacities, all traffic on its path of least latency.
+
+    Attributes:
+        volume: sum of all demands, in `unit`.
+        unit: of capacities and demands.
+        fullest_percent: load of the fullest link, in percent of its capacity.
+    """
+
+    flows: int
+    classes: int
+    volume: float
+    unit: str
+    fullest_link: str
+    fullest_percent: float
+
+    @classmethod
+    def of(cls, instance: Instance) -> LoadFacts:
+        """The facts of an instance."""
+        demands, topology = instance.demands, instance.topology
+        utilisation = shortest_path_utilisation(topology, demands)
+        arc = int(np.argmax(utilisation))
+        return cls(
+            len(demands),
+            demands.n_classes,
+            float(demands.volume.sum()),
+            topology.capacity_unit,
+            topology.arc_name(arc),
+            100.0 * float(utilisation[arc]),
+        )
+
+    @property
+    def text(self) -> str:
+        """The facts in one line."""
+        unit = rate_unit(self.unit) or "in the unit of the capacities,"
+        classes = f" in {self.classes} classes" if self.classes > 1 else ""
+        flows = f"{self.flows} flow{'s' if self.flows > 1 else ''}"
+        percent = f"{self.fullest_percent:{'.2g' if self.fullest_percent < 100.0 else '.0f'}}"
+        return (
+            f"load: {flows}{classes}, {self.volume:.4g} {unit} in all; fullest link on shortest paths {percent} % "
+            f"({self.fullest_link})"
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where the load is far from that of any network in use."""
+        low, high = SANE_PERCENT
+        if low <= self.fullest_percent <= high:
+            return None
+        much = "hardly used" if self.fullest_percent < low else "far beyond full"
+        return (
+            f"the fullest link is {much} ({self.fullest_percent:.2g} % on shortest paths): check that demands and "
+            "capacities are in the same unit, or scale the demands with --load"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "flows": self.flows,
+            "classes": self.classes,
+            "volume": self.volume,
+            "unit": self.unit,
+            "fullest_link": self.fullest_link,
+            "fullest_link_percent": self.fullest_percent,
+        }
