@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 from netwright.adaptation import api
-from netwright.adaptation.api import Adapted, adapt, load
+from netwright.adaptation.api import Adapted, adapt
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.models.adapted import AutoregressiveModel
 from netwright.adaptation.saved_model import assemble, role_of
@@ -30,6 +30,7 @@ from netwright.core.errors import ConfigError, DataError, FormatError, Netwright
 from netwright.core.locks import BusyError, locked
 from netwright.llm.backbones import build_backbone, llama_config
 from tests.adaptation import toy
+from tests.adaptation.toy import load
 from tests.saved import rehashed
 
 ROOT = Path(__file__).parents[2]
@@ -205,6 +206,7 @@ import os, signal
 from pathlib import Path
 from netwright.adaptation.api import adapt
 from tests.adaptation import toy
+from tests.adaptation.toy import load
 import torch
 torch.set_num_threads(1)
 def die(line):

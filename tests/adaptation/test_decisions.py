@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from netwright.adaptation import api, guard
-from netwright.adaptation.api import Adapted, adapt, improve, load
+from netwright.adaptation.api import Adapted, adapt
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.guard import Guarded
 from netwright.adaptation.models.decision import CANDIDATES, Decider, DecisionModel, choice_loss
@@ -27,7 +27,7 @@ from netwright.adaptation.saved_model import assemble
 from netwright.core.errors import ConfigError, DataError, NetwrightError
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy
-from tests.adaptation.toy import small_backbone
+from tests.adaptation.toy import improve, load, small_backbone
 
 TOLERANCE = 1e-5  # of float32 sums in another order
 PLAN = Plan(("good", "bad", "noisy:0.3:good", "sampled:good"), "house", 300, seed=4, labels=("good",))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.adaptation.api import adapt, load
+from netwright.adaptation.api import adapt
 from netwright.adaptation.models.decision import Decider, FactoredDecisionModel
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
@@ -19,7 +19,7 @@ from netwright.llm.encoders import GraphBatch
 from netwright.llm.heads.factored import sampled
 from netwright.testing import check_task
 from tests.adaptation import toy_graphs as toy
-from tests.adaptation.toy import small_backbone
+from tests.adaptation.toy import load, small_backbone
 
 ROWS = st.lists(st.integers(0, 4), min_size=1, max_size=8)
 

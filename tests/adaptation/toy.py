@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from transformers import AutoModel
 
+from netwright.adaptation import api
 from netwright.core.results import Evaluation
 from netwright.core.task import Recipe, Setting, Task
 from netwright.llm.backbones import llama_config
@@ -114,3 +116,22 @@ def small_backbone(folder: Path) -> str:
     torch.manual_seed(7)
     AutoModel.from_config(llama_config(32, 2, 2, 48)).save_pretrained(folder)
     return str(folder)
+
+
+def trusted(folder: Path) -> str | None:
+    """The backbone that a saved model was adapted on, named again as its user would."""
+    try:
+        name = json.loads((folder / "netwright.json").read_text())["backbone"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
+
+
+def load(folder: Path, task: Task | None = None) -> api.Adapted:
+    """`api.load` by a user who names the backbone again."""
+    return api.load(folder, task, backbone=trusted(folder))
+
+
+def improve(task: Task, data: Any, start: Path, **options: Any) -> api.Adapted:
+    """`api.improve` by a user who names the backbone again."""
+    return api.improve(task, data, start, backbone=trusted(start), **options)

@@ -84,7 +84,7 @@ def adaptation(stand_in: Callable[..., ModuleType]) -> list[dict[str, Any]]:
         info = {"backbone": options["backbone"], "cost": {"trainable_fraction": 0.0031}}
         return SimpleNamespace(name=f"adapted:{options['backbone']}", policy=Constant(), info=info)
 
-    def load(folder: Path, task: str | None = None) -> Any:
+    def load(folder: Path, task: str | None = None, *, backbone: str | None = None) -> Any:
         return SimpleNamespace(name="adapted:tiny", policy=Constant(0.5), info={"seed": 7})
 
     stand_in("netwright.adaptation.api", adapt=adapt, load=load)

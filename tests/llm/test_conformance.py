@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from netwright.llm.backbones import Backbone, build_backbone
+from netwright.llm.backbone import Backbone
+from netwright.llm.backbones import build_backbone
 from netwright.llm.decoder import layer_stack
 from netwright.llm.lora import Targets, add_low_rank
 from tests.llm.models import DEPTH, FAMILIES, VOCABULARY

@@ -53,11 +53,11 @@ def adapt(
     task: Task | str,
     data: Any,
     *,
-    out: Path,
+    out: Path | str,
     backbone: str = "tiny",
     recipe: str | None = None,
     recipe_options: Mapping[str, Any] | None = None,
-    experience: Sequence[Path] = (),
+    experience: Sequence[Path | str] = (),
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     resume: bool = False,
@@ -91,6 +91,7 @@ def adapt(
             is of another run.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
+    out, folders = Path(out), [Path(folder) for folder in experience]
     task = registry.task(task) if isinstance(task, str) else task
     chosen = customised(task.recipe(recipe), recipe_options or {})
     config = TrainingConfig.from_options(task.training_defaults, options or {})
@@ -114,13 +115,13 @@ def adapt(
             config=asdict(config),
             seed=seed,
             data=data_sha256(data),
-            experience=tuple(read_experience(folder).sha256() for folder in experience),
+            experience=tuple(read_experience(folder).sha256() for folder in folders),
             backbone=about,
             machine=machine(config, llm_device(llm)),
         )
         if run.is_complete(identity):
-            return load(out, task, device=device)
-        adapter = _adapter(task, chosen.config, data, experience, seed)
+            return load(out, task, device=device, backbone=backbone)
+        adapter = _adapter(task, chosen.config, data, folders, seed)
         model = assemble(llm, adapter, config, seed)
         trainer = Trainer(
             model,
@@ -153,19 +154,20 @@ def adapt(
             "identity": identity.model_dump(),
         }
         run.write(model, description)
-    return load(out, task, device=device)
+    return load(out, task, device=device, backbone=backbone)
 
 
 def improve(
     task: Task | str,
     data: Any,
-    start: Path,
+    start: Path | str,
     *,
-    out: Path,
+    out: Path | str,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     resume: bool = False,
     device: str = "auto",
+    backbone: str | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Adapted:
     """Let an adapted model learn on from fresh episodes of its own (the online phase) and save the result.
@@ -178,6 +180,7 @@ def improve(
         seed: of episodes, choices and the critic.
         options: fields of `netwright.adaptation.online.ppo.OnlineConfig` over the task's defaults.
         resume, device, progress: as for `adapt`.
+        backbone: as for `load`.
 
     Raises:
         ConfigError, KeyboardInterrupt: as for `adapt`.
@@ -185,16 +188,17 @@ def improve(
     from netwright.adaptation.online.ppo import OnlineConfig, OnlineTrainer
     from netwright.adaptation.online.vine import VineTrainer
 
+    out, origin = Path(out), Path(start)
     task = registry.task(task) if isinstance(task, str) else task
-    before = read_description(start)
+    before = read_description(origin)
     if before["kind"] != "adapted" or before["task"] != task.name or task.kind != "decision":
         raise ConfigError(
-            f"{start}: is no adapted model of a task of decisions; give the --out of `netwright adapt`."
+            f"{origin}: is no adapted model of a task of decisions; give the --out of `netwright adapt`."
         )
-    offline = training_of(before, start)
+    offline = training_of(before, origin)
     kept = {name: getattr(offline, name) for name in ("method", "rank", "alpha", "targets", "max_layers")}
     config = OnlineConfig.from_options(kept, task.online_defaults, options or {})
-    online = asdict(config) | {"seed": seed, "start": sha256_of_file(start / ENCODER_HEAD)}
+    online = asdict(config) | {"seed": seed, "start": sha256_of_file(origin / ENCODER_HEAD)}
     run = Run(out, resume, progress)
     with run.locked():
         identity = RunIdentity.made(
@@ -204,18 +208,18 @@ def improve(
             config=asdict(config),
             seed=seed,
             data=data_sha256(data),
-            models={"start": weights_sha256(start)},
-            backbone=BackboneIdentity.of(before["backbone"], start / DESCRIPTION, remedy=REMEDY),
+            models={"start": weights_sha256(origin)},
+            backbone=BackboneIdentity.of(before["backbone"], origin / DESCRIPTION, remedy=REMEDY),
             machine=machine(config, torch.device(device_named(device))),
         )
         if run.is_complete(identity):
-            return load(out, task, device=device)
-        adapter = _adapter_of(task, before, start, data)
+            return load(out, task, device=device, backbone=backbone)
+        adapter = _adapter_of(task, before, origin, data)
         if not isinstance(adapter, OnlineAdapter):
             raise ConfigError(
                 f"models of task {task.name!r} cannot be trained online; its adapter has no environment."
             )
-        model = read_model(start, before, adapter, device=device, merged=False)
+        model = read_model(origin, before, adapter, device=device, merged=False, backbone=backbone)
         assert isinstance(model, DecisionModel)
         if config.joins_at and model.gate is not None:
             torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
@@ -246,7 +250,7 @@ def improve(
             "identity": identity.model_dump(),
         }
         run.write(model, description)
-    return load(out, task, device=device)
+    return load(out, task, device=device, backbone=backbone)
 
 
 def customised(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
@@ -257,13 +261,28 @@ def customised(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     return Recipe(f"{recipe.name}[{shown}]", recipe.summary, replace(recipe.config, **options))
 
 
-def load(folder: Path, task: Task | str | None = None, *, device: str = "auto") -> Adapted:
+def load(
+    folder: Path | str,
+    task: Task | str | None = None,
+    *,
+    device: str = "auto",
+    backbone: str | None = None,
+) -> Adapted:
     """A saved model, adapted or baseline alike; it answers bit for bit as before it was saved (on the same device).
 
+    Args:
+        folder: that `adapt`, `improve` or a baseline's training wrote.
+        task: that it must be of, or its name.
+        device: "auto" (a GPU if there is one), "cpu", "cuda", ..
+        backbone: folder or hub id of the backbone that it was adapted on, where that is not one of netwright's own: a
+            saved model cannot name it by itself. The hub is not asked, its cache is.
+
     Raises:
+        ConfigError: the backbone must be named.
         DataError: not a saved model, or a damaged one.
         FormatError: of another format, task, backbone or shape.
     """
+    folder = Path(folder)
     description = read_description(folder)
     found = task if isinstance(task, Task) else registry.task(task or description["task"])
     if description["task"] != found.name:
@@ -275,7 +294,9 @@ def load(folder: Path, task: Task | str | None = None, *, device: str = "auto") 
         name = description.get("name", description["policy"])
     else:
         adapter = _adapter_of(found, description, folder)
-        policy = adapter.policy(deployed(read_model(folder, description, adapter, device=device)))
+        policy = adapter.policy(
+            deployed(read_model(folder, description, adapter, device=device, backbone=backbone))
+        )
         name = description["name"]
     return Adapted(name, policy, description, folder)
 

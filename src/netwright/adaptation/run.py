@@ -20,7 +20,7 @@ from netwright.core.files import replacing
 from netwright.core.identity import RunIdentity
 from netwright.core.locks import locked
 from netwright.core.task import Task
-from netwright.llm.backbones import Backbone
+from netwright.llm.backbone import Backbone
 
 LOG = "training.jsonl"
 

@@ -16,13 +16,15 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Adapter, DecisionAdapter
 from netwright.adaptation.models.adapted import AdaptedModel, AutoregressiveModel
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
+from netwright.core.array_files import safetensors_header
 from netwright.core.documents import Count, JsonObject, SavedFolder, check_files, checked, write_folder
-from netwright.core.errors import DataError, FormatError
+from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import check_format_version, read_json, sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, sha256_of
 from netwright.core.notes import note
 from netwright.core.reading import MissingFileError
-from netwright.llm.backbones import Backbone, build_backbone, device_named, dtype_named
+from netwright.llm.backbone import Backbone
+from netwright.llm.backbones import BACKBONES, build_backbone, device_named, dtype_named
 from netwright.llm.heads import Factored
 from netwright.llm.lora import add_low_rank
 from netwright.llm.tensors import read_tensors
@@ -108,18 +110,26 @@ def assemble(backbone: Backbone, adapter: Adapter, config: TrainingConfig, seed:
     else:
         backbone.requires_grad_(True)
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
+    model = around(backbone, adapter, config)
+    if config.gradient_checkpointing:
+        backbone.checkpoint_gradients()
+    return model.to(device)
+
+
+def around(backbone: Backbone, adapter: Adapter, config: TrainingConfig) -> AdaptedModel:
+    """Encoder and head of an adapter around a backbone."""
     if isinstance(adapter, DecisionAdapter):
         kind = FactoredDecisionModel if isinstance(adapter.head, Factored) else DecisionModel
-        model: AdaptedModel = kind(
+        return kind(
             backbone,
             adapter.modalities,
             adapter.head,
             window=adapter.window,
             encoder_dropout=config.encoder_dropout,
         )
-    elif adapter.n_steps:
+    if adapter.n_steps:
         n_values = adapter.head.network(1)(torch.zeros(1, 1)).shape[-1]
-        model = AutoregressiveModel(
+        return AutoregressiveModel(
             backbone,
             adapter.modalities,
             adapter.head,
@@ -127,13 +137,7 @@ def assemble(backbone: Backbone, adapter: Adapter, config: TrainingConfig, seed:
             n_values=n_values,
             encoder_dropout=config.encoder_dropout,
         )
-    else:
-        model = AdaptedModel(
-            backbone, adapter.modalities, adapter.head, encoder_dropout=config.encoder_dropout
-        )
-    if config.gradient_checkpointing:
-        backbone.checkpoint_gradients()
-    return model.to(device)
+    return AdaptedModel(backbone, adapter.modalities, adapter.head, encoder_dropout=config.encoder_dropout)
 
 
 def write_model(folder: Path, model: AdaptedModel, description: SavedAdapted) -> None:
@@ -224,37 +228,82 @@ def read_model(
     *,
     device: str = "auto",
     merged: bool = True,
+    backbone: str | None = None,
 ) -> AdaptedModel:
     """The saved model, ready to answer: its low-rank matrices are merged into the weights and nothing trains.
 
-    With `merged` False the matrices stay apart, and what trained before can train on.
+    With `merged` False the matrices stay apart, and what trained before can train on. A backbone that is not one of
+    ours is loaded only if the user names it in `backbone`: a saved model may come from a stranger. The hub is not
+    asked.
 
     Raises:
+        ConfigError: the backbone must be named.
         DataError: a file is missing or damaged.
         FormatError: the backbone is not the one it was adapted on, or shapes do not fit.
     """
     config = training_of(description, folder)
     about = description["backbone"]
-    backbone = build_backbone(
-        about["name"],
+    _check_shapes(folder, config)
+    llm = build_backbone(
+        named_backbone(folder, about["name"], backbone),
         seed=about["seed"],
         max_layers=config.max_layers,
         dtype=dtype_named(about.get("dtype", "float32")),
         device=device_named(device),
+        offline=True,
     )
-    if config.method == "lora" and backbone.weights_hash() != about["sha256"]:
+    if config.method == "lora" and llm.weights_hash() != about["sha256"]:
         raise FormatError(
             f"{folder}: was adapted on a backbone {about['name']!r} with other weights "
             f"({about['sha256'][:12]}.. expected); use the same netwright release, model folder or hub revision."
         )
-    model = assemble(backbone, adapter, config, seed=0)
+    with torch.device("meta"):
+        shell = Backbone(llm.name, None if llm.model is None else torch.nn.Identity(), llm.width)
+        expected = _encoder_head(around(shell, adapter, config))
+    _compare(expected, _shapes(folder / ENCODER_HEAD), folder / ENCODER_HEAD)
+    model = assemble(llm, adapter, config, seed=0)
     fill_model(folder, model, config)
     if not merged:
         return model
-    tower: Any = backbone.model
+    tower: Any = llm.model
     if tower is not None and config.method == "lora":
-        backbone.model = tower.merge_and_unload()
+        llm.model = tower.merge_and_unload()
     return model.requires_grad_(False).eval()
+
+
+def named_backbone(folder: Path, saved: str, named: str | None) -> str:
+    """The backbone to load for a saved model: one of ours, or what the user named.
+
+    Raises:
+        ConfigError: it is not one of ours and the user named none.
+    """
+    if saved in BACKBONES:
+        return saved
+    if named is None:
+        raise ConfigError(
+            f"{folder}: was adapted on the backbone {saved!r}, which is not one of netwright's own; name the one to "
+            f"use with --backbone (in Python backbone=..), for example --backbone {saved}."
+        )
+    return named
+
+
+def _shapes(path: Path) -> dict[str, Tensor]:
+    """Tensors of the shapes that a file declares, without memory."""
+    header, _ = safetensors_header(path, remedy="adapt again")
+    return {name: torch.empty(tuple(entry.shape), device="meta") for name, entry in header.items()}
+
+
+def _check_shapes(folder: Path, config: TrainingConfig) -> None:
+    """Refuse a rank that the file of low-rank matrices does not have, before matrices of it are made."""
+    path = folder / ADAPTER
+    if config.method != "lora" or not path.is_file():
+        return
+    for name, value in _shapes(path).items():
+        if ".lora_A." in name and value.shape[0] != config.rank:
+            raise FormatError(
+                f"{path}: {name!r} has rank {value.shape[0]}, the description says {config.rank}; it was saved with "
+                "other settings, adapt again."
+            )
 
 
 def fill_model(folder: Path, model: AdaptedModel, config: TrainingConfig) -> None:

@@ -122,6 +122,7 @@ def adapt(
                 out=out,
                 seed=seed,
                 options=of_online,
+                backbone=None if backbone == "tiny" else backbone,
                 resume=resume,
                 device=device,
                 progress=progress,

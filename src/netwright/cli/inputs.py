@@ -55,11 +55,11 @@ def baseline(task: Task, name: str, data: Any, seed: int) -> Subject:
     return Subject(name, ready_policy(task, name, data, seed=seed, progress=progress), seed)
 
 
-def saved(task: Task, folder: Path) -> Subject:
-    """An adapted model or a trained baseline from its folder."""
+def saved(task: Task, folder: Path, backbone: str | None = None) -> Subject:
+    """An adapted model or a trained baseline from its folder; `backbone` as for `netwright.load`."""
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give one that `netwright adapt` or `train` wrote.")
-    loaded = load_attribute("netwright.adaptation.api:load")(folder, task.name)
+    loaded = load_attribute("netwright.adaptation.api:load")(folder, task.name, backbone=backbone)
     return Subject(loaded.name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
 
 

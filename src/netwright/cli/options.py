@@ -39,3 +39,11 @@ Replacements = Annotated[
         help="Replace a field of the setting, such as history=20; may be repeated.",
     ),
 ]
+OwnBackbone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The backbone of an adapted model, where it is not one of netwright's own: a folder or hub id. A saved "
+        "model cannot name it by itself.",
+    ),
+]

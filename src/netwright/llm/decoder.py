@@ -21,7 +21,7 @@ def language_tower(model: nn.Module) -> nn.Module:
 def count_published(tower: nn.Module) -> int:
     """Weights of the language model as published: with embedding matrix, and output matrix if untied."""
     config: Any = tower.config
-    embedding: Any = _embedding(tower)
+    embedding = _embedding(tower)
     own = sum(p.numel() for p in tower.parameters())
     if embedding.num_embeddings <= 1:  # never had a vocabulary
         return own - int(embedding.weight.numel())
@@ -81,5 +81,19 @@ def max_tokens(tower: nn.Module) -> int | None:
     return limit
 
 
-def _embedding(tower: nn.Module) -> Any:
-    return tower.get_input_embeddings()  # type: ignore[operator]
+def _embedding(tower: nn.Module) -> nn.Embedding:
+    """The embedding matrix of a language model.
+
+    Raises:
+        ConfigError: the model has none.
+    """
+    try:
+        found = tower.get_input_embeddings()  # type: ignore[operator]
+    except (AttributeError, NotImplementedError):
+        found = None
+    if not isinstance(found, nn.Embedding):
+        raise ConfigError(
+            f"{type(tower).__name__} has no word embeddings, so it is no language model; give a causal decoder such as "
+            "Llama, Qwen, Mistral or GPT-2."
+        )
+    return found

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.backbones import Backbone
+from netwright.llm.backbone import Backbone
 from netwright.llm.decoder import layer_stack
 
 Targets = Literal["query-value", "attention", "all-linear"]

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 from netwright.core.errors import ConfigError
-from netwright.llm.backbones import Backbone
+from netwright.llm.backbone import Backbone
 from netwright.llm.llama_step import fits, llama_step
 
 _HIDDEN = -1e9  # added to the attention score of what a token may not see

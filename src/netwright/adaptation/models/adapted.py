@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from netwright.llm.backbones import Backbone
+from netwright.llm.backbone import Backbone
 from netwright.llm.encoders import ModalitySpec, MultimodalEncoder
 
 

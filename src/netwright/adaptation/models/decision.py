@@ -18,7 +18,7 @@ from torch import Tensor
 
 from netwright.adaptation.models.adapted import AdaptedModel, HeadSpec
 from netwright.core.errors import ConfigError, DataError
-from netwright.llm.backbones import Backbone
+from netwright.llm.backbone import Backbone
 from netwright.llm.encoders import GraphBatch, ModalitySpec
 from netwright.llm.heads import CANDIDATES, NODES, FactoredHead, best
 from netwright.llm.heads.factored import Choose

@@ -76,10 +76,10 @@ class Plan:
 
 def rl_collect(
     task: Task,
-    data_folder: Path | None,
+    data_folder: Path | str | None,
     plan: Plan,
     *,
-    out: Path,
+    out: Path | str,
     executor: Executor | None = None,
     resume: bool = False,
     progress: Callable[[str], None] = lambda line: None,
@@ -100,6 +100,7 @@ def rl_collect(
         ConfigError: `out` is taken, or holds an unfinished collection and `resume` is not set, or that one is of
             another plan, other data or other models; a policy or place that does not exist.
     """
+    out, data_folder = Path(out), None if data_folder is None else Path(data_folder)
     with locked(parts_folder(out)):
         return _collected(task, data_folder, plan, out, executor or SerialExecutor(), resume, progress)
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from netwright.core.array_files import read_npy
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import replacing
-from netwright.llm.loading import hash_weights, load_pretrained
+from netwright.llm.loading import hash_weights, load_pretrained, locate
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,11 @@ def _normalisation(vision: str) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and deviation of each colour that the transformer was trained with; 0.5 if it does not say."""
     from transformers.image_processing_utils import BaseImageProcessor
 
+    place = locate(vision, "vision transformer")
     try:
-        found, _ = BaseImageProcessor.get_image_processor_dict(vision)
+        found, _ = BaseImageProcessor.get_image_processor_dict(
+            place.name, local_files_only=place.options["local_files_only"]
+        )
     except OSError:
         found = {}
     half = [0.5, 0.5, 0.5]
