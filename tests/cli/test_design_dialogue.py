@@ -143,7 +143,43 @@ def test_a_dialogue_and_its_design_are_private(cli, pool_file, monkeypatch, tmp_
     run = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", tmp_path / "d", "--json")
     assert run.code == 0, run.err
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "d").iterdir()}
-    assert modes["dialogue.json"] == 0o600
+    assert set(modes) == {"dialogue.json", "design.json", "tunnels.csv", "links.csv"}
+    assert set(modes.values()) == {0o600}
+
+
+RING = "a b 10 1\nb c 10 2\nc d 10 1\nd a 10 3\na c 10 5\n"
+FITTING = "source,target,volume,class\na,c,0.4,1\nb,d,0.3,2\n"
+
+
+@pytest.mark.parametrize("scenario", ["mcf", "bw", "nf", "ospf"])
+def test_where_everything_fits_there_is_nothing_to_decide(cli, scenario, monkeypatch, tmp_path):
+    """On its shortest path each flow has a link of 10 to itself or shares one with 0.3: nothing is in the way."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path / "cache"))
+    Path("ring.txt").write_text(RING)
+    Path("d.csv").write_text(FITTING)
+    words = [
+        "design",
+        "ask",
+        "--scenario",
+        scenario,
+        "--topology",
+        "ring.txt",
+        "--demands",
+        "d.csv",
+        "--objectives",
+        40,
+    ]
+    for _ in range(2):
+        run = cli(*words, "--out", "d", "--json")
+        assert run.code == 0, run.err
+        assert "there is nothing to decide: all " in run.err
+        assert "Question" not in run.err
+        assert run.document["end"] == "there is nothing to decide"
+    metrics = json.loads(Path("d/design.json").read_text())["metrics"]
+    if scenario == "mcf":
+        assert metrics["throughput (%)"] == pytest.approx(100.0)
+        assert metrics["latency (ms)"] == pytest.approx((0.4 * 3 + 0.3 * 3) / 0.7)
 
 
 def test_a_changed_answer_is_refused_with_the_file(cli, pool_file, monkeypatch, tmp_path):

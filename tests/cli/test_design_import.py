@@ -127,3 +127,33 @@ def test_wrong_options_end_in_a_sentence(cli, words, message):
     assert run.code == 2
     assert message in run.err
     assert not Path("topology.json").exists()
+
+
+def test_demands_of_an_earlier_import_do_not_stay_beside_another_network(cli):
+    Path("plain.txt").write_text("a b 1\nb c 1\nc a 1\n")
+    Path("net.graph").write_text(
+        "NODES 2\nlabel x y\nA 0 0\nB 1 1\n\nEDGES 2\nlabel src dest weight bw delay\n"
+        "e0 0 1 1 1000 10\ne1 1 0 1 1000 10\n"
+    )
+    Path("net.demands").write_text("DEMANDS 1\nlabel src dest bw\nd0 0 1 100\n")
+    assert (
+        cli(
+            "design",
+            "import",
+            "net.graph",
+            "--demands",
+            "net.demands",
+            "--latency-unit",
+            "ms",
+            "--out",
+            "t.json",
+        ).code
+        == 0
+    )
+    old = Path("t.demands.csv").read_bytes()
+    run = cli("design", "import", "plain.txt", "--out", "t.json", "--json")
+    assert run.code == 0, run.err
+    assert not Path("t.demands.csv").exists()
+    assert Path("t.demands.csv.old").read_bytes() == old
+    assert any("of an earlier import" in line for line in run.document["notes"])
+    assert "t.demands.csv is of an earlier import" in run.err

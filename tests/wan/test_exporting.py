@@ -1,12 +1,16 @@
 """A chosen design as files, for every scenario: what is exported is what was chosen."""
 
 import csv
+import errno
+import hashlib
 import itertools
 import json
+import os
+import stat
 
 import pytest
 
-from netwright.core.errors import FormatError
+from netwright.core.errors import DataError, FormatError, OutputError
 from netwright.wan import pools
 from netwright.wan.exporting import as_csv, changes, figures, solved, today_of, write_design
 from netwright.wan.registry import scenario_names
@@ -77,6 +81,97 @@ def test_a_file_that_is_no_design_of_the_network_is_refused(chosen, tmp_path, do
     (tmp_path / "today.json").write_text(json.dumps(document))
     with pytest.raises(FormatError, match=r"today\.json"):
         today_of(solved(pool, path, instance, 0).tables, instance, tmp_path / "today.json")
+
+
+def test_tunnels_are_matched_by_flow_and_path_and_not_by_their_order(chosen, tmp_path):
+    pool, path, instance = chosen
+    tables = solved(pool, path, instance, 0).tables
+    turned = {name: list(reversed(rows)) for name, rows in tables.items()}
+    write_design(tmp_path, {}, turned)
+    again = today_of(tables, instance, tmp_path / "design.json")
+    assert again is not None
+    assert changes(tables, again) == 0
+    name, column = ("tunnels", "share_of_demand") if "tunnels" in tables else ("links", "weight")
+    fewer = {**turned, name: turned[name][:-1]} if name == "tunnels" else turned
+    moved = [{**row, column: row[column] + 1.0} if i < 2 else row for i, row in enumerate(fewer[name])]
+    gone = abs(turned[name][-1][column]) > 1e-4 if name == "tunnels" else False
+    assert changes(tables, {**turned, name: moved}) == 2 + gone
+
+
+def test_a_strangers_design_is_refused_with_the_link_that_differs(chosen, tmp_path):
+    pool, path, instance = chosen
+    tables = solved(pool, path, instance, 0).tables
+    rows = tables["links"]
+    for links, words in (
+        ([{**rows[0], "to": "z"}, *rows[1:]], r"another network \(the link a -> "),
+        (rows[1:], "in this network only"),
+        ([*rows, {**rows[0], "from": "y"}], "in the design, but not in this network"),
+    ):
+        write_design(tmp_path, {}, {**tables, "links": links})
+        with pytest.raises(FormatError, match=words):
+            today_of(tables, instance, tmp_path / "design.json")
+    name = "tunnels" if "tunnels" in tables else "links"
+    write_design(tmp_path, {}, {**tables, name: [tables[name][0], *tables[name]]})
+    with pytest.raises(FormatError, match=r"row 2 of its .* occurs twice"):
+        today_of(tables, instance, tmp_path / "design.json")
+    if name == "tunnels":
+        other = [{**row, "source": row["target"] + "x"} for row in tables[name]]
+        write_design(tmp_path, {}, {**tables, name: other})
+        with pytest.raises(FormatError, match="other demands"):
+            today_of(tables, instance, tmp_path / "design.json")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_file_is_written_where_a_number_is_none(tmp_path, value):
+    folder = tmp_path / "d"
+    tables = {"links": [{"from": "a", "to": "b", "load": 1.0}, {"from": "b", "to": "a", "load": value}]}
+    with pytest.raises(
+        DataError, match=r"tables, links 2, load: (nan|inf) is no result; nothing was written"
+    ):
+        write_design(folder, {}, tables)
+    assert not folder.exists()
+
+
+def test_a_design_is_whole_or_not_there(tmp_path, monkeypatch):
+    """The disk is full at the last file: the design of before stands with all of its files."""
+    folder, rows = tmp_path / "d", [{"from": "a", "to": "b", "load": 1.0}]
+    write_design(folder, {"n": 1}, {"tunnels": rows, "links": rows})
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    real, calls = os.fsync, []
+
+    def full(handle):
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_design(folder, {"n": 2}, {"tunnels": [*rows, *rows], "links": [*rows, *rows]})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    calls.clear()
+    with pytest.raises(OutputError, match="No space left"):
+        write_design(tmp_path / "new", {"n": 2}, {"tunnels": rows, "links": rows})
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_designs_are_private_and_name_the_hashes_of_their_tables(chosen, tmp_path):
+    pool, path, instance = chosen
+    for folder in (tmp_path, tmp_path / "new"):
+        files = write_design(folder, {}, solved(pool, path, instance, 0).tables)
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        hashes = json.loads((folder / "design.json").read_text())["files"]
+        assert hashes == {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in files
+            if file.suffix == ".csv"
+        }
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@sum", "'=x"])
+def test_names_that_spreadsheets_take_for_formulas_are_escaped(name):
+    (row,) = csv.DictReader(as_csv([{"from": name, "to": "b-=c", "load": -1.5}]).splitlines())
+    assert row == {"from": f"'{name}", "to": "b-=c", "load": "-1.5"}
 
 
 def test_csv_of_no_rows_is_empty():

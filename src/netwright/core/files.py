@@ -235,9 +235,7 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
         private: whether only its owner may read the file (mode 0600, from its first byte on).
     """
     with replacing(path) as temporary:
-        if private:
-            temporary.touch(mode=PRIVATE, exist_ok=False)
-        temporary.write_text(text, encoding="utf-8")
+        _write_new(temporary, text, private)
 
 
 def write_json(path: Path, document: Any, *, private: bool = False) -> None:
@@ -246,7 +244,49 @@ def write_json(path: Path, document: Any, *, private: bool = False) -> None:
     Args:
         private: as for `write_text`.
     """
-    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n", private=private)
+    write_text(path, json_text(document), private=private)
+
+
+def json_text(document: Any) -> str:
+    """A document as `write_json` writes it."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def write_files(folder: Path, texts: Mapping[str, str], *, private: bool = False) -> list[Path]:
+    """Write several files of a folder, all or none (UTF-8); gives their paths.
+
+    A folder that does not exist yet appears with all of them in one step. Otherwise each file is complete on the disk
+    before the first one takes its place, and they take their places in the order given: put the one that says what the
+    others are last.
+
+    Args:
+        texts: content by the name of the file.
+        private: as for `write_text`.
+    """
+    if not folder.exists():
+        with replacing(folder) as temporary:
+            temporary.mkdir(parents=True)
+            for name, text in texts.items():
+                _write_new(temporary / name, text, private)
+        return [folder / name for name in texts]
+    for name in texts:
+        if (folder / name).is_dir():
+            raise ConfigError(f"{folder / name}: is a folder, but a file is to be written there; remove it.")
+    with contextlib.ExitStack() as stack:
+        for name, text in reversed(
+            list(texts.items())
+        ):  # the stack puts the last one that it got in place first
+            _write_new(stack.enter_context(replacing(folder / name)), text, private)
+    return [folder / name for name in texts]
+
+
+def _write_new(path: Path, text: str, private: bool) -> None:
+    if private:
+        path.touch(mode=PRIVATE, exist_ok=False)
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def check_format_version(document: Any, known: int, where: Path) -> None:

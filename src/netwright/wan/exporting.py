@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netwright.core.errors import FormatError
-from netwright.core.files import check_format_version, read_json, write_json, write_text
+from netwright.core.errors import DataError, FormatError
+from netwright.core.files import check_format_version, json_text, read_json, write_files
+from netwright.core.text import printable
 from netwright.synthesis.pool import Pool
 from netwright.wan.allocation import SAME_WITHIN, STARVED_BELOW, shortest_paths_today
+from netwright.wan.importing.text import escaped
 from netwright.wan.instance import Instance
 from netwright.wan.pools import read_decision
 from netwright.wan.registry import scenario
@@ -72,22 +76,76 @@ def today_of(tables: Tables, instance: Instance, path: Path | None) -> Tables | 
         path: a `design.json` of the same network; if None, all traffic on shortest tunnels, where there are tunnels.
 
     Raises:
-        FormatError: the file holds no design, or one of another network.
+        FormatError: the file holds no design, or one of another network or kind of scenario.
     """
     if path is None:
         return shortest_paths_today(instance).tables() if "tunnels" in tables else None
     document = read_json(path)
     check_format_version(document, FORMAT_VERSION, path)
     found = document.get("tables")
-    if not isinstance(found, dict) or any(
-        not isinstance(found.get(name), list) or len(found[name]) != len(rows)
-        for name, rows in tables.items()
-    ):
+    name = _compared(tables)
+    if not isinstance(found, dict) or not all(_is_table(found.get(each)) for each in {name, "links"}):
         raise FormatError(
             f"{path}: holds no design of this network and scenario; give the one that is in use."
         )
-    today: Tables = found
+    today: Tables = {each: found[each] for each in {name, "links"}}
+    _check_same_network(instance, today, path)
+    _settings(today, name, path)
     return today
+
+
+def _is_table(rows: Any) -> bool:
+    return isinstance(rows, list) and bool(rows) and all(isinstance(row, dict) for row in rows)
+
+
+def _compared(tables: Tables) -> str:
+    """The table in which changes are counted."""
+    return "tunnels" if "tunnels" in tables else "links"
+
+
+def _check_same_network(instance: Instance, today: Tables, path: Path) -> None:
+    """Refuse a design of other links, or one with no flow in common."""
+    topology = instance.topology
+    ours = {(topology.nodes[a], topology.nodes[b]) for a, b in topology.arcs.tolist()}
+    theirs = {(str(row.get("from")), str(row.get("to"))) for row in today["links"]}
+    if ours != theirs:
+        a, b = min(ours ^ theirs)
+        where = "in the design, but not in this network" if (a, b) in theirs else "in this network only"
+        raise FormatError(
+            f"{path}: holds a design of another network (the link {printable(a)} -> {printable(b)} is {where}); "
+            "give the design that is in use here."
+        )
+    if "tunnels" in today:
+        names, demands = topology.nodes, instance.demands
+        flows = {(names[a], names[b]) for a, b in zip(demands.source, demands.target, strict=True)}
+        if flows.isdisjoint((str(row.get("source")), str(row.get("target"))) for row in today["tunnels"]):
+            raise FormatError(
+                f"{path}: holds a design for other demands, no flow of it is among those here; "
+                "give the design that is in use here."
+            )
+
+
+def _settings(tables: Tables, name: str, path: Path | None = None) -> dict[tuple[str, ...], float]:
+    """What is set where: the share of each tunnel by flow and path, or the weight of each link by its ends.
+
+    Raises:
+        FormatError: a row lacks one of these, holds no number, or occurs twice.
+    """
+    keys, column = (
+        (("source", "target", "class", "path"), "share_of_demand")
+        if name == "tunnels"
+        else (("from", "to"), "weight")
+    )
+    found: dict[tuple[str, ...], float] = {}
+    for number, row in enumerate(tables[name], start=1):
+        place, value = tuple(str(row.get(key)) for key in keys), row.get(column)
+        if place in found or isinstance(value, bool) or not isinstance(value, int | float):
+            raise FormatError(
+                f"{path}: row {number} of its {name} occurs twice or has no number as {column}; "
+                "give a design as netwright wrote it."
+            )
+        found[place] = float(value)
+    return found
 
 
 def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
@@ -109,28 +167,53 @@ def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
 
 
 def changes(tables: Tables, today: Tables) -> int:
-    """On how many tunnels two allocations differ, or on how many links two settings of weights."""
-    name, column = ("tunnels", "share_of_demand") if "tunnels" in tables else ("links", "weight")
-    pairs = zip(tables[name], today[name], strict=True)
-    return sum(abs(float(new[column]) - float(old[column])) > SAME_WITHIN for new, old in pairs)
+    """On how many tunnels two allocations differ, or on how many links two settings of weights.
+
+    Tunnels are matched by flow and path, links by their ends; one that only one of the designs has carries 0 in the
+    other.
+    """
+    name = _compared(tables)
+    new, old = _settings(tables, name), _settings(today, name)
+    return sum(
+        abs(new.get(place, 0.0) - old.get(place, 0.0)) > SAME_WITHIN for place in new.keys() | old.keys()
+    )
 
 
 def write_design(folder: Path, document: Mapping[str, Any], tables: Tables) -> list[Path]:
-    """Write `design.json` with everything, and a CSV file for each table; gives their paths."""
-    paths = []
-    for name, rows in tables.items():
-        paths.append(folder / f"{name}.csv")
-        write_text(paths[-1], as_csv(rows))
-    paths.append(folder / DESIGN_FILE)
+    """Write a CSV file for each table, and `design.json` with everything and their SHA-256; gives their paths.
+
+    All files appear or none; only their owner may read them.
+
+    Raises:
+        DataError: a number is NaN or infinite; nothing is written.
+    """
     plain = {name: [dict(row) for row in rows] for name, rows in tables.items()}
-    write_json(paths[-1], {"format_version": FORMAT_VERSION, **document, "tables": plain})
-    return paths
+    _check_finite({**document, "tables": plain}, "the design")
+    texts = {f"{name}.csv": as_csv(rows) for name, rows in tables.items()}
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    whole = {"format_version": FORMAT_VERSION, **document, "files": hashes, "tables": plain}
+    return write_files(folder, {**texts, DESIGN_FILE: json_text(whole)}, private=True)
+
+
+def _check_finite(value: Any, place: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DataError(
+            f"{place}: {value} is no result; nothing was written. Check demands and capacities for values that are "
+            "far too small or too large."
+        )
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _check_finite(each, f"{place}, {key}")
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value, start=1):
+            _check_finite(each, f"{place} {number}")
 
 
 def as_csv(rows: Rows) -> str:
-    """Rows of the same columns as CSV text with a header."""
+    """Rows of the same columns as CSV text with a header; text that a spreadsheet takes for a formula is escaped."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({key: escaped(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
     return stream.getvalue()

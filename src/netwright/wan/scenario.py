@@ -51,6 +51,7 @@ class Scenario:
         decide: the best design of one objective (k,) as a decision vector (v,): an allocation or link weights.
         evaluate: metric values (m,), in their units, of a decision vector.
         export: a decision vector as tables by name ("tunnels", "links", ..), each a list of flat rows.
+        fits_settle: whether nothing is left to decide where all demand fits on its shortest paths.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Scenario:
     decide: Callable[[Instance, ObjectiveFamily, Array], Array]
     evaluate: Callable[[Instance, Array], Array]
     export: Callable[[Instance, Array], Mapping[str, list[dict[str, Any]]]]
+    fits_settle: bool = False
 
 
 def tunnel_rule(topology: Topology) -> str:

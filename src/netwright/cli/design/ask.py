@@ -27,7 +27,8 @@ from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.presentation import headings, metric_rows, text_rows
 from netwright.synthesis.queries import Answer, Kind, Query
 from netwright.synthesis.setup import PoolProblem, Setup
-from netwright.wan.exporting import Solved, Tables, figures, solved, today_of, write_design
+from netwright.wan.exporting import DESIGN_FILE, Solved, Tables, figures, solved, today_of, write_design
+from netwright.wan.settled import settled
 
 DIALOGUE_FILE = "dialogue.json"
 QUICK_TUNNELS = 2_000  # up to here a design is solved for again in a fraction of a second
@@ -40,6 +41,7 @@ class End(Enum):
     FINISHED = "all questions are answered"
     STOPPED = "stopped by the operator"
     LEFT = "left, to go on later"
+    SETTLED = "there is nothing to decide"
 
 
 def ask(
@@ -79,13 +81,16 @@ def ask(
     as_json: options.AsJson = False,
 ) -> None:
     """Find the design that you would choose, by at most ten questions about pairs or triples of designs."""
-    file = output_folder(out, DIALOGUE_FILE) / DIALOGUE_FILE
+    file = output_folder(out, DESIGN_FILE if was_settled(out) else DIALOGUE_FILE) / DIALOGUE_FILE
     network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
     wanted = inputs.Wanted(scenario, network, objectives, pool_seed, pool, data, workers)
     with interruptible(f"the dialogue is kept in {file}; repeat the command to go on.") as pressed:
         source = wanted.source()
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}
         with locked(file.resolve(), remedy="go on there, or give another --out for a dialogue of your own"):
+            if not file.exists() and (found := settled(source.pool, source.instance)) is not None:
+                end_settled(source, Details(source, today), out, *found, as_json=as_json)
+                return
             dialogue = taken_up(file, source, {k: v for k, v in given.items() if v is not None})
             details = Details(source, today)
             end = Conversation(dialogue, source, details, file, pressed).hold(sys.stdin.readline)
@@ -107,6 +112,37 @@ def ask(
     else:
         print_facts(result_facts(dialogue.result(), dialogue))
         print_line(f"files: {', '.join(document['files'])}")
+
+
+def was_settled(out: Path) -> bool:
+    """Whether a folder holds a design that needed no question."""
+    file = out / DESIGN_FILE
+    document = read_json(file) if file.is_file() else None
+    return isinstance(document, dict) and "reason" in document
+
+
+def end_settled(
+    source: inputs.Source, details: Details, out: Path, design: int, reason: str, *, as_json: bool
+) -> None:
+    """Say why there is nothing to decide, and write the one design."""
+    progress(f"{End.SETTLED.value}: {reason}; larger demands or a higher --load make designs differ.")
+    chosen = details.solved(design)
+    document = {
+        "design": design,
+        "scenario": source.pool.provenance["scenario"],
+        "instance": source.instance.describe(),
+        "metrics": dict(chosen.metrics),
+        "figures": details.figures(design),
+        "reason": reason,
+    }
+    files = [str(path) for path in write_design(out, document, chosen.tables)]
+    if as_json:
+        print_json(
+            {"finished": True, "end": End.SETTLED.value, "reason": reason, "answers": 0, "files": files}
+        )
+    else:
+        print_facts({**document["metrics"], **document["figures"]})
+        print_line(f"files: {', '.join(files)}")
 
 
 def taken_up(file: Path, source: inputs.Source, given: dict[str, Any]) -> Dialogue:

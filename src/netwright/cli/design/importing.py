@@ -10,6 +10,7 @@ import typer
 
 from netwright.cli import options
 from netwright.cli.output import print_facts, print_json, progress
+from netwright.core.files import writing
 from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
 from netwright.wan.importing.demand_files import with_demands
 from netwright.wan.importing.raw import count
@@ -78,6 +79,16 @@ def import_(
         print_facts({name: value for name, value in facts.items() if name not in _SAID})
 
 
+def set_aside(demands: Path) -> list[str]:
+    """Rename the demands of an earlier import to the same place, which are not those of the network now there."""
+    if not demands.exists():
+        return []
+    kept = demands.with_name(f"{demands.name}.old")
+    with writing(kept):
+        demands.replace(kept)
+    return [f"{demands.name} is of an earlier import and not of this network: renamed to {kept.name}"]
+
+
 _SAID = ("ignored", "dropped", "notes")  # on stderr, in sentences
 
 
@@ -89,8 +100,10 @@ def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions
     found = as_topology(graph)
     write_network(out, found)
     facts, notes = _facts(graph, found, out), [*found.notes]
-    if graph.demands:
-        place = out.with_suffix(".demands.csv")
+    place = out.with_suffix(".demands.csv")
+    if not graph.demands:
+        notes += set_aside(place)
+    else:
         notes += write_demands(place, graph, found)
         facts["demands"] = {"file": str(place), "listed": len(graph.demands)}
     if notes:

@@ -15,4 +15,5 @@ SCENARIO = Scenario(
     decide=design.decide,
     evaluate=metrics.evaluate,
     export=design.export,
+    fits_settle=True,
 )
