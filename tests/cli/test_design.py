@@ -14,13 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netwright.cli.design.ask import Conversation, Details
-from netwright.cli.design.options import SimulatedTeacher, Source, teacher
+from netwright.cli.design.ask import Conversation
 from netwright.cli.output import interruptible
 from netwright.core.errors import ConfigError
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.setup import PoolProblem, Setup
+from netwright.synthesis.teachers import SimulatedTeacher, simulated_teacher
 from netwright.wan import pools
+from netwright.wan.details import Details
+from netwright.wan.selection import Source
 
 RING = "a b 1 1\nb c 1 2\nc d 1 1\nd a 1 3\na c 2 5\n"
 
@@ -463,7 +465,10 @@ def test_networks_and_demands_that_cannot_be(cli, network, demands, words):
             ],
             "a flow has 70 tunnels, but failures are followed over 62 at most",
         ),
-        (["simulate", "--scenario", "mcf", "--topology", "b4", "--teacher", "kind"], "--teacher is perfect"),
+        (
+            ["simulate", "--scenario", "mcf", "--topology", "b4", "--teacher", "kind"],
+            "a simulated teacher is perfect",
+        ),
         (["ask", "--pool", "absent.parquet"], "no such pool"),
     ],
 )
@@ -515,9 +520,9 @@ def test_each_command_has_help(cli, command):
 
 
 def test_teachers_by_their_words():
-    assert teacher("perfect") == SimulatedTeacher()
-    assert teacher("noisy:20") == SimulatedTeacher(noise_percent=20.0)
-    assert teacher("jnd:5") == SimulatedTeacher(jnd_percent=5.0)
+    assert simulated_teacher("perfect") == SimulatedTeacher()
+    assert simulated_teacher("noisy:20") == SimulatedTeacher(noise_percent=20.0)
+    assert simulated_teacher("jnd:5") == SimulatedTeacher(jnd_percent=5.0)
     for wrong in ("noisy", "noisy:x", "noisy:-1", "perfect:3", "noisy:101", "jnd:nan"):
-        with pytest.raises(ConfigError, match="--teacher is perfect, noisy:P or jnd:P"):
-            teacher(wrong)
+        with pytest.raises(ConfigError, match="teacher is perfect, noisy:P or jnd:P"):
+            simulated_teacher(wrong)

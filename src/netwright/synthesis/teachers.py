@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -97,3 +98,34 @@ class Person:
             said = Answer((said,) if isinstance(said, int) else tuple(said))
         check_answer(query, said)
         return said
+
+
+@dataclass(frozen=True)
+class SimulatedTeacher:
+    """An oracle's failings, in percent: noise of (best - mean), just-noticeable difference of (best - worst)."""
+
+    noise_percent: float = 0.0
+    jnd_percent: float = 0.0
+
+
+def simulated_teacher(text: str) -> SimulatedTeacher:
+    """`perfect`, `noisy:P` or `jnd:P`.
+
+    Raises:
+        ConfigError: none of these, or a P that is not a percentage.
+    """
+    kind, colon, amount = text.partition(":")
+    try:
+        percent = float(amount) if colon else 0.0
+        if not 0.0 <= percent <= 100.0:
+            raise ValueError
+        known = {
+            ("perfect", ""): SimulatedTeacher(),
+            ("noisy", ":"): SimulatedTeacher(noise_percent=percent),
+            ("jnd", ":"): SimulatedTeacher(jnd_percent=percent),
+        }
+        return known[kind, colon]
+    except (ValueError, KeyError):
+        raise ConfigError(
+            f"a simulated teacher is perfect, noisy:P or jnd:P with P in 0 to 100 percent, got {text!r}."
+        ) from None

@@ -27,11 +27,12 @@ from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.presentation import headings, metric_rows, text_rows
 from netwright.synthesis.queries import Answer, Kind, Query
 from netwright.synthesis.setup import PoolProblem, Setup
-from netwright.wan.exporting import DESIGN_FILE, Solved, Tables, figures, solved, today_of, write_design
+from netwright.wan.details import Details
+from netwright.wan.exporting import DESIGN_FILE, write_design
+from netwright.wan.selection import Network, Source, Wanted
 from netwright.wan.settled import settled
 
 DIALOGUE_FILE = "dialogue.json"
-QUICK_TUNNELS = 2_000  # up to here a design is solved for again in a fraction of a second
 _ORDER_STREAM = 1 << 24
 
 
@@ -82,8 +83,8 @@ def ask(
 ) -> None:
     """Find the design that you would choose, by at most ten questions about pairs or triples of designs."""
     file = output_folder(out, DESIGN_FILE if was_settled(out) else DIALOGUE_FILE) / DIALOGUE_FILE
-    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
-    wanted = inputs.Wanted(scenario, network, objectives, pool_seed, pool, data, workers)
+    network = Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = Wanted(scenario, network, objectives, pool_seed, pool, data, workers, say=progress)
     with interruptible(f"the dialogue is kept in {file}; repeat the command to go on.") as pressed:
         source = wanted.source()
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}
@@ -122,7 +123,7 @@ def was_settled(out: Path) -> bool:
 
 
 def end_settled(
-    source: inputs.Source, details: Details, out: Path, design: int, reason: str, *, as_json: bool
+    source: Source, details: Details, out: Path, design: int, reason: str, *, as_json: bool
 ) -> None:
     """Say why there is nothing to decide, and write the one design."""
     progress(f"{End.SETTLED.value}: {reason}; larger demands or a higher --load make designs differ.")
@@ -145,7 +146,7 @@ def end_settled(
         print_line(f"files: {', '.join(files)}")
 
 
-def taken_up(file: Path, source: inputs.Source, given: dict[str, Any]) -> Dialogue:
+def taken_up(file: Path, source: Source, given: dict[str, Any]) -> Dialogue:
     """The dialogue of a file, or a new one.
 
     Raises:
@@ -169,37 +170,12 @@ def taken_up(file: Path, source: inputs.Source, given: dict[str, Any]) -> Dialog
     return dialogue
 
 
-class Details:
-    """Figures beside the metrics that operators ask for, of the designs that a question shows."""
-
-    def __init__(self, source: inputs.Source, today: Path | None) -> None:
-        self.source = source
-        self._today_file = today
-        self._today: Tables | None = None
-        self._known: dict[int, dict[str, float | str]] = {}
-        stored = source.pool.provenance["scenario"] == "ospf"
-        self.quick = stored or len(source.instance.tunnels) <= QUICK_TUNNELS
-
-    def solved(self, design: int) -> Solved:
-        """The design with its tables."""
-        return solved(self.source.pool, self.source.path, self.source.instance, design)
-
-    def figures(self, design: int) -> dict[str, float | str]:
-        """Worst link, starved flows, changes from today."""
-        if design not in self._known:
-            tables = self.solved(design).tables
-            if self._today is None:
-                self._today = today_of(tables, self.source.instance, self._today_file)
-            self._known[design] = figures(tables, self._today)
-        return self._known[design]
-
-
 @dataclass
 class Conversation:
     """Questions on stderr, answers from a function that reads a line; the dialogue is saved after each."""
 
     dialogue: Dialogue
-    source: inputs.Source
+    source: Source
     details: Details
     file: Path
     interrupted: Callable[[], bool] = lambda: False
@@ -282,7 +258,7 @@ class Conversation:
                 progress(f"note: {notice}; the dialogue goes on, and u with a number takes an answer back.")
 
 
-def finish(dialogue: Dialogue, source: inputs.Source, details: Details, folder: Path) -> list[Path]:
+def finish(dialogue: Dialogue, source: Source, details: Details, folder: Path) -> list[Path]:
     """Write the recommended design with its tables, what was learnt, and the dialogue."""
     result = dialogue.result()
     chosen = details.solved(result.design)

@@ -27,6 +27,8 @@ from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.learners import LEARNERS, learner_factory
 from netwright.synthesis.simulate import TRUTHS, simulate, truth_values
+from netwright.synthesis.teachers import simulated_teacher
+from netwright.wan.selection import Network, Wanted, pool_facts
 
 PAPER_RUNS = 301
 GO_ON = "repeat the command to go on."
@@ -66,10 +68,10 @@ def pool(
     as_json: options.AsJson = False,
 ) -> None:
     """Build a pool: objectives that an operator may have, each with its best design."""
-    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
-    wanted = inputs.Wanted(scenario, network, objectives, seed, None, data, workers, out)
+    network = Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = Wanted(scenario, network, objectives, seed, None, data, workers, out, progress)
     with interruptible(GO_ON):
-        facts = inputs.pool_facts(wanted.source())
+        facts = pool_facts(wanted.source())
     if as_json:
         print_json({**facts, "version": __version__})
     else:
@@ -103,7 +105,7 @@ def simulate_(
     as_json: options.AsJson = False,
 ) -> None:
     """Measure how good the design is after each answer, over many simulated operators."""
-    oracle = inputs.teacher(teacher)
+    oracle = simulated_teacher(teacher)
     for kind, name, known in (
         ("learner", learner, LEARNERS),
         ("question", question, QUESTIONS),
@@ -111,8 +113,8 @@ def simulate_(
     ):
         if name not in known:
             raise UnknownNameError(kind, name, known)
-    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
-    wanted = inputs.Wanted(scenario, network, objectives + runs, pool_seed, pool, data, workers)
+    network = Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = Wanted(scenario, network, objectives + runs, pool_seed, pool, data, workers, say=progress)
     with interruptible(GO_ON):
         source = wanted.source()
         rest, held_out = source.pool.split(generator(seed, 0), runs)
@@ -138,7 +140,7 @@ def simulate_(
         "question": question if learner == "bayes" else "propose and compare",
         "truths": truths,
         **found,
-        "pool": {**inputs.pool_facts(source), "held_out": runs},
+        "pool": {**pool_facts(source), "held_out": runs},
         "version": __version__,
     }
     if as_json:

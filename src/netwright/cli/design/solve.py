@@ -20,6 +20,7 @@ from netwright.wan.exporting import DESIGN_FILE, figures, today_of, write_design
 from netwright.wan.instance import Instance
 from netwright.wan.load_facts import LoadFacts
 from netwright.wan.registry import scenario as scenario_named
+from netwright.wan.selection import Network, Wanted, built
 
 
 def solve(
@@ -53,8 +54,8 @@ def solve(
 ) -> None:
     """Find the best design for an objective that you can write down; no question is asked."""
     folder = output_folder(out, DESIGN_FILE)
-    network = inputs.Network(topology, demands, load, flows, tunnels, classes, failures)
-    wanted = inputs.Wanted(scenario, network, pool=pool, data=data)
+    network = Network(topology, demands, load, flows, tunnels, classes, failures)
+    wanted = Wanted(scenario, network, pool=pool, data=data, say=progress)
     with interruptible("nothing was written."):
         name, instance, family = _problem(wanted)
         knobs = read_knobs(family, knob or [])
@@ -84,13 +85,13 @@ def solve(
         print_line(f"files: {', '.join(str(path) for path in files)}")
 
 
-def _problem(wanted: inputs.Wanted) -> tuple[str, Instance, ObjectiveFamily]:
+def _problem(wanted: Wanted) -> tuple[str, Instance, ObjectiveFamily]:
     """The scenario's name, the instance and the objectives that it may have, of a pool or worked out now."""
     if wanted.pool is not None:
         source = wanted.source()
         return source.pool.provenance["scenario"], source.instance, source.pool.family
     spec = wanted.spec()
-    instance, chosen = inputs.built(spec, wanted.data), scenario_named(spec.scenario)
+    instance, chosen = built(spec, wanted.data, progress), scenario_named(spec.scenario)
     reference = chosen.reference(instance, Work(progress=progress))
     return spec.scenario, instance, chosen.family(chosen.metrics(instance), reference)
 
