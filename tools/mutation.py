@@ -1,0 +1,327 @@
+"""Mutate a random sample of a package and count the mutants that its tests kill.
+
+    python tools/mutation.py solvers [--sample 16] [--seed 0] [--results results]
+
+A mutant swaps one comparison, arithmetic or boolean operator, drops a minus sign, moves a number by one or negates a
+condition. Annotations, decorators, messages (`raise`, `note`, `print`, f-strings) and docstrings stay as they are.
+The mutants run one at a time in a copy of the project, each in a child process of one parent that has imported the
+third-party packages already. A mutant that breaks an import or runs past the limit counts as killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "netwright"
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+PRELOADED = (
+    "torch",
+    "transformers",
+    "peft",
+    "numba",
+    "scipy.optimize",
+    "highspy",
+    "networkx",
+    "hypothesis",
+    "pytest",
+)
+TALK = {"note", "print", "debug", "info", "warning", "error", "warn"}
+MIRRORS = {"tasks/abr": "abr", "tasks/vp": "vp", "tasks": "core"}  # test folders that are named otherwise
+
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.USub: ast.UAdd,
+}
+
+# Mutants of the sample that change nothing a caller can see: (module, code, mutant) and the reason.
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: in `module` (relative to the package `netwright`), the bytes `start` to `end` become `after`."""
+
+    module: str
+    line: int
+    start: int
+    end: int
+    before: str
+    after: str
+
+    def applied(self, source: bytes) -> bytes:
+        """The module's source with the change in it."""
+        return source[: self.start] + self.after.encode() + source[self.end :]
+
+    @property
+    def equivalent(self) -> str | None:
+        """Why no test can kill it; None for all others."""
+        return EQUIVALENT.get((self.module, self.before, self.after))
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line}: {self.before}  ->  {self.after}"
+
+
+def mutants(module: Path) -> list[Mutant]:
+    """Every mutant of a module, in the order of its syntax tree."""
+    source = module.read_bytes()
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    found = []
+    for node in changeable(ast.parse(source)):
+        after = changed(node)
+        if after is None:
+            continue
+        place = node.test if isinstance(node, ast.If | ast.IfExp | ast.While) else node
+        assert isinstance(place, ast.expr)
+        assert place.end_lineno is not None
+        assert place.end_col_offset is not None
+        start = starts[place.lineno - 1] + place.col_offset
+        end = starts[place.end_lineno - 1] + place.end_col_offset
+        before = " ".join(source[start:end].decode().split())
+        found.append(Mutant(str(module.relative_to(SOURCE)), place.lineno, start, end, before, f"({after})"))
+    return found
+
+
+def changeable(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree without annotations, decorators, messages and f-strings."""
+    yield node
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list", "type_params"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if (
+                isinstance(child, ast.AST)
+                and not isinstance(child, ast.Raise | ast.JoinedStr)
+                and not is_talk(child)
+            ):
+                yield from changeable(child)
+
+
+def is_talk(node: ast.AST) -> bool:
+    """Whether a node only writes a message."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    name = (
+        called.attr
+        if isinstance(called, ast.Attribute)
+        else called.id
+        if isinstance(called, ast.Name)
+        else ""
+    )
+    return name in TALK
+
+
+def changed(node: ast.AST) -> str | None:
+    """The code of a node after its change; None where it is of no kind that is changed."""
+    if isinstance(node, ast.If | ast.IfExp | ast.While):
+        text = ast.unparse(node.test)
+        return None if "TYPE_CHECKING" in text or "__name__" in text else f"not ({text})"
+    if isinstance(node, ast.Compare):
+        return _with(node.left, node.ops[0], node.comparators[0], node)
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.UnaryOp) and type(node.op) in SWAPS:
+        old, node.op = node.op, SWAPS[type(node.op)]()
+        text = ast.unparse(node)
+        node.op = old
+        return text
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return repr(node.value + 1)  # type: ignore[operator]
+    return None
+
+
+def _with(left: ast.expr, operator: ast.cmpop, right: ast.expr, node: ast.Compare) -> str:
+    swapped = SWAPS[type(operator)]()
+    first = ast.Compare(left, [swapped], [right])  # type: ignore[list-item]
+    rest = ast.Compare(left, [swapped, *node.ops[1:]], node.comparators)  # type: ignore[list-item]
+    return ast.unparse(rest if node.ops[1:] else first)
+
+
+def tests_of(module: str) -> list[str]:
+    """Test files of a module: those that import it in the folder that mirrors its package; all of them if none does."""
+    path = Path(module)
+    folder = next((MIRRORS[str(p)] for p in path.parents if str(p) in MIRRORS), path.parts[0])
+    dotted = "netwright." + ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    parent, _, stem = dotted.rpartition(".")
+
+    def near(file: Path) -> bool:
+        text = file.read_text(encoding="utf-8")
+        return dotted in text or (f"from {parent} import" in text and stem in text)
+
+    files = sorted((ROOT / "tests" / folder).rglob("test_*.py"))
+    return [str(f.relative_to(ROOT)) for f in [f for f in files if near(f)] or files]
+
+
+class Runner:
+    """Runs tests in a copy of the project, each time in a new child process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        os.nice(10)
+        os.environ |= {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(folder / "src"),
+        }
+        sys.dont_write_bytecode = True
+        shutil.copytree(ROOT, folder, ignore=LEFT_OUT, dirs_exist_ok=True)
+        for name in PRELOADED:
+            importlib.import_module(name)
+
+    def survives(self, mutant: Mutant, limit_s: float) -> bool:
+        """Whether every test of the mutant's module passes with the change in it."""
+        place = self.folder / "src" / "netwright" / mutant.module
+        source = place.read_bytes()
+        place.write_bytes(mutant.applied(source))
+        try:
+            return self.passes(tests_of(mutant.module), limit_s, compiled=b"njit" in source)
+        finally:
+            place.write_bytes(source)
+
+    def passes(self, tests: list[str], limit_s: float, *, compiled: bool = False) -> bool:
+        """Whether the tests pass in time; `compiled`: without what numba has in its cache."""
+        child = os.fork()
+        if child == 0:
+            self._run(tests, compiled=compiled)
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status == 0
+            time.sleep(0.05)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return False
+
+    def _run(self, tests: list[str], *, compiled: bool) -> None:
+        status: int = 1
+        try:
+            os.setsid()
+            os.chdir(self.folder)
+            log = os.open(self.folder / "pytest.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            sys.path.insert(0, str(self.folder / "src"))
+            caches = self.folder / ".numba"
+            importlib.import_module("numba").config.CACHE_DIR = (
+                tempfile.mkdtemp(dir=self.folder) if compiled else str(caches)
+            )
+            loaded = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+            quick = [
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                "--hypothesis-seed=0",
+                "-m",
+                "not slow",
+            ]
+            status = int(importlib.import_module("pytest").main([*quick, *loaded, *tests]))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+
+def main() -> int:
+    """Print each survivor and the share killed, and write a row if asked to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("package", help="a package of netwright, such as solvers or tasks/abr")
+    parser.add_argument("--sample", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--limit-s", type=float, default=60.0, help="a mutant that takes longer counts as killed"
+    )
+    parser.add_argument("--results", type=Path, help="folder of the results to write the row into")
+    chosen = parser.parse_args()
+    known = [m for f in sorted((SOURCE / chosen.package).rglob("*.py")) for m in mutants(f)]
+    sample = random.Random(chosen.seed).sample(known, min(chosen.sample, len(known)))
+    with tempfile.TemporaryDirectory() as scratch:
+        runner = Runner(Path(scratch))
+        for tests in {tuple(sorted(tests_of(m.module))) for m in sample}:
+            if not runner.passes(list(tests), 10 * chosen.limit_s) or not runner.passes(
+                list(tests), chosen.limit_s
+            ):
+                print("the tests fail without a mutant or take too long:", *tests, file=sys.stderr)
+                print((runner.folder / "pytest.log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)
+                return 2
+        survived, equivalent = [], 0
+        for mutant in sample:
+            start = time.monotonic()
+            lives = runner.survives(mutant, chosen.limit_s)
+            word = "killed"
+            if lives:
+                word = f"equivalent, {mutant.equivalent}" if mutant.equivalent else "SURVIVED"
+                equivalent += bool(mutant.equivalent)
+                survived += [] if mutant.equivalent else [mutant]
+            print(f"{time.monotonic() - start:5.1f} s  {word}  {mutant}", flush=True)
+    tried = len(sample) - equivalent
+    killed = tried - len(survived)
+    print(
+        f"{chosen.package}: {killed} of {tried} killed ({len(known)} mutants in all; {equivalent} equivalent left out)"
+    )
+    if chosen.results:
+        write_row(chosen, len(known), tried, killed, [str(m) for m in survived])
+    return 0
+
+
+def write_row(chosen: argparse.Namespace, known: int, tried: int, killed: int, survivors: list[str]) -> None:
+    """Put the share killed into `quality.jsonl`, in place of the package's old row."""
+    from netwright.core.results import ResultRow, write_rows
+
+    key = {"area": "quality", "subject": chosen.package, "metric": "mutants killed"}
+    row = ResultRow(
+        area="quality",
+        setting=f"random sample of {known} mutants",
+        subject=chosen.package,
+        metric="mutants killed",
+        unit="share",
+        value=killed / tried,
+        n=tried,
+        seeds=(chosen.seed,),
+        command=f"python tools/mutation.py {chosen.package} --sample {chosen.sample} --seed {chosen.seed}",
+        extra={"survivors": survivors},
+    )
+    write_rows(chosen.results / "quality.jsonl", [row], replaces=key)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
