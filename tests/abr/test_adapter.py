@@ -255,7 +255,7 @@ def test_every_recipe_adapts_tests_and_loads(
     )
     found = api.test(TASK, model, "default", generated)
     assert np.isfinite(found.mean)
-    again = api.load(model.folder)
+    again = api.load(model.folder, backbone=backbone)
     assert again.name == model.name
     assert api.test(TASK, again, "default", generated).per_episode == found.per_episode
     assert model.policy.adapter.window == 3
@@ -413,7 +413,8 @@ def test_the_commands(
     assert made.document["name"].endswith(":online")
     assert made.document["recipe_options"] == {"window": 2}
     tested = cli(
-        "test", "abr", "--adapted", tmp_path / "m", "--guard", "mpc", "--deadline-ms", 5000, "--json"
+        *("test", "abr", "--adapted", tmp_path / "m", "--backbone", "model"),
+        *("--guard", "mpc", "--deadline-ms", 5000, "--json"),
     )
     assert tested.code == 0, tested.err
     assert tested.document["detail"]["guard_decisions"] > 0
@@ -423,6 +424,8 @@ def test_the_commands(
         "abr",
         "--setting",
         "default",
+        "--backbone",
+        "model",
         "--adapted",
         tmp_path / "m",
         "--adapted",

@@ -53,9 +53,9 @@ def adapted(request: Any, backbone: str, generated: VpData, tmp_path_factory: py
     return api.adapt(TASK, data, out=out, backbone=backbone, recipe=request.param, options=QUICK), data
 
 
-def test_every_recipe_adapts_tests_and_loads(adapted: Any) -> None:
+def test_every_recipe_adapts_tests_and_loads(adapted: Any, backbone: str) -> None:
     model, data = adapted
-    again = api.load(model.folder)
+    again = api.load(model.folder, backbone=backbone)
     for setting in SETTINGS:
         evaluation = api.test(TASK, model, setting, data)
         assert 3.0 < evaluation.mean < 60.0

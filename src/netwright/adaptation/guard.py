@@ -48,6 +48,8 @@ class FeatureBounds:
 
     def outside(self, features: Floats) -> NDArray[np.bool_]:
         """(B,) which states (B, F) have a feature outside of its bounds, or one that is not a number."""
+        if not self.low.size:  # of a model whose training is not known
+            return np.zeros(len(features), dtype=np.bool_)
         inside = (features >= self.low) & (features <= self.high)
         return np.asarray(~inside.all(axis=1))
 
