@@ -19,6 +19,7 @@ from netwright.cli.output import interruptible
 from netwright.core.errors import ConfigError
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.setup import PoolProblem, Setup
+from netwright.synthesis.store import FileStore
 from netwright.synthesis.teachers import SimulatedTeacher, simulated_teacher
 from netwright.wan import pools
 from netwright.wan.details import Details
@@ -186,7 +187,7 @@ def test_a_contradiction_is_shown_and_the_dialogue_goes_on(folder, tmp_path, cap
     pool = pools.Builder().obtain(pools.spec_of("mcf", "abilene", n=6), path)
     source = Source(pool, path, pools.instance_of(pool))
     dialogue = Dialogue(PoolProblem(pool), Setup(learner="no-prune", n_queries=10))
-    talk = Conversation(dialogue, source, Details(source, None), tmp_path / "dialogue.json")
+    talk = Conversation(dialogue, source, Details(source, None), FileStore(tmp_path / "dialogue.json"))
     talk.hold(lambda: "ab"[talk.order(dialogue.ask()).index(0)])
     shown = capsys.readouterr().err
     assert re.search(r"note: answers \d(, \d)* and \d disagree; the dialogue goes on", shown)

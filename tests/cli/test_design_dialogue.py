@@ -117,7 +117,7 @@ def test_the_answer_is_flushed_before_the_next_question(cli, pool_file, monkeypa
     import io
     import os
 
-    from netwright.cli.design import ask as module
+    from netwright.synthesis import store as module
 
     events: list[str] = []
     real_sync, real_json = os.fsync, module.write_json

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.core.errors import DataError, FormatError, NetwrightError
+from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError
+from netwright.core.locks import BusyError
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.queries import Answer
 from netwright.synthesis.saved import digest
 from netwright.synthesis.setup import PoolProblem, Setup
+from netwright.synthesis.store import DialogueStore, FileStore, take_up
 from tests.synthesis.problems import weighted_pool
 
 PROBLEM = PoolProblem(weighted_pool(60))
@@ -94,3 +98,43 @@ def test_an_answer_that_was_exchanged_is_noticed():
 def test_a_document_of_an_earlier_release_is_read():
     document = {key: value for key, value in SAVED.items() if key != "sha256"}
     assert len(Dialogue.from_json(document, PROBLEM).exchanges) == 2
+
+
+class MemoryStore:
+    """A store as a web page may have one."""
+
+    where = Path("memory")
+
+    def __init__(self) -> None:
+        self.document: dict | None = None
+
+    def alone(self):
+        return contextlib.nullcontext()
+
+    def load(self):
+        return self.document
+
+    def save(self, dialogue):
+        self.document = json.loads(json.dumps(dialogue.to_json()))
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_dialogue_is_taken_up_from_any_store(kind, tmp_path):
+    store: DialogueStore = FileStore(tmp_path / "d.json") if kind == "file" else MemoryStore()
+    with store.alone():
+        dialogue = take_up(store, PROBLEM, {"question": "pair", "n_queries": 4})
+        dialogue.tell(Answer((0,)))
+        store.save(dialogue)
+    again = take_up(store, PROBLEM, {"n_queries": 4})
+    assert again.exchanges == dialogue.exchanges
+    assert again.ask() == dialogue.ask()
+    with pytest.raises(ConfigError, match="begun with n_queries 4"):
+        take_up(store, PROBLEM, {"n_queries": 5})
+
+
+def test_a_file_is_one_persons_at_a_time(tmp_path):
+    store = FileStore(tmp_path / "d.json")
+    with store.alone(), pytest.raises(BusyError, match="is at work on it"), store.alone():
+        pass
+    with store.alone():
+        pass

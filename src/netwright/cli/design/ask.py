@@ -18,15 +18,15 @@ from netwright.cli.design.keys import Leave, Said, Stop, Undo, offered, understo
 from netwright.cli.inputs import output_folder
 from netwright.cli.output import interruptible, print_facts, print_json, print_line, print_table, progress
 from netwright.core.errors import ConfigError
-from netwright.core.files import read_json, write_json
-from netwright.core.locks import locked
+from netwright.core.files import read_json
 from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.dialogue import Dialogue, DialogueResult
 from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.presentation import headings, metric_rows, text_rows
 from netwright.synthesis.queries import Answer, Kind, Query
-from netwright.synthesis.setup import PoolProblem, Setup
+from netwright.synthesis.setup import PoolProblem
+from netwright.synthesis.store import DialogueStore, FileStore, take_up
 from netwright.wan.details import Details
 from netwright.wan.exporting import DESIGN_FILE, write_design
 from netwright.wan.selection import Network, Source, Wanted
@@ -88,27 +88,37 @@ def ask(
     with interruptible(f"the dialogue is kept in {file}; repeat the command to go on.") as pressed:
         source = wanted.source()
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}
-        with locked(file.resolve(), remedy="go on there, or give another --out for a dialogue of your own"):
+        store = FileStore(file)
+        with store.alone():
             if not file.exists() and (found := settled(source.pool, source.instance)) is not None:
                 end_settled(source, Details(source, today), out, *found, as_json=as_json)
                 return
-            dialogue = taken_up(file, source, {k: v for k, v in given.items() if v is not None})
+            dialogue = take_up(
+                store, PoolProblem(source.pool), {k: v for k, v in given.items() if v is not None}
+            )
+            if dialogue.exchanges:
+                progress(f"going on with the dialogue of {file}: {len(dialogue.exchanges)} answers")
             details = Details(source, today)
-            end = Conversation(dialogue, source, details, file, pressed).hold(sys.stdin.readline)
+            end = Conversation(dialogue, source, details, store, pressed).hold(sys.stdin.readline)
             left = end is End.LEFT or dialogue.recommend() is None
             files = [] if left else finish(dialogue, source, details, out)
+    report(dialogue, file, end, files, as_json=as_json)
+
+
+def report(dialogue: Dialogue, file: Path, end: End, files: Sequence[Path], *, as_json: bool) -> None:
+    """How the dialogue ended, on stdout; `files` is empty if the operator left it."""
     document: dict[str, Any] = {
-        "finished": not left,
+        "finished": bool(files),
         "end": end.value,
         "answers": len(dialogue.exchanges),
         "dialogue": str(file),
         "files": [str(path) for path in files],
     }
-    if not left:
+    if files:
         document["result"] = dialogue.result().to_json()
     if as_json:
         print_json(document)
-    elif left:
+    elif not files:
         print_line(f"{len(dialogue.exchanges)} answers are kept in {file}; repeat the command to go on.")
     else:
         print_facts(result_facts(dialogue.result(), dialogue))
@@ -146,30 +156,6 @@ def end_settled(
         print_line(f"files: {', '.join(files)}")
 
 
-def taken_up(file: Path, source: Source, given: dict[str, Any]) -> Dialogue:
-    """The dialogue of a file, or a new one.
-
-    Raises:
-        ConfigError: options differ from those that the kept dialogue was begun with.
-    """
-    problem = PoolProblem(source.pool)
-    if not file.exists():
-        dialogue = Dialogue(problem, Setup(**given))
-        write_json(file, dialogue.to_json(), private=True)
-        return dialogue
-    dialogue = Dialogue.from_json(read_json(file), problem, file)
-    differing = [
-        f"{k} {getattr(dialogue.setup, k)}" for k, v in given.items() if getattr(dialogue.setup, k) != v
-    ]
-    if differing:
-        raise ConfigError(
-            f"{file}: this dialogue was begun with {', '.join(differing)}; repeat the command without the option, "
-            "or give another --out for a new dialogue."
-        )
-    progress(f"going on with the dialogue of {file}: {len(dialogue.exchanges)} answers")
-    return dialogue
-
-
 @dataclass
 class Conversation:
     """Questions on stderr, answers from a function that reads a line; the dialogue is saved after each."""
@@ -177,7 +163,7 @@ class Conversation:
     dialogue: Dialogue
     source: Source
     details: Details
-    file: Path
+    store: DialogueStore
     interrupted: Callable[[], bool] = lambda: False
 
     def hold(self, read_line: Callable[[], str]) -> End:
@@ -200,7 +186,7 @@ class Conversation:
                 progress("nothing can be recommended before the first answer.")
                 continue
             self.take(said, order)
-            write_json(self.file, self.dialogue.to_json(), private=True)
+            self.store.save(self.dialogue)
         return End.FINISHED
 
     def order(self, query: Query) -> list[int]:

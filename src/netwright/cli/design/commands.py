@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,13 +107,7 @@ def simulate_(
 ) -> None:
     """Measure how good the design is after each answer, over many simulated operators."""
     oracle = simulated_teacher(teacher)
-    for kind, name, known in (
-        ("learner", learner, LEARNERS),
-        ("question", question, QUESTIONS),
-        ("kind of truth", truths, TRUTHS),
-    ):
-        if name not in known:
-            raise UnknownNameError(kind, name, known)
+    check_names(learner, question, truths)
     network = Network(topology, demands, load, flows, tunnels, classes, failures)
     wanted = Wanted(scenario, network, objectives + runs, pool_seed, pool, data, workers, say=progress)
     with interruptible(GO_ON):
@@ -145,12 +140,28 @@ def simulate_(
     }
     if as_json:
         print_json(document)
-        return
+    else:
+        name = f"{source.pool.name}, {learner}, teacher {teacher}, {runs} runs"
+        print_qualities(f"quality after each question: {name}", found)
+
+
+def check_names(learner: str, question: str, truths: str) -> None:
+    """Refuse an unknown name before any work is done."""
+    for kind, name, known in (
+        ("learner", learner, LEARNERS),
+        ("question", question, QUESTIONS),
+        ("kind of truth", truths, TRUTHS),
+    ):
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
+
+
+def print_qualities(title: str, found: Mapping[str, Any]) -> None:
+    """A row for each question of what `simulate` found."""
     columns = ["question", "median", "10th percentile", "90th percentile", "mean gain"]
     series = (found[key] for key in ("median", "p10", "p90", "mean_gain"))
     rows = [[str(i), *(f"{v:.4f}" for v in row)] for i, row in enumerate(zip(*series, strict=True), start=1)]
-    name = f"{source.pool.name}, {learner}, teacher {teacher}, {runs} runs"
-    print_table(f"quality after each question: {name}", columns, rows)
+    print_table(title, columns, rows)
     print_line(f"{1000 * found['seconds_per_query']:.1f} ms to the next question")
 
 
