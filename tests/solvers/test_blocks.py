@@ -145,5 +145,17 @@ def test_programs_that_it_cannot_take_are_refused(change, said):
     )
     with pytest.raises(ConfigError, match=said):
         BlockSolver(replace(program, **change), 1)
-    with pytest.raises(ConfigError, match="linking"):
-        BlockSolver(program, 3)
+    for n_linking in (0, 3):
+        with pytest.raises(ConfigError, match="linking"):
+            BlockSolver(program, n_linking)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_normal_equations_are_solved_as_a_dense_solver_solves_them(seed):
+    solver, rng = BlockSolver(linked_blocks(seed), N_LINKS), np.random.default_rng(seed)
+    matrix = np.zeros((len(solver.blocks.rows), len(solver.blocks.columns)))
+    for j, (first, end) in enumerate(zip(solver.blocks.starts[:-1], solver.blocks.starts[1:], strict=True)):
+        matrix[solver.blocks.row[first:end], j] = solver.blocks.value[first:end]
+    theta, right = rng.uniform(0.5, 2.0, matrix.shape[1]), rng.normal(size=len(matrix))
+    dense = matrix @ np.diag(theta) @ matrix.T
+    assert dense @ solver._factorised(theta).solve(right) == pytest.approx(right, abs=1e-6)

@@ -197,3 +197,20 @@ def test_the_unit_of_the_costs_does_not_matter(scale):
     backwards = by_scipy(replace(solver.program, cost=solver.program.cost[::-1] / scale))
     solver.change_costs(cost[::-1].copy())
     assert solver.solve().value == pytest.approx(backwards * scale, rel=1e-9)
+
+
+def test_the_primal_simplex_goes_on_where_only_costs_changed_and_the_dual_elsewhere():
+    p = transport(2)
+    solver, used = Solver(p), []
+    assert solver._highs.getOptionValue("threads")[1] == 1
+    for change in (
+        lambda: None,
+        lambda: solver.change_costs(p.cost[::-1].copy()),
+        lambda: solver.change_bounds(p.lower, np.ones(len(p.cost))),
+        lambda: solver.change_rows(p.row_lower, 0.9 * p.row_upper),
+        solver.forget,
+    ):
+        change()
+        assert solver.solve().status is Status.OPTIMAL
+        used.append(solver._highs.getOptionValue("simplex_strategy")[1])
+    assert used == [1, 4, 1, 1, 1]  # HiGHS: 1 dual, 4 primal

@@ -48,6 +48,23 @@ def test_bettering_every_metric_never_lowers_a_generic_objective(seed, n_metrics
         assert (values[:, 6:] >= values[:, :6] - 1e-9).all()
 
 
+def test_of_one_metric_a_ces_function_is_the_metric_above_the_floor():
+    values = sample_ces(np.array([[0.0], [0.5]]), 4, np.random.default_rng(0))
+    np.testing.assert_allclose(values, np.tile([0.02, 0.52], (4, 1)))
+
+
+def test_half_of_the_generic_particles_are_ces_functions(monkeypatch):
+    drawn = []
+
+    def counted(scaled, n, rng):
+        drawn.append(n)
+        return sample_ces(scaled, n, rng)
+
+    monkeypatch.setattr("netwright.synthesis.particles.sample_ces", counted)
+    sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
+    assert sum(drawn) == 140
+
+
 def test_particles_are_standardised_and_ranked():
     found = sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
     assert len(found) == 700

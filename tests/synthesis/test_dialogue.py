@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 
 import netwright
 from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.synthesis.bayes import Bayes
 from netwright.synthesis.contradictions import contradictions
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.learners import LEARNERS
+from netwright.synthesis.objective_only import ObjectiveOnly
 from netwright.synthesis.pool import quality
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 from netwright.synthesis.saved import digest
 from netwright.synthesis.setup import OnlineProblem, PoolProblem, Setup
 from netwright.synthesis.teachers import Oracle, Person, Replay
+from netwright.synthesis.voting import Voting
 from tests.synthesis.problems import Weighted, weighted_pool
 
 POOL = weighted_pool(120)
@@ -218,6 +221,13 @@ def test_a_person_may_say_nothing_or_several():
 def _online(n_designs=25):
     family = Weighted(3)
     return OnlineProblem("shares", POOL.group, family, lambda o: np.log(o.knobs), n_designs)
+
+
+@pytest.mark.parametrize(
+    ("learner", "kind"), [("voting", Voting), ("objective-only", ObjectiveOnly), ("bayes", Bayes)]
+)
+def test_a_problem_without_a_pool_makes_the_learner_that_was_asked_for(learner, kind):
+    assert isinstance(_online().learner_factory(Setup(learner=learner))(0), kind)
 
 
 @pytest.mark.parametrize(

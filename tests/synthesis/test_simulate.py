@@ -54,6 +54,8 @@ def test_noise_makes_it_harder_and_a_document_says_so():
     assert clean.quality.mean(0)[-1] > noisy.quality.mean(0)[-1]
     document = noisy.to_json()
     assert len(document["median"]) == len(document["p10"]) == len(document["p90"]) == 5
+    for name, q in (("p10", 10), ("median", 50), ("p90", 90)):
+        assert document[name] == np.percentile(noisy.quality, q, axis=0).tolist()
     assert document["config"]["noise_percent"] == 60.0
     assert document["runs"] == 24
     assert all(a <= b <= c for a, b, c in zip(*(document[k] for k in ("p10", "median", "p90")), strict=True))

@@ -81,6 +81,13 @@ def test_candidates_that_better_the_best_are_found_whatever_their_number(name):
     assert _better(pool.family, pool.knobs, pool.scores, pool.optimum, None).all()
 
 
+def test_a_design_as_good_as_the_best_does_not_better_it():
+    family = Weighted(2)
+    scores = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 3.0]])
+    found = _better(family, np.full((2, 2), 0.5), scores, np.array([0, 2]), 1)
+    assert found.tolist() == [False, True]
+
+
 def test_the_same_seed_asks_the_same():
     pool, truths = POOLS["concave"].split(np.random.default_rng(2), 5)
     teacher = Oracle(pool.values(truths)[0], pool.counts)
