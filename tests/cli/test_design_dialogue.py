@@ -195,3 +195,14 @@ def test_a_changed_answer_is_refused_with_the_file(cli, pool_file, monkeypatch, 
     run = cli(*words)
     assert run.code == 2
     assert "dialogue.json: not a saved dialogue as it was written, its SHA-256 differs" in run.err
+
+
+def test_mcf_says_that_it_needs_latencies(cli, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path / "cache"))
+    Path("zero.txt").write_text("A B 10 0\nB C 10 0\nC A 10 0\n")
+    for command in ("solve", "pool", "ask"):
+        run = cli("design", command, "--scenario", "mcf", "--topology", "zero.txt")
+        assert run.code == 2
+        assert "latency 0; give latencies (or lengths) in the topology's file" in run.err
+        assert not list(tmp_path.glob("**/*.parquet"))

@@ -16,7 +16,7 @@ from netwright.cli.output import interruptible, print_facts, print_json, print_l
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.chunks import Work
-from netwright.wan.exporting import DESIGN_FILE, figures, today_of, write_design
+from netwright.wan.exporting import DESIGN_FILE, Tables, figures, today_of, write_design
 from netwright.wan.instance import Instance
 from netwright.wan.load_facts import LoadFacts
 from netwright.wan.registry import scenario as scenario_named
@@ -59,22 +59,8 @@ def solve(
     with interruptible("nothing was written."):
         name, instance, family = _problem(wanted)
         knobs = read_knobs(family, knob or [])
-        chosen = scenario_named(name)
-        decision = chosen.decide(instance, family, knobs)
-        tables = chosen.export(instance, decision)
-        metrics = chosen.metrics(instance).metrics
-        values = chosen.evaluate(instance, decision)
-        document: dict[str, Any] = {
-            "scenario": name,
-            "instance": instance.describe(),
-            "load": LoadFacts.of(instance).to_json(),
-            "objective": {
-                "text": family.describe(knobs),
-                "knobs": {k.name: float(v) for k, v in zip(family.knobs, knobs, strict=True)},
-            },
-            "metrics": {f"{m.name} ({m.unit})": float(v) for m, v in zip(metrics, values, strict=True)},
-            "figures": figures(tables, today_of(tables, instance, today)),
-        }
+        document, tables = _solved(name, instance, family, knobs)
+        document["figures"] = figures(tables, today_of(tables, instance, today))
         files = write_design(folder, document, tables)
     if as_json:
         print_json({**document, "files": [str(path) for path in files]})
@@ -83,6 +69,26 @@ def solve(
             {"objective": document["objective"]["text"], **document["metrics"], **document["figures"]}
         )
         print_line(f"files: {', '.join(str(path) for path in files)}")
+
+
+def _solved(
+    name: str, instance: Instance, family: ObjectiveFamily, knobs: Array
+) -> tuple[dict[str, Any], Tables]:
+    """The best design for an objective: what it is, and its tables."""
+    chosen = scenario_named(name)
+    decision = chosen.decide(instance, family, knobs)
+    metrics, values = chosen.metrics(instance).metrics, chosen.evaluate(instance, decision)
+    document = {
+        "scenario": name,
+        "instance": instance.describe(),
+        "load": LoadFacts.of(instance).to_json(),
+        "objective": {
+            "text": family.describe(knobs),
+            "knobs": {k.name: float(v) for k, v in zip(family.knobs, knobs, strict=True)},
+        },
+        "metrics": {f"{m.name} ({m.unit})": float(v) for m, v in zip(metrics, values, strict=True)},
+    }
+    return document, chosen.export(instance, decision)
 
 
 def _problem(wanted: Wanted) -> tuple[str, Instance, ObjectiveFamily]:

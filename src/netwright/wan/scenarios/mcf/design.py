@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from netwright.core.errors import ConfigError
 from netwright.solvers.highs import Solver, cold_gap, optimum
 from netwright.solvers.status import Solution
 from netwright.synthesis.problem import ObjectiveFamily
@@ -48,6 +49,11 @@ class Weighing:
         self.throughput = instance.weight[tunnels.flow]
         shortest = np.minimum.reduceat(tunnels.latency_ms, tunnels.first[:-1])
         self.unit_ms = float(instance.weight @ shortest)
+        if not self.unit_ms > 0.0:
+            raise ConfigError(
+                f"mcf weighs throughput against latency, but all shortest paths of {instance.topology.name} have the "
+                "latency 0; give latencies (or lengths) in the topology's file."
+            )
         self.latency = self.throughput * tunnels.latency_ms / self.unit_ms
         program = carried_within_capacity(instance, self.throughput)
         self.solver = Solver(program, time_limit_s=time_limit_s)
