@@ -63,6 +63,7 @@ def adapt(
     resume: bool = False,
     device: str = "auto",
     dtype: str = "float32",
+    label: str | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Adapted:
     """Adapt a frozen backbone to a task and save the result (DD-LRNA, section 4.3).
@@ -83,6 +84,7 @@ def adapt(
             data, experience, backbone and its dtype) is just loaded.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
         dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
+        label: a name of your own, shown behind that of the backbone.
         progress: called with one line now and then.
 
     Raises:
@@ -142,7 +144,7 @@ def adapt(
             "task": task.name,
             "recipe": chosen.name,
             "recipe_options": dict(recipe_options or {}),
-            "name": _adapted_name(task, backbone, chosen.name, config.method),
+            "name": _adapted_name(task, backbone, chosen.name, config.method, label),
             "seed": seed,
             "backbone": about.model_dump(),
             "training": asdict(config),
@@ -339,7 +341,9 @@ def _adapter_of(task: Task, description: Mapping[str, Any], folder: Path, data: 
         return load_attribute(task.adapter)(recipe.config, data, state=description["adapter"])
 
 
-def _adapted_name(task: Task, backbone: str, recipe: str, method: str) -> str:
-    """`adapted:<backbone>`; behind it the recipe unless it is the task's first, and ":full" for full fine-tuning."""
+def _adapted_name(task: Task, backbone: str, recipe: str, method: str, label: str | None) -> str:
+    """`adapted:<backbone>`, the base name of a folder; then the recipe unless it is the task's first, ":full", the label."""
     shown = "" if recipe == next(iter(task.recipes)) else f":{recipe}"
-    return f"adapted:{backbone}{shown}" + (":full" if method == "full" else "")
+    name = Path(backbone).name if Path(backbone).exists() else backbone
+    full = ":full" if method == "full" else ""
+    return f"adapted:{name}{shown}{full}" + (f"[{label}]" if label else "")

@@ -74,6 +74,9 @@ def adapt(
     dtype: Annotated[
         str, typer.Option(help="Of the frozen weights: float32, bfloat16 or float16.")
     ] = "float32",
+    name: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="A name of your own, shown in reports.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -112,6 +115,7 @@ def adapt(
                 resume=resume or (online and (first / "netwright.json").is_file()),
                 device=device,
                 dtype=dtype,
+                label=name,
                 progress=progress,
             )
         if online:

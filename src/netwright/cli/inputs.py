@@ -55,12 +55,15 @@ def baseline(task: Task, name: str, data: Any, seed: int) -> Subject:
     return Subject(name, ready_policy(task, name, data, seed=seed, progress=progress), seed)
 
 
-def saved(task: Task, folder: Path, backbone: str | None = None) -> Subject:
-    """An adapted model or a trained baseline from its folder; `backbone` as for `netwright.load`."""
+def saved(task: Task, argument: Path | str, backbone: str | None = None) -> Subject:
+    """An adapted model or a trained baseline from `DIR` or `NAME=DIR`; `backbone` as for `netwright.load`."""
+    label, place = load_attribute("netwright.evaluation.labels:labeled")(str(argument))
+    folder = Path(place)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give one that `netwright adapt` or `train` wrote.")
     loaded = load_attribute("netwright.adaptation.api:load")(folder, task.name, backbone=backbone)
-    return Subject(loaded.name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
+    name = loaded.name if label is None else f"{loaded.name}[{label}]"
+    return Subject(name, loaded.policy, int(loaded.info.get("seed", 0)), loaded.info)
 
 
 def guarded(subject: Subject, rule: Subject, deadline_ms: float | None) -> Subject:
@@ -71,16 +74,11 @@ def guarded(subject: Subject, rule: Subject, deadline_ms: float | None) -> Subje
     return dataclasses.replace(subject, name=f"{subject.name}+{rule.name}", policy=policy)
 
 
-def check_pooled(subjects: Sequence[Subject]) -> None:
-    """Refuse models that a report would take for seeds of one method although they differ in more than the seed."""
-    known: dict[str, Subject] = {}
-    for subject in subjects:
-        first = known.setdefault(subject.name, subject)
-        for key in ("recipe", "training", "online", "shape"):
-            if first.info.get(key) != subject.info.get(key):
-                raise ConfigError(
-                    f"two models are both named {subject.name!r} but differ in their {key}; compare them apart."
-                )
+def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
+    """The subjects under names that are equal for the seeds of one method only, see `evaluation.labels`."""
+    labels = load_attribute("netwright.evaluation.labels:labels")
+    names = labels([subject.name for subject in subjects], [subject.info for subject in subjects])
+    return [dataclasses.replace(s, name=name) for s, name in zip(subjects, names, strict=True)]
 
 
 def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evaluation:

@@ -86,8 +86,11 @@ def compare(
         typer.Option("--policy", metavar="NAME[:RECIPE]", help="A baseline; repeat for more."),
     ] = None,
     adapted: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="DIR", help="A folder that `adapt` or `train` wrote; repeat for more."),
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="A folder that `adapt` or `train` wrote, with a name of your own; repeat for more.",
+        ),
     ] = None,
     replacements: options.Replacements = None,
     backbone: options.OwnBackbone = None,
@@ -100,11 +103,11 @@ def compare(
     from netwright.cli.inputs import (
         baseline,
         check_names,
-        check_pooled,
         load_data,
         output_folder,
         provenance,
         saved,
+        told_apart,
     )
     from netwright.core import registry
     from netwright.core.task import load_attribute
@@ -120,7 +123,7 @@ def compare(
     with interruptible("no report was written; repeat the command to start again."):
         loaded = load_data(chosen, data, seed)
         subjects = [saved(chosen, place, backbone) for place in adapted or []]
-        check_pooled(subjects)
+        subjects = told_apart(subjects)
         subjects += [baseline(chosen, name, loaded, seed) for name in names]
         evaluations = _evaluate_all(chosen, subjects, places, loaded)
         write_report = load_attribute("netwright.report:write_report")

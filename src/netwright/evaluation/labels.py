@@ -1,0 +1,100 @@
+"""Which saved models are seeds of one method, and how those that are not are told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netwright.core.errors import ConfigError
+
+NOT_THE_METHOD = (
+    "seed",
+    "cost",
+    "validation",
+    "versions",
+    "name",
+    "files",
+    "identity",
+    "format_version",
+    "role",
+)
+"""Entries of a saved model in which the seeds of one method may differ; `identity` repeats the others."""
+
+SHOWN = 3  # differences in a label
+SHORT = 8  # characters of a hash
+
+
+def labels(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A name for each model: equal for the seeds of one method, and with what differs for others of the same name.
+
+    Args:
+        names: as they are stored.
+        descriptions: the saved documents; empty for a baseline that is not from a folder.
+
+    Returns:
+        `adapted:tiny[rank=2]`, say, where another model named `adapted:tiny` has another rank.
+
+    Raises:
+        ConfigError: two models of one name and seed differ in nothing that can be shown.
+    """
+    found = list(names)
+    for name in dict.fromkeys(names):
+        members = [i for i, other in enumerate(names) if other == name]
+        methods = [flat(descriptions[i]) for i in members]
+        keys = sorted(
+            {key for method in methods for key in method if any(m.get(key) != method[key] for m in methods)}
+        )
+        for i, method in zip(members, methods, strict=True):
+            if keys:
+                found[i] = f"{name}[{_shown(keys, method)}]"
+    return found
+
+
+def flat(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries that make the method, by dotted names; what only a seed changes is left out."""
+    found: dict[str, Any] = {}
+    for key, value in description.items():
+        if key not in NOT_THE_METHOD:
+            _flatten(key, value, found)
+    found.pop("backbone.seed", None)
+    if description.get("backbone", {}).get("name", "").startswith("random:"):
+        found.pop("backbone.sha256", None)  # drawn from the seed
+    for key in [k for k in found if k.split(".")[-1] in ("seed", "start")]:
+        del found[key]
+    return found
+
+
+def _flatten(name: str, value: Any, found: dict[str, Any]) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _flatten(f"{name}.{key}", item, found)
+    else:
+        found[name] = value
+
+
+def _shown(keys: Sequence[str], method: Mapping[str, Any]) -> str:
+    """Up to three differences, settings before figures that follow from them."""
+    ordered = sorted(keys, key=lambda key: (not key.startswith(("training", "recipe", "online")), key))
+    parts = [f"{key.split('.')[-1]}={_text(method.get(key))}" for key in ordered[:SHOWN]]
+    return ",".join(parts) + (f",+{len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 16 else hashlib.sha256(text.encode()).hexdigest()[:SHORT]
+
+
+def labeled(argument: str) -> tuple[str | None, str]:
+    """The label and the folder of `NAME=DIR`, or no label and the folder of `DIR`.
+
+    Raises:
+        ConfigError: the label is empty.
+    """
+    label, equals, folder = argument.partition("=")
+    if not equals or "/" in label:
+        return None, argument
+    if not label or not folder:
+        raise ConfigError(f"--adapted {argument!r}: write NAME=DIR, with a name and a folder, or DIR alone.")
+    return label, folder
