@@ -342,7 +342,7 @@ def _adapter_of(task: Task, description: Mapping[str, Any], folder: Path, data: 
 
 
 def _adapted_name(task: Task, backbone: str, recipe: str, method: str, label: str | None) -> str:
-    """`adapted:<backbone>`, the base name of a folder; then the recipe unless it is the task's first, ":full", the label."""
+    """`adapted:<backbone>`, the base name of a folder; then the recipe unless it is the first, ":full", the label."""
     shown = "" if recipe == next(iter(task.recipes)) else f":{recipe}"
     name = Path(backbone).name if Path(backbone).exists() else backbone
     full = ":full" if method == "full" else ""
