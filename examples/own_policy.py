@@ -10,7 +10,8 @@ import numpy as np
 import netwright
 from netwright.evaluation.baselines import ready_policy
 from netwright.tasks.vp import TASK
-from netwright.tasks.vp.data import PITCH, ROLL, Floats, load
+from netwright.tasks.vp.angles import PITCH, ROLL, Floats
+from netwright.tasks.vp.data import load
 from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.windows import Windows
 

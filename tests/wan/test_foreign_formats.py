@@ -240,7 +240,7 @@ def test_topohub_with_its_demands(tmp_path):
         ("a.xml", b"<network>" + b"<link/>" * 20_010 + b"</network>", "than the 2000 and 20000"),
         ("a.gml", b"graph [ " + b"a 1 " * 800_000 + b"]", "more lines or words"),
         ("a.dot", b"digraph {" + b"a;" * 800_000 + b"}", "more lines or words"),
-        ("a.graph", b"NODES 1\n" * 1_000_002, "more lines or words"),
+        ("a.graph", b"N 1\n" * 1_000_002, "more lines or words"),
     ],
 )
 def test_files_with_more_than_a_network_has_are_refused_before_they_grow(tmp_path, name, content, words):
