@@ -245,7 +245,11 @@ def test_one_way_files_that_do_not_reach_say_how(tmp_path):
 
 @pytest.mark.parametrize(
     ("pos", "words"),
-    [("[463.39, 188.48]", "is not in degrees: left out"), ("[0.3, -0.7]", "within -1 to 1, as on a drawing")],
+    [
+        ("[463.39, 188.48]", "is not in degrees: left out"),
+        ("[0.3, -0.7]", "within -1 to 1, as on a drawing"),
+        ("[1.0, -1.0]", "within -1 to 1, as on a drawing"),
+    ],
 )
 def test_places_on_a_drawing_are_no_places(tmp_path, pos, words):
     nodes = ", ".join(f'{{"id": "{n}", "pos": {pos}}}' for n in "ABC")
