@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import OnlineAdapter
+from netwright.adaptation.contract import DescribedAdapter, OnlineAdapter
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.offline.experience import read_all
 from netwright.adaptation.offline.experience import read_description as read_experience
@@ -36,6 +36,7 @@ from netwright.core.policy import Policy, name_of
 from netwright.core.reading import decoding
 from netwright.core.results import Evaluation, counts_of, versions, with_counts
 from netwright.core.task import Recipe, Setting, Task, load_attribute
+from netwright.core.trained_for import TrainedPolicy, conditions_of, from_json, to_json, with_remark
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
 
 
@@ -149,6 +150,7 @@ def adapt(
             "backbone": about.model_dump(),
             "training": asdict(config),
             "adapter": adapter.state(),
+            **_trained_for(adapter),
             "data": adapter.provenance(),
             "validation": validation(task, trainer),
             "cost": cost,
@@ -300,6 +302,8 @@ def load(
             deployed(read_model(folder, description, adapter, device=device, backbone=backbone))
         )
         name = description["name"]
+    if isinstance(policy, TrainedPolicy) and "trained_for" in description:
+        policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)
     return Adapted(name, policy, description, folder)
 
 
@@ -312,7 +316,8 @@ def test(
     decider, name = (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, name_of(policy))
     before = counts_of(decider)
     evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
-    return with_counts(evaluation, decider, before)
+    evaluation = with_counts(evaluation, decider, before)
+    return with_remark(evaluation, decider, conditions_of(task, setting, data))
 
 
 def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], seed: int) -> Any:
@@ -326,6 +331,10 @@ def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], see
             "its folder as --experience."
         )
     return load_attribute(task.adapter)(config, data, seed=seed, experience=read_all(experience))
+
+
+def _trained_for(adapter: object) -> dict[str, Any]:
+    return {"trained_for": to_json(adapter.trained_for())} if isinstance(adapter, DescribedAdapter) else {}
 
 
 def _adapter_of(task: Task, description: Mapping[str, Any], folder: Path, data: Any = None) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 from netwright.adaptation.models.adapted import HeadSpec
 from netwright.adaptation.models.decision import Decider
 from netwright.core.policy import Policy
+from netwright.core.trained_for import Conditions
 from netwright.llm.encoders import ModalitySpec
 from netwright.rl.environment import Environment
 
@@ -118,6 +119,15 @@ class OnlineAdapter(DecisionAdapter, Protocol):
 
     def critic_inputs(self, inputs: Inputs) -> NDArray[np.float32]:
         """(B, F) what a critic sees of those inputs, beside what the environment tells in private."""
+        ...
+
+
+@runtime_checkable
+class DescribedAdapter(Protocol):
+    """An adapter that knows the conditions which its model is trained for."""
+
+    def trained_for(self) -> Conditions:
+        """The conditions of the training data or experience."""
         ...
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.trained_for import Conditions
 from netwright.rl.environment import Environment
 
 Array = NDArray[Any]
@@ -41,4 +42,17 @@ class Collector(Protocol):
 
     def provenance(self) -> dict[str, Any]:
         """Source of the data, as plain JSON types."""
+        ...
+
+
+@runtime_checkable
+class DescribedCollector(Protocol):
+    """A `Collector` that knows more about its places."""
+
+    def conditions(self, place: str) -> Conditions:
+        """The conditions of a place's episodes, by the names that policies store them under."""
+        ...
+
+    def generated_only(self, place: str) -> bool:
+        """Whether all of a place's episodes are generated though the data were not."""
         ...

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from netwright.core.errors import ConfigError
 from netwright.core.notes import note
 from netwright.core.policy import OutOfDistributionPolicy, Policy, name_of
+from netwright.core.trained_for import Conditions, TrainedPolicy
 
 QUANTILE = 0.0005
 MARGIN = 0.25  # of the range between the quantiles, added at both ends
@@ -195,6 +196,11 @@ class Guarded:
 
     def _forget(self) -> None:
         self.policy.reset(np.random.default_rng(self._seed))
+
+    @property
+    def trained_for(self) -> Conditions:
+        """Those of the policy under guard."""
+        return self.policy.trained_for if isinstance(self.policy, TrainedPolicy) else {}
 
     def counts(self) -> dict[str, int]:
         """For a report: decisions, and those of the rule by reason."""

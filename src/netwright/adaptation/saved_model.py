@@ -23,6 +23,7 @@ from netwright.core.files import check_format_version, read_json, sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, sha256_of
 from netwright.core.notes import note
 from netwright.core.reading import MissingFileError
+from netwright.core.trained_for import Condition
 from netwright.llm.backbone import Backbone
 from netwright.llm.backbones import BACKBONES, build_backbone, device_named, dtype_named
 from netwright.llm.heads import Factored
@@ -47,6 +48,7 @@ class SavedModel(SavedFolder):
     Attributes:
         role: in reports: an adapted model, its control (without pre-training or without a backbone), or a baseline.
         name: in reports.
+        trained_for: the conditions of its training by name, see `netwright.core.trained_for`.
         identity: of the run that made it; None for a model of an earlier release.
     """
 
@@ -56,6 +58,7 @@ class SavedModel(SavedFolder):
     task: str
     name: str
     seed: Count
+    trained_for: dict[str, Condition] | None = None
     data: JsonObject = Field(default_factory=dict)
     validation: JsonObject = Field(default_factory=dict)
     cost: JsonObject = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from netwright.core.locks import is_lock
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation, counts_of, with_counts
 from netwright.core.task import Setting, Task, load_attribute
+from netwright.core.trained_for import conditions_of, with_remark
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evalu
     before = counts_of(subject.policy)
     found: Evaluation = load_attribute(task.evaluate)(subject.policy, setting, data, name=subject.name)
     found = with_counts(found, subject.policy, before)
+    found = with_remark(found, subject.policy, conditions_of(task, setting, data))
     return dataclasses.replace(found, config={**found.config, "seed": subject.seed, **provenance(data)})
 
 

@@ -99,6 +99,8 @@ class Task:
             decisions is also handed `experience=..` to learn from.
         collector: called with the data; gives the environments in which a task of decisions collects experience
             (`netwright.adaptation.environment.Collector`). None for a task of predictions.
+        conditions: called with a setting's config and the data; gives by name the conditions that a trained policy
+            may not have been trained for (`netwright.core.trained_for.Conditions`).
         report: called with the evaluations of one comparison; gives the task's own figures for the report.
         verify: called with a golden file and the task's data; gives a `Verification`.
         area: the data area (`netwright.datasets.area.Area`) that the task reads, for `netwright data`.
@@ -119,6 +121,7 @@ class Task:
     load_data: str
     evaluate: str
     adapter: str
+    conditions: str | None = None
     report: str | None = None
     collector: str | None = None
     verify: str | None = None

@@ -77,6 +77,7 @@ class MethodResult:
         to_reference, to_best_baseline, to_best: paired differences; None to itself, or if none was tested.
         to_controls: an adapted model against each control arm.
         clairvoyant: it knows the future; shown as the end of the scale.
+        outside: how the setting differs from what it was trained for; None if it does not, or is not known to.
     """
 
     policy: str
@@ -90,6 +91,7 @@ class MethodResult:
     to_best_baseline: Contrast | None
     to_best: Contrast | None
     to_controls: tuple[Contrast, ...]
+    outside: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A document of plain types."""
@@ -104,6 +106,7 @@ class MethodResult:
             "seed_means": list(self.seed_means),
             **{name: c and c.to_json() for name in contrasts for c in [getattr(self, name)]},
             "to_controls": [c.to_json() for c in self.to_controls],
+            "outside_training": self.outside,
         }
 
 
@@ -162,6 +165,11 @@ class SettingComparison:
     def contrast(self, policy: str, other: str) -> Contrast:
         """Any two methods of this setting, paired; an untested one raises `UnknownNameError`."""
         return self.pairs.contrast(policy, other)
+
+    @property
+    def outside_training(self) -> tuple[MethodResult, ...]:
+        """The methods that were trained for other conditions than these, best first."""
+        return tuple(m for m in self.ranked if m.outside)
 
     def of_kind(self, kind: Kind) -> tuple[MethodResult, ...]:
         """The methods of one kind, best first."""
@@ -255,6 +263,7 @@ def _method(
         to_best_baseline=against(best_baseline),
         to_best=against(best),
         to_controls=tuple(pairs.contrast(policy, c) for c in controls if arm.kind == "adapted"),
+        outside=arm.outside,
     )
 
 

@@ -19,6 +19,7 @@ NOT_THE_METHOD = (
     "identity",
     "format_version",
     "role",
+    "trained_for",
 )
 """Entries of a saved model in which the seeds of one method may differ; `identity` repeats the others."""
 

@@ -14,6 +14,7 @@ from netwright.core.errors import ConfigError
 from netwright.core.palette import KINDS, Kind, kind
 from netwright.core.results import Evaluation
 from netwright.core.task import Task
+from netwright.core.trained_for import OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Pooled:
         groups: (E,) what an episode belongs to and is resampled with, such as its viewer; None if unknown.
         seeds: of the pooled evaluations; None for one that has none.
         seed_means: (S,) weighted mean of each seed.
+        outside: how the setting differs from what the method was trained for, see `core.trained_for.remark`.
     """
 
     setting: str
@@ -37,6 +39,7 @@ class Pooled:
     groups: tuple[str, ...] | None
     seeds: tuple[int | None, ...]
     seed_means: tuple[float, ...]
+    outside: str | None = None
 
 
 def pool(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Pooled]]:
@@ -129,6 +132,7 @@ def _one(run: Evaluation) -> Pooled:
         groups=None if groups is None else tuple(str(groups[i]) for i in order),
         seeds=(seed_of(run),),
         seed_means=(run.mean,),
+        outside=run.detail.get(OUTSIDE),
     )
 
 

@@ -94,7 +94,20 @@ def verdict(settings: Sequence[SettingComparison]) -> str:
             sentences.append(f"{policy} is {'; it is '.join(clauses)}.")
     if not adapted:
         sentences.append("No adapted model was tested.")
+    sentences += outside(settings)
     return " ".join(sentences)
+
+
+def outside(settings: Sequence[SettingComparison]) -> list[str]:
+    """A sentence for each method that was tested outside of what it was trained for; settings alike share one."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for setting in settings:
+        for method in setting.outside_training:
+            where.setdefault((method.policy, method.outside or ""), []).append(setting.setting)
+    return [
+        f"Outside of its training in {listed(names)}: {policy} {clause}."
+        for (policy, clause), names in where.items()
+    ]
 
 
 def lacking(control: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.adaptation.environment import Collector
+from netwright.adaptation.environment import Collector, DescribedCollector
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.experience import Experience
 from netwright.adaptation.offline.ragged import Column, concatenated
@@ -27,9 +27,11 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.files import sha256_of_file
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
+from netwright.core.notes import note
 from netwright.core.policy import Policy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
+from netwright.core.trained_for import Conditions, TrainedPolicy, remark
 from netwright.execution import Executor, SerialExecutor
 from netwright.rl.environment import running
 
@@ -119,8 +121,9 @@ def _collected(
     collector = _collector(reference, task.load_data, data_folder, plan.seed)
     if plan.place not in collector.places:
         raise UnknownNameError("place to collect in", plan.place, collector.places)
-    for name in (*plan.policies, *plan.labels):
-        deciding(task, name, collector)
+    deciders = {name: deciding(task, name, collector) for name in (*plan.policies, *plan.labels)}
+    if isinstance(collector, DescribedCollector):
+        _note_limits(collector, plan.place, deciders)
     identity = plan_identity(task, plan, _data(task.load_data, data_folder, plan.seed))
     parts = _ready_parts(out, identity, resume)
     todo = [unit for unit in plan.units if not _part(parts, unit).is_dir()]
@@ -136,6 +139,17 @@ def _collected(
     storage.write(out, collected)
     shutil.rmtree(parts)
     return collected
+
+
+def _note_limits(collector: DescribedCollector, place: str, deciders: Mapping[str, Policy[Any, Any]]) -> None:
+    """Note that only generated episodes are played, and which policies were trained for other conditions."""
+    if collector.generated_only(place):
+        note(f"{place}: there are no measured training data, all episodes are generated (synthetic)")
+    here = collector.conditions(place)
+    for name, policy in deciders.items():
+        clause = remark(policy, here)
+        if clause:
+            note(f"{place}: {name} {clause}")
 
 
 def plan_identity(task: Task, plan: Plan, data: Any) -> RunIdentity:
@@ -208,6 +222,11 @@ class Noisy:
     def __init__(self, policy: Policy[Any, Any], share: float, collector: Collector) -> None:
         self.policy, self.share, self.collector = policy, share, collector
         self.rng = np.random.default_rng(0)
+
+    @property
+    def trained_for(self) -> Conditions:
+        """Those of the policy inside."""
+        return self.policy.trained_for if isinstance(self.policy, TrainedPolicy) else {}
 
     def reset(self, rng: np.random.Generator) -> None:
         """As the policy inside."""

@@ -17,6 +17,7 @@ from netwright.adaptation.offline.experience import OBSERVATION, Experience
 from netwright.adaptation.offline.targets import lessons
 from netwright.adaptation.saved_state import SavedConditioning, SavedRanges
 from netwright.core.documents import Document
+from netwright.core.trained_for import Condition, Conditions
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
 from netwright.rl.advantages import compress_rewards
@@ -28,6 +29,7 @@ from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, PIECES
 from netwright.tasks.abr.observation import RECENT, Observation, check_finite
 from netwright.tasks.abr.recipes import AbrRecipe
+from netwright.tasks.abr.trained_for import of_experience
 
 Floats = NDArray[np.float32]
 
@@ -153,6 +155,11 @@ class AbrAdapter:
         data = found.get("data", {})
         return {"source": data.get("source"), "synthetic": data.get("synthetic"), "experience": found}
 
+    def trained_for(self) -> dict[str, Condition]:
+        """Ladders, chunks, buffer, connection and viewers of the experience."""
+        assert self._experience is not None, "an adapter made from a saved state has no experience"
+        return of_experience(self._experience)
+
     def environment(self, rng: np.random.Generator, n: int) -> AbrEnvironment:
         """`n` fresh training sessions of the recipe's place."""
         assert self.collector is not None, "an adapter without data has no environment"
@@ -193,12 +200,14 @@ class AdaptedBitratePolicy:
     Attributes:
         greedy: take the best-scored rung; else draw one by its probability.
         target: what a return-conditioned model is asked for, see `AbrRecipe`.
+        trained_for: see `TrainedPolicy`.
     """
 
     def __init__(self, adapter: AbrAdapter, decider: Decider) -> None:
         self.adapter, self.decider = adapter, decider
         self.greedy = True
         self.target = adapter.recipe.target
+        self.trained_for: Conditions = {}
         self.outside = np.zeros(0, dtype=np.bool_)
         self._counts = {"model_decisions": 0, "model_out_of_distribution": 0}
         self.reset(np.random.default_rng(0))

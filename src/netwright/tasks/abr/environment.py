@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.trained_for import Condition, Conditions
 from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.media import QoE
 from netwright.tasks.abr.observation import Observation
+from netwright.tasks.abr.trained_for import CHANGES, STALLING, of_videos
 from netwright.tasks.abr.training_set import NOISY_RULES, TrainingSet
 
 COMPONENTS = ("bitrate_mbps", "rebuffer_s", "change_mbps")
@@ -27,6 +29,10 @@ PLACES: Mapping[str, str] = {
 }
 
 _REBUFFER_RANGE, _CHANGE_RANGE = (1.0, 10.0), (0.2, 4.0)  # of the viewer's weights in the place "weights"
+_WEIGHT_RANGES = {
+    STALLING: Condition(low=_REBUFFER_RANGE[0], high=_REBUFFER_RANGE[1]),
+    CHANGES: Condition(low=_CHANGE_RANGE[0], high=_CHANGE_RANGE[1]),
+}
 
 
 def collector(data: AbrData) -> AbrCollector:
@@ -71,6 +77,15 @@ class AbrCollector:
         """The fixed validation sessions of a place, a batch for each source."""
         return self.training_set(place).validation()
 
+    def conditions(self, place: str) -> Conditions:
+        """Ladders, chunks, buffer, connection and viewers of a place."""
+        found = of_videos(self.training_set(place).videos.videos, NOISY_RULES, QoE())
+        return found | (_WEIGHT_RANGES if place == "weights" else {})
+
+    def generated_only(self, place: str) -> bool:
+        """Whether a place has no measured traces though the data were not generated."""
+        return not self.data.synthetic and self.training_set(place).generated_only
+
     def columns(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """The fields that an experience keeps."""
         return pieces.columns(observation)
@@ -85,8 +100,10 @@ class AbrCollector:
         return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(hashes)}
 
     def provenance(self) -> dict[str, Any]:
-        """Source of the traces, and what each place that was used is made of."""
-        return self._provenance | {name: made.provenance() for name, made in self._sets.items()}
+        """Source of the traces, and what each place that was used is made of; `synthetic` where all are generated."""
+        generated = bool(self._sets) and all(made.generated_only for made in self._sets.values())
+        about = {**self._provenance, "synthetic": self.data.synthetic or generated}
+        return about | {name: made.provenance() for name, made in self._sets.items()}
 
 
 class AbrEnvironment:

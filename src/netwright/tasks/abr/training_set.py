@@ -97,6 +97,11 @@ class TrainingSet:
         shares = np.array([SHARES[source.name] for source in self._sources])
         self._shares = shares / shares.sum()
 
+    @property
+    def generated_only(self) -> bool:
+        """Whether there are no measured traces."""
+        return all(source.name == "synthetic" for source in self._sources)
+
     def sample(
         self,
         rng: np.random.Generator,

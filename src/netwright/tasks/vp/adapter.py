@@ -12,6 +12,7 @@ from torch import Tensor
 
 from netwright.adaptation.contract import Answer
 from netwright.core.documents import Document
+from netwright.core.trained_for import Condition
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import BoundedRegression
 from netwright.tasks.vp import features
@@ -21,6 +22,7 @@ from netwright.tasks.vp.examples import Examples, changes_deg, model_inputs
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON, Arrays
 from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.recipes import VpRecipe
+from netwright.tasks.vp.trained_for import of_training
 from netwright.tasks.vp.windows import Windows
 
 N_HIDDEN, HEAD_DROPOUT = 512, 0.5
@@ -105,6 +107,10 @@ class ViewportAdapter:
             "sha256": dict(data.hashes),
             "datasets": list(self.recipe.datasets),
         }
+
+    def trained_for(self) -> dict[str, Condition]:
+        """Rate, histories and horizons of the examples."""
+        return of_training(self._training.data, self.recipe.datasets)
 
     @property
     def _training(self) -> Examples:

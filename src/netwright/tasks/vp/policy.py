@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from netwright.core.trained_for import Conditions
 from netwright.tasks.vp.angles import Floats, valid_deg
 from netwright.tasks.vp.windows import Observation, Windows, check_finite, single
 
@@ -28,7 +30,13 @@ class ViewportPolicy(Protocol):
 
 
 class WindowPolicy:
-    """Base of a policy without memory between calls: `extrapolate` is all that a method has to write."""
+    """Base of a policy without memory between calls: `extrapolate` is all that a method has to write.
+
+    Attributes:
+        trained_for: see `netwright.core.trained_for.TrainedPolicy`; empty for a rule.
+    """
+
+    trained_for: Conditions = MappingProxyType({})
 
     def extrapolate(self, windows: Windows) -> Floats:
         """(N, horizon, 3) predicted angles in degrees, not yet brought into their ranges."""

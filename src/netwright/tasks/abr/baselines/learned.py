@@ -20,6 +20,7 @@ from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import replacing
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
+from netwright.core.trained_for import Conditions
 from netwright.llm.tensors import read_tensors
 from netwright.rl.ppo import RETURN_SCALE
 from netwright.tasks.abr import features
@@ -101,6 +102,7 @@ class LearnedPolicy:
         n_levels: rungs of the ladder that it was trained for.
         critic: its critic, where it is at hand (a folder that `train` wrote holds it, shipped weights do not).
         greedy: whether the likeliest rung is chosen; otherwise one is drawn.
+        trained_for: see `TrainedPolicy`.
     """
 
     def __init__(
@@ -111,9 +113,11 @@ class LearnedPolicy:
         critic: Critic | None = None,
         *,
         greedy: bool = True,
+        trained_for: Conditions | None = None,
     ) -> None:
         self.design, self.actor, self.n_levels, self.critic = design, actor, n_levels, critic
         self.greedy = greedy
+        self.trained_for: Conditions = trained_for or {}
         self._rng = np.random.default_rng(0)
 
     @property
@@ -239,7 +243,7 @@ def load(folder: Path, design: Design, *, greedy: bool = True) -> LearnedPolicy:
         raise FormatError(
             f"{folder}: weights and description do not fit ({reason}); train the policy again."
         ) from None
-    return LearnedPolicy(design, actor, n_levels, critic, greedy=greedy)
+    return LearnedPolicy(design, actor, n_levels, critic, greedy=greedy, trained_for=described.trained_for)
 
 
 def _filled(module: Module, prefix: str, tensors: Mapping[str, Tensor]) -> Module:

@@ -18,6 +18,7 @@ from torch import nn
 from netwright.core.errors import UnknownNameError
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
+from netwright.core.trained_for import to_json
 from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
@@ -27,6 +28,7 @@ from netwright.tasks.abr.environment import AbrCollector
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import QoE, Rules
 from netwright.tasks.abr.recipes import RECIPES
+from netwright.tasks.abr.trained_for import of_videos
 from netwright.tasks.abr.training_set import TrainingSet
 
 __all__ = ["PpoConfig", "PpoTrainer", "Progress", "Stages", "partial_folder", "train", "training_set"]
@@ -140,6 +142,7 @@ def train(
             return origin | {
                 "name": _full_name(design.name, recipe),
                 "n_levels": trainer.n_levels,
+                "trained_for": to_json(of_videos(sessions.videos.videos, Rules(), QoE())),
                 "qoe": asdict(QoE()),
                 "data": {"synthetic": data.synthetic, "sha256": _digest(data), "sessions": about_sessions},
                 "validation": {"metric": "qoe", "kept": look()},

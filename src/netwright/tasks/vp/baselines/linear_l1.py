@@ -70,7 +70,7 @@ def train(
 def load(folder: Path) -> AdaptedViewportPolicy:
     """The trained policy that stands in a folder."""
     model, description = training.load_baseline(folder, NAME, lambda shape: training.Residual(Linear()))
-    return model.policy(_recipe(description["recipe"]))
+    return training.described(model.policy(_recipe(description["recipe"])), description, folder)
 
 
 def _recipe(name: str) -> VpRecipe:

@@ -78,8 +78,10 @@ def train(
 def load(folder: Path) -> AdaptedViewportPolicy:
     """The trained policy that stands in a folder."""
     recipe = training.recipe_named(read_description(folder)["recipe"])
-    model, _ = training.load_baseline(folder, NAME, lambda shape: training.Residual(_network(recipe, shape)))
-    return model.policy(recipe)
+    model, description = training.load_baseline(
+        folder, NAME, lambda shape: training.Residual(_network(recipe, shape))
+    )
+    return training.described(model.policy(recipe), description, folder)
 
 
 def _network(recipe: VpRecipe, shape: Mapping[str, Any]) -> ResidualMlp:

@@ -238,7 +238,8 @@ def load(folder: Path, saliency: SaliencySource | None = None) -> Track:
     """The trained policy that stands in a folder; one that was trained with saliency needs its source again."""
     network, description = training.load_baseline(folder, NAME, _build)
     map_shape = description["shape"]["map_shape"]
-    return Track(network, saliency, None if map_shape is None else (map_shape[0], map_shape[1]))
+    policy = Track(network, saliency, None if map_shape is None else (map_shape[0], map_shape[1]))
+    return training.described(policy, description, folder)
 
 
 def _build(shape: Mapping[str, Any]) -> Network:

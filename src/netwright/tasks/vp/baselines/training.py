@@ -23,18 +23,22 @@ from netwright.core.files import replacing
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
+from netwright.core.trained_for import from_json, to_json
 from netwright.llm.tensors import read_tensors
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.examples import Examples
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
+from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.recipes import RECIPES, VpRecipe
+from netwright.tasks.vp.trained_for import of_training
 
 WEIGHTS = BASELINE
 ANSWER_CHUNK = 4096
 
 Progress = Callable[[str], None]
 Module = TypeVar("Module", bound=nn.Module)
+Viewports = TypeVar("Viewports", bound=WindowPolicy)
 
 
 class SavedViewportModel(SavedBaseline):
@@ -154,6 +158,7 @@ def save_baseline(
         "name": policy if recipe == first else f"{policy}:{recipe}",
         "window": {"history": LONGEST_HISTORY, "horizon": LONGEST_HORIZON},
         "seed": seed,
+        "trained_for": to_json(of_training(data, RECIPES[recipe].config.datasets)),
         "shape": dict(shape),
         "validation": {"metric": "mae", "kept": validation_deg},
         "data": {"source": data.source, "synthetic": data.synthetic, "sha256": dict(data.hashes)},
@@ -197,6 +202,13 @@ def load_baseline(
             f"{folder}: weights and description do not fit ({reason}); train it again."
         ) from None
     return model.requires_grad_(False).eval(), description
+
+
+def described(policy: Viewports, description: Mapping[str, Any], folder: Path) -> Viewports:
+    """The policy of a saved baseline, which knows what it was trained for where its description says so."""
+    if "trained_for" in description:
+        policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)
+    return policy
 
 
 def answerer(model: nn.Module) -> Answer:
