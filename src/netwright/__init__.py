@@ -1,7 +1,7 @@
 """netwright: adapt one language model to networking tasks, and learn network designs from a few questions.
 
 Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `rl_collect`, `adapt`, `improve`, `test`,
-`load`. They import torch on first use.
+`compare`, `write_report`, `load`. They import torch on first use.
 Synthesize (after comparative synthesis, Wang et al., POPL 2023): `synthesize`.
 """
 
@@ -13,14 +13,26 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "adapt": "netwright.adaptation.api:adapt",
+    "compare": "netwright.evaluation.api:compare",
     "improve": "netwright.adaptation.api:improve",
     "load": "netwright.adaptation.api:load",
     "rl_collect": "netwright.adaptation.offline.collect:rl_collect",
     "synthesize": "netwright.synthesis.synthesize:synthesize",
-    "test": "netwright.adaptation.api:test",
+    "test": "netwright.evaluation.api:test",
+    "write_report": "netwright.report:write_report",
 }
 
-__all__ = ["__version__", "adapt", "improve", "load", "rl_collect", "synthesize", "test"]
+__all__ = [
+    "__version__",
+    "adapt",
+    "compare",
+    "improve",
+    "load",
+    "rl_collect",
+    "synthesize",
+    "test",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

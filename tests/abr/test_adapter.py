@@ -19,6 +19,7 @@ from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.experience import ACTION, COMPONENTS, REWARD
 from netwright.adaptation.saved_model import assemble
 from netwright.cli.main import main
+from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.abr import TASK
 from netwright.tasks.abr import model_inputs as pieces
@@ -253,11 +254,11 @@ def test_every_recipe_adapts_tests_and_loads(
         experience=[collected],
         options=QUICK,
     )
-    found = api.test(TASK, model, "default", generated)
+    found = evaluation.test(TASK, model, "default", generated)
     assert np.isfinite(found.mean)
     again = api.load(model.folder, backbone=backbone)
     assert again.name == model.name
-    assert api.test(TASK, again, "default", generated).per_episode == found.per_episode
+    assert evaluation.test(TASK, again, "default", generated).per_episode == found.per_episode
     assert model.policy.adapter.window == 3
 
 

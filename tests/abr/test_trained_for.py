@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import netwright
 from netwright.adaptation.api import adapt
-from netwright.adaptation.api import test as nw_test
 from netwright.adaptation.guard import Guarded
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.cli.main import main
 from netwright.core import registry
 from netwright.core.trained_for import conditions_of, remark
+from netwright.evaluation.api import test as nw_test
 from netwright.tasks.abr.baselines import genet, pensieve, ppo
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.media import QoE, Rules
@@ -168,3 +169,41 @@ def test_an_adapted_model_stores_the_conditions_of_its_experience(generated, tmp
     )
     guarded = Guarded(made.policy, Bba())
     assert remark(guarded, conditions_of(TASK, slow, generated)) is not None
+
+
+def test_a_ladder_of_another_length_is_one_row_in_the_table_and_the_page(cli, folder, tmp_path):
+    video = folder / "abr" / "videos" / "video-four"
+    video.mkdir()
+    rates = LADDER_5G[:4]
+    about = {"bitrates_kbps": rates, "chunk_s": 4.0, "n_chunks": N_CHUNKS}
+    (video / "video.json").write_text(json.dumps(about))
+    for level, rate in enumerate(rates):
+        (video / f"video_size_{level}").write_text(f"{rate * 500}\n" * N_CHUNKS)
+    words = ("--policy", "ppo", "--policy", "mpc", "--setting", "default", "--out", tmp_path / "r")
+    places = ("--set", "traces=cell-5g", "--set", "video=video-four")
+    shown = cli("compare", "abr", *words, *places)
+    [line] = [line for line in shown.out.splitlines() if "not applicable" in line]
+    assert "ppo" in line
+    assert "was trained for 6 rungs" in line
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    assert [one["policy"] for one in report["not_applicable"]] == ["ppo"]
+    assert {m["policy"] for m in report["comparison"][0]["methods"]} == {"bba", "mpc"}
+    page = (tmp_path / "r" / "index.html").read_text()
+    assert page.count("<small>not applicable</small>") == 1
+    assert "Not applicable: ppo in default[traces=cell-5g,video=video-four]" in page
+
+
+def test_being_tried_first_changes_no_number(generated):
+    names = ("bba", "mpc", "mpc-reference", "ppo", "ppo-sampled")
+    found = netwright.compare("abr", settings=["norway"], policies=names, data=generated)
+    for evaluation in found.evaluations:
+        alone = nw_test(TASK, evaluation.policy, "norway", generated)
+        assert alone.per_episode == evaluation.per_episode
+
+
+def test_the_optimum_is_stored_as_clairvoyant(generated):
+    found = netwright.compare("abr", settings=["norway"], policies=["offline-optimum"], data=generated)
+    assert {e.policy: e.role for e in found.evaluations} == {
+        "bba": "baseline",
+        "offline-optimum": "clairvoyant",
+    }

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from netwright.adaptation import api
 from netwright.adaptation.api import Adapted, adapt
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.models.adapted import AutoregressiveModel
@@ -28,6 +27,7 @@ from netwright.adaptation.saved_model import assemble, role_of
 from netwright.adaptation.trainer import learning_rate_at
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.core.locks import BusyError, locked
+from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone, llama_config
 from tests.adaptation import toy
 from tests.adaptation.toy import load
@@ -70,10 +70,10 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_adaptation_learns(adapted: Adapted) -> None:
-    evaluation = api.test(toy.TASK, adapted, "default", "toy")
+    found = evaluation.test(toy.TASK, adapted, "default", "toy")
     untrained = np.abs(toy.examples(np.random.default_rng(2), 64)[1]).mean()  # a fresh head answers zero
-    assert evaluation.mean < 0.5 * untrained
-    assert evaluation.policy == adapted.name
+    assert found.mean < 0.5 * untrained
+    assert found.policy == adapted.name
 
 
 def test_frozen_weights_are_those_of_the_backbone_and_files_are_as_documented(

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from netwright.adaptation import api, guard
+from netwright.adaptation import guard
 from netwright.adaptation.api import Adapted, adapt
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.guard import Guarded
@@ -25,6 +25,7 @@ from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.saved_model import assemble
 from netwright.core.errors import ConfigError, DataError, NetwrightError
+from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy
 from tests.adaptation.toy import improve, load, small_backbone
@@ -146,7 +147,7 @@ def test_every_method_learns_to_prefer_the_good_door(
 ) -> None:
     model = run(tmp_path / "out", backbone, collected, recipe=recipe)
     best, worst = toy.play(toy.good(), 2), toy.play(toy.bad(), 2)
-    assert api.test(toy.TASK, model, "default", "toy").mean > worst + 0.8 * (best - worst)
+    assert evaluation.test(toy.TASK, model, "default", "toy").mean > worst + 0.8 * (best - worst)
     again = load(model.folder, toy.TASK)
     assert toy.play(again.policy, 5) == toy.play(model.policy, 5)
 
@@ -411,8 +412,8 @@ class TestGuard:
         assert guarded.by_rule["failed"] == 40
 
     def test_its_counts_are_in_the_evaluation(self, adapted: Adapted) -> None:
-        evaluation = api.test(toy.TASK, Guarded(adapted.policy, toy.good()), "default", "toy")
-        assert evaluation.detail["guard_decisions"] == 200 * toy.STEPS
+        found = evaluation.test(toy.TASK, Guarded(adapted.policy, toy.good()), "default", "toy")
+        assert found.detail["guard_decisions"] == 200 * toy.STEPS
 
     def test_a_rule_cannot_be_guarded(self) -> None:
         with pytest.raises(ConfigError, match="drop --guard"):

@@ -96,26 +96,14 @@ def report(stand_in: Callable[..., ModuleType]) -> list[Any]:
     """A stand-in for `netwright.report`; gives the evaluations of each report."""
     reports: list[Any] = []
 
-    def write_report(task: Any, evaluations: Any, out: Path, *, notes: dict[str, str]) -> Path:
+    def write_report(
+        task: Any, evaluations: Any, out: Path, *, notes: dict[str, str], not_applicable: Any
+    ) -> Path:
         assert notes["Command"].startswith("netwright compare toy ")
         reports.append(evaluations)
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_text("{}")
         return out / "index.html"
 
-    def compare(task: Any, evaluations: Any) -> tuple[Any, ...]:
-        difference = {"value": 0.5, "low": 0.25, "high": 0.75}
-        methods = [
-            {
-                "policy": e.policy,
-                "mean": {"value": e.mean, "low": e.mean, "high": e.mean},
-                "ratio": 1.0,
-                "to_reference": None if e.policy == "zero" else {"difference": difference},
-            }
-            for e in evaluations
-        ]
-        return (SimpleNamespace(to_json=lambda: {"setting": "default", "methods": methods}),)
-
     stand_in("netwright.report", write_report=write_report)
-    stand_in("netwright.evaluation.comparison", compare=compare)
     return reports

@@ -1,5 +1,8 @@
 import pytest
 
+from netwright.core.errors import DataError
+from tests.cli import toy
+
 PROMISED = "task setting policy metric unit mean n_episodes per_episode seconds config version"
 
 
@@ -108,17 +111,21 @@ def test_compare_evaluates_all_in_all_settings_beside_the_reference(cli, data, a
     assert pairs == [(s, p) for s in ("default", "shifted") for p in ("adapted:tiny", "zero", "one", "mean")]
     assert document["report"] == str(tmp_path / "r" / "index.html")
     assert document["synthetic"] is False
-    [comparison] = document["comparison"]
-    assert comparison["methods"][0]["to_reference"]["difference"]["low"] == 0.25
+    assert [c["setting"] for c in document["comparison"]] == ["default", "shifted"]
+    # Of 1, 3, 5, 7 the guess 1 is one point nearer than 0 in every episode.
+    one = next(m for m in document["comparison"][0]["methods"] if m["policy"] == "one")
+    assert one["to_reference"]["difference"] == {"value": -1.0, "low": -1.0, "high": -1.0}
+    assert {m["policy"]: m["kind"] for m in document["comparison"][0]["methods"]}["adapted:tiny"] == "adapted"
     [evaluations] = report
     assert len(evaluations) == 8
 
 
-def test_compare_shows_a_table_with_differences(cli, report, tmp_path):
-    run = cli("compare", "toy", "--policy", "one", "--setting", "default", "--out", tmp_path / "r")
-    assert "+0.500 [+0.250, +0.750]" in run.out
+def test_compare_shows_a_table_with_differences(cli, data, report, tmp_path):
+    words = ["--policy", "one", "--setting", "default", "--data", data]
+    run = cli("compare", "toy", *words, "--out", tmp_path / "r")
+    assert "-1.000 [-1.000, -1.000]" in run.out
     assert "minus zero" in run.out
-    assert "synthetic data" in run.out
+    assert str(data) in run.out
     assert f"report: {tmp_path / 'r' / 'index.html'}" in run.out
     assert "default: one" in run.err
 
@@ -141,3 +148,42 @@ def test_compare_keeps_other_peoples_files(cli, report, tmp_path):
     assert run.code == 2
     assert report == []
     assert "would be lost" in run.err
+
+
+def test_an_interrupted_comparison_goes_on_and_ends_in_the_same_report(cli, data, monkeypatch, tmp_path):
+    words = ["--policy", "one", "--policy", "mean", "--data", data, "--json"]
+    whole = cli("compare", "toy", *words, "--out", tmp_path / "whole").document
+    plain, calls = toy.evaluate, []
+
+    def evaluate(policy, setting, loaded, *, name):
+        calls.append((setting.name, name))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(policy, setting, loaded, name=name)
+
+    monkeypatch.setattr(toy, "evaluate", evaluate)
+    stopped = cli("compare", "toy", *words, "--out", tmp_path / "r")
+    assert stopped.code == 130
+    assert f"{tmp_path / 'r'}.partial keeps what was finished" in stopped.err
+    assert not (tmp_path / "r").exists()
+    again = cli("compare", "toy", *words, "--out", tmp_path / "r")
+    assert calls[3:] == [("default", "mean"), ("shifted", "zero"), ("shifted", "one"), ("shifted", "mean")]
+    assert again.document["evaluations"] == whole["evaluations"]
+    assert again.document["comparison"] == whole["comparison"]
+    assert not (tmp_path / "r.partial").exists()
+
+
+def test_a_failure_in_the_middle_names_what_is_kept(cli, data, monkeypatch, tmp_path):
+    plain = toy.evaluate
+
+    def evaluate(policy, setting, loaded, *, name):
+        if (setting.name, name) == ("shifted", "one"):
+            raise DataError("values.json: damaged; restore it.")
+        return plain(policy, setting, loaded, name=name)
+
+    monkeypatch.setattr(toy, "evaluate", evaluate)
+    run = cli("compare", "toy", "--policy", "one", "--data", data, "--out", tmp_path / "r")
+    assert run.code == 2
+    assert "damaged; restore it" in run.err
+    assert f"{tmp_path / 'r.partial'} keeps what was finished" in run.err
+    assert len(list((tmp_path / "r.partial").glob("*.json"))) == 3

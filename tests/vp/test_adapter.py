@@ -14,6 +14,7 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.saved_model import assemble
 from netwright.adaptation.trainer import answerer
 from netwright.core.errors import DataError
+from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.vp import TASK
 from netwright.tasks.vp.adapter import ViewportAdapter
@@ -57,9 +58,9 @@ def test_every_recipe_adapts_tests_and_loads(adapted: Any, backbone: str) -> Non
     model, data = adapted
     again = api.load(model.folder, backbone=backbone)
     for setting in SETTINGS:
-        evaluation = api.test(TASK, model, setting, data)
-        assert 3.0 < evaluation.mean < 60.0
-        assert evaluation.per_episode == api.test(TASK, again, setting, data).per_episode
+        found = evaluation.test(TASK, model, setting, data)
+        assert 3.0 < found.mean < 60.0
+        assert found.per_episode == evaluation.test(TASK, again, setting, data).per_episode
 
 
 def test_one_moment_is_answered_as_among_many(adapted: Any) -> None:

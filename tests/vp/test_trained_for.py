@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+import netwright
 from netwright.adaptation.api import adapt
 from netwright.core import registry
 from netwright.core.trained_for import conditions_of, remark
@@ -52,3 +53,23 @@ def test_an_adapted_model_stores_it_too(generated, tmp_path):
     made = adapt(TASK, generated, out=tmp_path / "m", backbone="none", options=options)
     assert set(made.info["trained_for"]) == {"sampling rate", "history", "horizon"}
     assert remark(made.policy, conditions_of(TASK, longer(horizon=60), generated)) is not None
+
+
+def test_an_ablation_fits_in_one_comparison(generated, tmp_path):
+    ranks = {"a": 2, "b": 4}
+    for name, rank in ranks.items():
+        for seed in (0, 1):
+            options = {"iterations": 1, "batch_size": 4, "evaluate_every": 1, "rank": rank}
+            adapt(
+                TASK, generated, out=tmp_path / f"{name}{seed}", backbone="none", seed=seed, options=options
+            )
+    folders = [tmp_path / f"{name}{seed}" for name in ranks for seed in (0, 1)]
+    found = netwright.compare("vp", settings=["default"], adapted=folders, data=generated)
+    shown = {m.policy: (m.kind, m.seeds) for m in found.settings[0].methods}
+    assert shown == {
+        "adapted:none[rank=2]": ("control", (0, 1)),
+        "adapted:none[rank=4]": ("control", (0, 1)),
+        "last-value": ("baseline", (0,)),
+    }
+    own = netwright.compare("vp", settings=["default"], adapted=[f"mine={folders[0]}"], data=generated)
+    assert own.settings[0].methods[0].policy == "adapted:none[mine]"

@@ -1,4 +1,4 @@
-"""Adapt and Test of Fig. 9 (Wu et al. 2024), for every task alike."""
+"""Adapt of Fig. 9 (Wu et al. 2024), for every task alike."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from netwright.core.documents import checked
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
-from netwright.core.policy import Policy, name_of
+from netwright.core.policy import Policy
 from netwright.core.reading import decoding
-from netwright.core.results import Evaluation, counts_of, versions, with_counts
-from netwright.core.task import Recipe, Setting, Task, load_attribute
-from netwright.core.trained_for import TrainedPolicy, conditions_of, from_json, to_json, with_remark
+from netwright.core.results import versions
+from netwright.core.task import Recipe, Task, load_attribute
+from netwright.core.trained_for import TrainedPolicy, from_json, to_json
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
 
 
@@ -305,19 +305,6 @@ def load(
     if isinstance(policy, TrainedPolicy) and "trained_for" in description:
         policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)
     return Adapted(name, policy, description, folder)
-
-
-def test(
-    task: Task | str, policy: Policy[Any, Any] | Adapted, setting: Setting | str, data: Any
-) -> Evaluation:
-    """Test a policy in one setting of a task (`Test` of Fig. 9)."""
-    task = registry.task(task) if isinstance(task, str) else task
-    setting = task.setting(setting) if isinstance(setting, str) else setting
-    decider, name = (policy.policy, policy.name) if isinstance(policy, Adapted) else (policy, name_of(policy))
-    before = counts_of(decider)
-    evaluation: Evaluation = load_attribute(task.evaluate)(decider, setting, data, name=name)
-    evaluation = with_counts(evaluation, decider, before)
-    return with_remark(evaluation, decider, conditions_of(task, setting, data))
 
 
 def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], seed: int) -> Any:

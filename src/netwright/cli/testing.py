@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +12,9 @@ from netwright.cli import options
 from netwright.cli.output import interruptible, print_json, print_line, print_table, progress
 
 if TYPE_CHECKING:
-    from netwright.cli.inputs import Subject
     from netwright.core.results import Evaluation
-    from netwright.core.task import Setting, Task
+    from netwright.evaluation.api import Comparison
+    from netwright.evaluation.comparison import MethodResult
 
 
 def register(app: typer.Typer) -> None:
@@ -47,31 +48,34 @@ def test(
 ) -> None:
     """Test one policy or adapted model in one setting."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import baseline, check_names, evaluate, guarded, load_data, saved, summary
     from netwright.core import registry
     from netwright.core.errors import ConfigError
+    from netwright.evaluation import subjects
 
     if (policy is None) == (adapted is None):
         raise ConfigError("test needs either --policy NAME or --adapted DIR; give exactly one.")
     chosen = registry.task(task)
     place = customised(chosen.setting(setting), replacements or [])
-    check_names(chosen, [name for name in (policy, guard) if name])
+    subjects.check_names(chosen, [name for name in (policy, guard) if name])
     if (guard is not None and adapted is None) or (deadline_ms is not None and guard is None):
         raise ConfigError(
             "--guard NAME watches over --adapted DIR, and --deadline-ms over the guard; give both."
         )
     with interruptible("repeat the command to start again."):
-        loaded = load_data(chosen, data, seed)
+        loaded = subjects.loaded_data(chosen, data, seed, progress)
         subject = (
-            saved(chosen, adapted, backbone) if adapted else baseline(chosen, policy or "", loaded, seed)
+            subjects.saved(chosen, adapted, backbone)
+            if adapted
+            else subjects.baseline(chosen, policy or "", loaded, seed, progress)
         )
         if guard is not None:
-            subject = guarded(subject, baseline(chosen, guard, loaded, seed), deadline_ms)
-        evaluation = evaluate(chosen, subject, place, loaded)
+            rule = subjects.baseline(chosen, guard, loaded, seed, progress)
+            subject = subjects.guarded(subject, rule, deadline_ms)
+        evaluation = subjects.evaluate(chosen, subject, place, loaded)
     if as_json:
         print_json(evaluation.to_json())
         return
-    print_table(summary([evaluation]), ["figure", "value"], _figures(evaluation))
+    print_table(subjects.summary([evaluation]), ["figure", "value"], _figures(evaluation))
 
 
 def compare(
@@ -100,65 +104,42 @@ def compare(
 ) -> None:
     """Test several over the same episodes and write a report; the task's reference policy comes along."""
     from netwright.cli.fields import customised
-    from netwright.cli.inputs import (
-        baseline,
-        check_names,
-        load_data,
-        output_folder,
-        provenance,
-        saved,
-        told_apart,
-    )
+    from netwright.cli.inputs import output_folder
     from netwright.core import registry
     from netwright.core.task import load_attribute
+    from netwright.evaluation import api
+    from netwright.evaluation.playing import kept_beside
 
     chosen = registry.task(task)
-    places = [
-        customised(chosen.setting(name), replacements or [])
-        for name in dict.fromkeys(settings or chosen.settings)
-    ]
-    names = list(dict.fromkeys([*_reference(chosen), *(policies or [])]))
-    check_names(chosen, names)
+    names = dict.fromkeys(settings or chosen.settings)
+    places = [customised(chosen.setting(name), replacements or []) for name in names]
     folder = output_folder(out, "report.json")
-    with interruptible("no report was written; repeat the command to start again."):
-        loaded = load_data(chosen, data, seed)
-        subjects = [saved(chosen, place, backbone) for place in adapted or []]
-        subjects = told_apart(subjects)
-        subjects += [baseline(chosen, name, loaded, seed) for name in names]
-        evaluations = _evaluate_all(chosen, subjects, places, loaded)
-        write_report = load_attribute("netwright.report:write_report")
-        report = write_report(chosen, evaluations, folder, notes={"Command": context.obj})
-    comparisons = load_attribute("netwright.evaluation.comparison:compare")(chosen, evaluations)
-    found = [comparison.to_json() for comparison in comparisons]
-    if as_json:
-        print_json(
-            {
-                "task": chosen.name,
-                "report": str(report),
-                **provenance(loaded),
-                "evaluations": [evaluation.to_json() for evaluation in evaluations],
-                "comparison": found,
-            }
+    again = f"no report was written; {out}.partial keeps what was finished, repeat the command to go on."
+    with interruptible(again), kept_beside(folder) as partial:
+        found = api.compare(
+            chosen,
+            settings=places,
+            policies=policies or (),
+            adapted=adapted or (),
+            data=data,
+            seed=seed,
+            backbone=backbone,
+            partial=partial,
+            progress=progress,
         )
+        report = load_attribute("netwright.report:write_report")(
+            chosen,
+            found.evaluations,
+            folder,
+            notes={"Command": context.obj},
+            not_applicable=found.not_applicable,
+        )
+        shutil.rmtree(partial, ignore_errors=True)
+    if as_json:
+        print_json({"report": str(report), **found.to_json()})
         return
-    _print_comparison(chosen, evaluations, found)
+    _print_comparison(found)
     print_line(f"report: {report}")
-
-
-def _reference(task: Task) -> list[str]:
-    return [task.reference_policy] if task.reference_policy else []
-
-
-def _evaluate_all(task: Task, subjects: list[Subject], places: list[Setting], data: Any) -> list[Evaluation]:
-    from netwright.cli.inputs import evaluate
-
-    evaluations = []
-    for place in places:
-        for subject in subjects:
-            found = evaluate(task, subject, place, data)
-            progress(f"{place.name}: {subject.name} {found.mean:.3f} {task.unit} ({found.seconds:.1f} s)")
-            evaluations.append(found)
-    return evaluations
 
 
 def _figures(evaluation: Evaluation) -> list[list[str]]:
@@ -175,24 +156,21 @@ def _figures(evaluation: Evaluation) -> list[list[str]]:
     ]
 
 
-def _print_comparison(task: Task, evaluations: list[Evaluation], found: list[dict[str, Any]]) -> None:
-    from netwright.cli.inputs import summary
+def _print_comparison(found: Comparison) -> None:
+    from netwright.evaluation.subjects import summary
 
-    rows = []
-    for comparison in found:
-        for method in comparison["methods"]:
-            ratio, contrast = method["ratio"], method["to_reference"]
-            difference = contrast["difference"] if contrast else None
-            rows.append(
-                [
-                    comparison["setting"],
-                    method["policy"],
-                    f"{method['mean']['value']:.3f}",
-                    "" if ratio is None else f"{ratio:.3f}",
-                    ""
-                    if difference is None
-                    else "{value:+.3f} [{low:+.3f}, {high:+.3f}]".format(**difference),
-                ]
-            )
-    against = f"minus {task.reference_policy} [95 %]"
-    print_table(summary(evaluations), ["setting", "policy", task.metric, "ratio", against], rows)
+    rows = [_row(setting.setting, method) for setting in found.settings for method in setting.methods]
+    rows += [[one.setting, one.policy, "not applicable", "", one.reason] for one in found.not_applicable]
+    against = f"minus {found.task.reference_policy} [95 %]"
+    print_table(summary(found.evaluations), ["setting", "policy", found.task.metric, "ratio", against], rows)
+
+
+def _row(setting: str, method: MethodResult) -> list[str]:
+    gap = method.to_reference.difference if method.to_reference else None
+    return [
+        setting,
+        method.policy,
+        f"{method.mean.value:.3f}",
+        "" if method.ratio is None else f"{method.ratio:.3f}",
+        "" if gap is None else f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]",
+    ]

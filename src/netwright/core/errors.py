@@ -16,6 +16,10 @@ class ConfigError(NetwrightError):
     """An option or configuration value is out of its range."""
 
 
+class NotApplicableError(ConfigError):
+    """A policy cannot play a setting, such as a ladder of another number of rungs."""
+
+
 class UnknownNameError(ConfigError):
     """A name that no registry holds; the message lists what exists and offers the nearest."""
 

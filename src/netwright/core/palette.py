@@ -7,11 +7,13 @@ and hatch say again what hue says, so that no reader depends on telling colours 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["adapted", "control", "baseline"]
+Role = Literal["adapted", "control", "baseline", "clairvoyant"]
+"""What a method is in a comparison; a clairvoyant baseline sees the future, and is no competitor."""
 LineStyle = str | tuple[float, tuple[float, ...]]
 
 KINDS: tuple[Kind, ...] = ("adapted", "control", "baseline")
@@ -86,11 +88,16 @@ def kind(policy: str) -> Kind:
     return "control" if re.split(r"\W", rest)[0] in ("none", "random") else "adapted"
 
 
-def method_styles(policies: Iterable[str]) -> dict[str, MethodStyle]:
-    """A style for each policy; the same set of names gives the same styles, whatever its order."""
-    names, styles = sorted(set(policies)), {}
+def kind_of(policy: str, role: Role | None) -> Kind:
+    """The kind of a method: by its role, or by its name where no role is known (results of earlier releases)."""
+    return kind(policy) if role is None else "baseline" if role == "clairvoyant" else role
+
+
+def method_styles(policies: Iterable[str], kinds: Mapping[str, Kind] | None = None) -> dict[str, MethodStyle]:
+    """A style for each policy; the same set of names and kinds gives the same styles, whatever its order."""
+    names, styles, known = sorted(set(policies)), {}, kinds or {}
     for group in KINDS:
-        for i, name in enumerate(n for n in names if kind(n) == group):
+        for i, name in enumerate(n for n in names if known.get(n, kind(n)) == group):
             color, dark = _HUES[group][i % len(_HUES[group])]
             dash = _DASHES[group][i % len(_DASHES[group])]
             hatch = _HATCHES[i % len(_HATCHES)] if group == "control" else None

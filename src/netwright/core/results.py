@@ -16,6 +16,7 @@ import numpy as np
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import write_text
 from netwright.core.notes import note
+from netwright.core.palette import Kind, Role, kind_of
 from netwright.core.policy import CountingPolicy
 from netwright.core.reading import read_json_lines
 
@@ -38,7 +39,8 @@ class Evaluation:
     """One policy tested in one setting (`Test` of Fig. 9, Wu et al. 2024).
 
     `mean` weighs every episode by `weights` (its number of scored units, such as prediction windows), so that
-    it equals the mean over all units. `detail` holds the task's own finer figures (by axis, by horizon, ..).
+    it equals the mean over all units. `detail` holds the task's own finer figures (by axis, by horizon, ..); `role`
+    says what the policy is in a comparison, None if that is not known.
     """
 
     task: str
@@ -52,6 +54,7 @@ class Evaluation:
     seconds: float
     config: Mapping[str, Any] = field(default_factory=dict)
     detail: Mapping[str, Any] = field(default_factory=dict)
+    role: Role | None = None
 
     def __post_init__(self) -> None:
         who = f"Evaluation of {self.policy!r} in {self.setting!r}"
@@ -76,6 +79,7 @@ class Evaluation:
             "task": self.task,
             "setting": self.setting,
             "policy": self.policy,
+            "role": self.role,
             "metric": self.metric,
             "unit": self.unit,
             "mean": self.mean,
@@ -88,6 +92,11 @@ class Evaluation:
             "detail": dict(self.detail),
             "version": versions().get("netwright", "unknown"),
         }
+
+
+def kinds_of(evaluations: Sequence[Evaluation]) -> dict[str, Kind]:
+    """The kind of each method by its name."""
+    return {e.policy: kind_of(e.policy, e.role) for e in evaluations}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,8 @@ class Task:
             decisions is also handed `experience=..` to learn from.
         collector: called with the data; gives the environments in which a task of decisions collects experience
             (`netwright.adaptation.environment.Collector`). None for a task of predictions.
+        trial: called with a setting and the data; gives a function that lets a policy decide once, and raises
+            `NotApplicableError` for one that cannot play this setting. A wrong setting is refused at once.
         conditions: called with a setting's config and the data; gives by name the conditions that a trained policy
             may not have been trained for (`netwright.core.trained_for.Conditions`).
         report: called with the evaluations of one comparison; gives the task's own figures for the report.
@@ -121,6 +123,7 @@ class Task:
     load_data: str
     evaluate: str
     adapter: str
+    trial: str | None = None
     conditions: str | None = None
     report: str | None = None
     collector: str | None = None

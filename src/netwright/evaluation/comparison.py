@@ -215,7 +215,8 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
     groups = next((a.groups for a in arms.values() if a.groups is not None), None)
     pairs = Pairs(arms, groups, task.lower_is_better)
     reference = task.reference_policy if task.reference_policy in arms else None
-    clairvoyant = {p for p in arms if p in task.policies and task.policies[p].clairvoyant}
+    known = {spec.name for spec in task.policies.values() if spec.clairvoyant}
+    clairvoyant = {p for p, arm in arms.items() if arm.clairvoyant or p in known}
     rivals = [p for p in arms if p not in clairvoyant] or list(arms)
     best = pairs.best(rivals)
     best_baseline = pairs.best([p for p in rivals if arms[p].kind == "baseline"])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import ConfigError
-from netwright.core.palette import KINDS, Kind, kind
+from netwright.core.palette import KINDS, Kind, kind_of
 from netwright.core.results import Evaluation
 from netwright.core.task import Task
 from netwright.core.trained_for import OUTSIDE
@@ -27,6 +27,7 @@ class Pooled:
         groups: (E,) what an episode belongs to and is resampled with, such as its viewer; None if unknown.
         seeds: of the pooled evaluations; None for one that has none.
         seed_means: (S,) weighted mean of each seed.
+        clairvoyant: it knows the future.
         outside: how the setting differs from what the method was trained for, see `core.trained_for.remark`.
     """
 
@@ -40,6 +41,7 @@ class Pooled:
     seeds: tuple[int | None, ...]
     seed_means: tuple[float, ...]
     outside: str | None = None
+    clairvoyant: bool = False
 
 
 def pool(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Pooled]]:
@@ -125,7 +127,8 @@ def _one(run: Evaluation) -> Pooled:
     return Pooled(
         setting=run.setting,
         policy=run.policy,
-        kind=kind(run.policy),
+        kind=kind_of(run.policy, run.role),
+        clairvoyant=run.role == "clairvoyant",
         episodes=tuple(run.episodes[i] for i in order),
         values=np.array([run.per_episode[i] for i in order], dtype=np.float64),
         weights=np.array([run.weights[i] for i in order], dtype=np.float64),

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from netwright.core.palette import FAINT, INK, MethodStyle, method_styles
-from netwright.core.results import Evaluation
+from netwright.core.results import Evaluation, kinds_of
 from netwright.core.task import Task
 from netwright.evaluation.comparison import SettingComparison
 from netwright.report.wording import decimals, number
@@ -45,7 +45,7 @@ def sections(
     task: Task, settings: Sequence[SettingComparison], evaluations: Sequence[Evaluation]
 ) -> list[Section]:
     """The general figures of a comparison, a panel for each setting."""
-    styles = method_styles(e.policy for e in evaluations)
+    styles = method_styles((e.policy for e in evaluations), kinds_of(evaluations))
     better = "left" if task.lower_is_better else "right"
     label = f"{task.metric.upper()} ({task.unit})"
     found = [

@@ -6,7 +6,7 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from markupsafe import Markup
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import replacing, write_json
-from netwright.core.palette import KINDS, method_styles
-from netwright.core.results import Evaluation, versions
+from netwright.core.palette import KINDS, Kind, kind_of, method_styles
+from netwright.core.results import Evaluation, kinds_of, versions
 from netwright.core.task import Task, load_attribute
 from netwright.core.text import printable
 from netwright.evaluation.comparison import SettingComparison, compare
+from netwright.evaluation.playing import NotApplicable
 from netwright.evaluation.pooling import seed_of
 from netwright.report import render, wording
 from netwright.report.figures import Panel, Section, sections, unit_of
@@ -32,7 +33,12 @@ _KIND_TITLES = {"adapted": "Adapted models", "control": "Control arms", "baselin
 
 
 def write_report(
-    task: Task, evaluations: Sequence[Evaluation], out: Path, *, notes: Mapping[str, str] | None = None
+    task: Task,
+    evaluations: Sequence[Evaluation],
+    out: Path,
+    *,
+    notes: Mapping[str, str] | None = None,
+    not_applicable: Sequence[NotApplicable] = (),
 ) -> Path:
     """Compare the evaluations and write the folder `out`, in one step, in place of an earlier report there.
 
@@ -44,6 +50,7 @@ def write_report(
         evaluations: any number of methods, settings and seeds.
         out: the report's folder.
         notes: what else a reader should know, such as the command: shown as given, by name.
+        not_applicable: policies that cannot play a setting, which are shown with the reason.
 
     Returns:
         The path of `index.html`.
@@ -61,9 +68,11 @@ def write_report(
         parts = _named([*sections(task, settings, evaluations), *_own_sections(task, evaluations)])
         with replacing(out) as folder:
             (folder / "figures").mkdir(parents=True)
-            page = _page(task, settings, evaluations, parts, notes or {})
+            page = _page(task, settings, evaluations, parts, notes or {}, not_applicable)
             (folder / "index.html").write_text(page, encoding="utf-8")
-            write_json(folder / "report.json", _document(task, settings, evaluations, notes or {}))
+            document = _document(task, settings, evaluations, notes or {})
+            document["not_applicable"] = [asdict(one) for one in not_applicable]
+            write_json(folder / "report.json", document)
             for panel in (p for part in parts for p in part.panels):
                 (folder / "figures" / f"{panel.name}.png").write_bytes(render.png(panel.figure))
     return out / "index.html"
@@ -134,8 +143,10 @@ def _page(
     evaluations: Sequence[Evaluation],
     parts: Sequence[Section],
     notes: Mapping[str, str],
+    not_applicable: Sequence[NotApplicable],
 ) -> str:
-    policies = list(dict.fromkeys(m.policy for s in settings for m in s.methods))
+    kinds = kinds_of(evaluations) | {one.policy: kind_of(one.policy, one.role) for one in not_applicable}
+    policies = list(dict.fromkeys([m.policy for s in settings for m in s.methods] + list(kinds)))
     return render_page(
         "template.html",
         task=task,
@@ -144,9 +155,11 @@ def _page(
         leads={s.setting: wording.lead(s, task) for s in settings},
         findings={s.setting: wording.findings(s) for s in settings},
         digits={s.setting: wording.decimals(s.best.mean.value) for s in settings},
-        kinds=[(_KIND_TITLES[k], k, _ranked(settings, k)) for k in KINDS if _ranked(settings, k)],
-        styles=method_styles(policies),
-        controls=[p for p in policies if method_styles([p])[p].kind == "control"],
+        kinds=[(_KIND_TITLES[k], k, rows) for k in KINDS if (rows := _ranked(settings, k, kinds))],
+        styles=method_styles(policies, kinds),
+        controls=[p for p in policies if kinds[p] == "control"],
+        not_applicable=not_applicable,
+        reasons={(one.policy, one.setting): one.reason for one in not_applicable},
         parts=parts,
         drawn={p.name: Markup(drawing(p)) for part in parts for p in part.panels},
         unit=unit_of(evaluations),
@@ -192,9 +205,10 @@ def drawing(panel: Panel) -> str:
     return render.svg(panel.figure, name=panel.name, alt=panel.alt)
 
 
-def _ranked(settings: Sequence[SettingComparison], kind: str) -> list[str]:
-    """The methods of one kind, by their place in the first setting that has them."""
-    return list(dict.fromkeys(m.policy for s in settings for m in s.ranked if m.kind == kind))
+def _ranked(settings: Sequence[SettingComparison], kind: str, kinds: Mapping[str, Kind]) -> list[str]:
+    """The methods of one kind, by their place in the first setting that has them; then those that none has."""
+    ranked = [m.policy for s in settings for m in s.ranked if m.kind == kind]
+    return list(dict.fromkeys(ranked + [policy for policy in kinds if kinds[policy] == kind]))
 
 
 def _sources(evaluations: Iterable[Evaluation]) -> list[str]:

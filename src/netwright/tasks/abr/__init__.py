@@ -63,6 +63,7 @@ TASK = Task(
     load_data="netwright.tasks.abr.data:load",
     evaluate="netwright.tasks.abr.evaluation:evaluate",
     adapter="netwright.tasks.abr.adapter:adapter",
+    trial="netwright.tasks.abr.evaluation:trial",
     conditions="netwright.tasks.abr.trained_for:conditions",
     collector="netwright.tasks.abr.environment:collector",
     report="netwright.tasks.abr.figures:figures",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -119,6 +119,22 @@ def _check_fit(traces: Sequence[Trace], video: Video, where: str) -> None:
             f"{len(fast)} of {len(traces)} traces, such as {fast[0]}; if the bandwidths are in kbit/s, state it in "
             "format.json"
         )
+
+
+def trial(setting: Setting, data: AbrData) -> Callable[[BitratePolicy], None]:
+    """A function that lets a policy decide once in a setting; raises `NotApplicableError` for one that cannot.
+
+    A clairvoyant policy is not tried: planning takes it as long as playing.
+    """
+    config: AbrConfig = setting.config
+    first = sessions_of(config, data).only(0).observe()
+
+    def decide(policy: BitratePolicy) -> None:
+        if not isinstance(policy, ClairvoyantPolicy):
+            policy.reset(np.random.default_rng(0))
+            policy.act(first)
+
+    return decide
 
 
 def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: str) -> Evaluation:

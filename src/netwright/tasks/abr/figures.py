@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from netwright.core.palette import FAINT, MethodStyle, method_styles
-from netwright.core.results import Evaluation
+from netwright.core.results import Evaluation, kinds_of
 from netwright.tasks.abr.media import Floats
 
 Styles = Mapping[str, MethodStyle]
@@ -33,7 +33,7 @@ def figures(evaluations: Sequence[Evaluation]) -> Drawings:
         evaluations: of adaptive bitrate streaming; whatever lacks a detail (`optimum`, a factor) is left out of
             the figures that need it.
     """
-    styles = method_styles(e.policy for e in evaluations)
+    styles = method_styles((e.policy for e in evaluations), kinds_of(evaluations))
     settings = list(dict.fromkeys(e.setting for e in evaluations))
     in_setting = {s: [e for e in evaluations if e.setting == s] for s in settings}
     return [

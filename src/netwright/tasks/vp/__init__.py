@@ -58,6 +58,7 @@ TASK = Task(
     load_data="netwright.tasks.vp.data:load",
     evaluate="netwright.tasks.vp.evaluation:evaluate",
     adapter="netwright.tasks.vp.adapter:adapter",
+    trial="netwright.tasks.vp.evaluation:trial",
     conditions="netwright.tasks.vp.trained_for:conditions",
     report="netwright.tasks.vp.figures:figures",
     reference_policy="last-value",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -71,6 +72,19 @@ def evaluate(policy: Policy[Observation, Floats], setting: Setting, data: VpData
             "examples": _examples(chosen, predicted),
         },
     )
+
+
+def trial(setting: Setting, data: VpData) -> Callable[[Policy[Observation, Floats]], None]:
+    """A function that lets a policy predict one window of a setting; raises `NotApplicableError` if it cannot."""
+    chosen = windows(data, setting.config, crowd=True)
+    check_finite(chosen, ahead=chosen.horizon)
+    first = chosen.take(np.zeros(1, dtype=np.int64))
+
+    def predict(policy: Policy[Observation, Floats]) -> None:
+        policy.reset(np.random.default_rng(0))
+        answers(policy, first)
+
+    return predict
 
 
 def answers(policy: Policy[Observation, Floats], windows: Windows) -> Floats:

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from netwright.core.palette import FAINT, INK, MethodStyle, method_styles
-from netwright.core.results import Evaluation
+from netwright.core.results import Evaluation, kinds_of
 from netwright.tasks.vp.angles import AXES, PITCH, YAW, Floats
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
@@ -39,7 +39,7 @@ def figures(evaluations: Sequence[Evaluation]) -> Drawings:
         evaluations: of viewport prediction; whatever lacks a detail (`by_horizon`, `by_axis`, `examples`) is
             left out of the figures that need it.
     """
-    styles = method_styles(e.policy for e in evaluations)
+    styles = method_styles((e.policy for e in evaluations), kinds_of(evaluations))
     settings = list(dict.fromkeys(e.setting for e in evaluations))
     in_setting = {s: [e for e in evaluations if e.setting == s] for s in settings}
     return [

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from netwright.adaptation.saved_model import BASELINE, DESCRIPTION, REMEDY, SavedBaseline, read_saved
 from netwright.core.documents import plain, write_folder
-from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.core.errors import ConfigError, DataError, FormatError, NotApplicableError
 from netwright.core.files import replacing
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
@@ -171,7 +171,7 @@ class LearnedPolicy:
 
     def _check(self, obs: Observation) -> None:
         if obs.n_levels != self.n_levels:
-            raise ConfigError(
+            raise NotApplicableError(
                 f"policy {self.name!r} was trained for {self.n_levels} rungs and cannot choose among "
                 f"{obs.n_levels}; train one on that ladder, or use bba, mpc or an adapted model."
             )

@@ -1,0 +1,137 @@
+"""Test and compare from Python: names are accepted wherever objects are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netwright.core import registry
+from netwright.core.policy import Policy, name_of
+from netwright.core.results import Evaluation
+from netwright.core.task import Setting, Task
+from netwright.evaluation import comparison, subjects
+from netwright.evaluation.comparison import SettingComparison
+from netwright.evaluation.playing import NotApplicable, play, tries_of
+from netwright.evaluation.subjects import Progress, Subject
+
+if TYPE_CHECKING:
+    from netwright.adaptation.api import Adapted
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods over the same episodes, in every setting; `netwright.write_report` makes a page of it.
+
+    Attributes:
+        task: what was tested.
+        data: source of the data, and whether they are synthetic.
+        evaluations: each method, seed and setting.
+        not_applicable: policies that cannot play a setting, with the reason.
+        settings: means, intervals and paired differences.
+    """
+
+    task: Task
+    data: dict[str, Any]
+    evaluations: tuple[Evaluation, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    settings: tuple[SettingComparison, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A document of plain types."""
+        return {
+            "task": self.task.name,
+            **self.data,
+            "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
+            "not_applicable": [asdict(one) for one in self.not_applicable],
+            "comparison": [setting.to_json() for setting in self.settings],
+        }
+
+
+def test(
+    task: Task | str, policy: Policy[Any, Any] | Adapted | str, setting: Setting | str, data: Any
+) -> Evaluation:
+    """Test a policy in one setting of a task (`Test` of Fig. 9, Wu et al. 2024).
+
+    Args:
+        task: the task or its name.
+        policy: a policy, an adapted model, or the name of a baseline.
+        setting: the setting or its name.
+        data: what the task's `load_data` gave, or its folder as a `Path`.
+    """
+    task = registry.task(task) if isinstance(task, str) else task
+    [setting] = subjects.settings_of(task, [setting])
+    data = data if isinstance(data, str) else subjects.loaded_data(task, data, 0, _silent)
+    if isinstance(policy, str):
+        return subjects.evaluate(task, subjects.baseline(task, policy, data, 0, _silent), setting, data)
+    decider, name = (policy, name_of(policy)) if isinstance(policy, Policy) else (policy.policy, policy.name)
+    return subjects.tested(task, decider, name, setting, data)
+
+
+def compare(
+    task: Task | str,
+    *,
+    settings: Sequence[Setting | str] | None = None,
+    policies: Sequence[Policy[Any, Any] | str] = (),
+    adapted: Sequence[Adapted | Path | str] = (),
+    data: Any = None,
+    seed: int = 0,
+    backbone: str | None = None,
+    partial: Path | str | None = None,
+    progress: Progress = lambda line: None,
+) -> Comparison:
+    """Test several policies and models over the same episodes, and compare them pair by pair.
+
+    The task's reference policy takes part. Models that differ in their seed only are pooled; others of equal names
+    are shown with what differs.
+
+    Args:
+        task: the task or its name.
+        settings: settings or their names; all by default.
+        policies: baselines by `NAME` or `NAME:RECIPE`, or any policies.
+        adapted: adapted models, or their folders as `DIR` or `NAME=DIR`.
+        data: what the task's `load_data` gave, or its folder; generated from the seed by default.
+        seed: of generated data and of training.
+        backbone: as for `netwright.load`.
+        partial: a folder in which finished evaluations are kept and found again.
+        progress: called with one line now and then.
+
+    Raises:
+        ConfigError: nothing can be compared; two models of one name and seed.
+        UnknownNameError: a name of none.
+    """
+    task = registry.task(task) if isinstance(task, str) else task
+    chosen = subjects.settings_of(task, settings)
+    wanted = [task.reference_policy] if task.reference_policy else []
+    named = dict.fromkeys([*wanted, *(p for p in policies if isinstance(p, str))])
+    subjects.check_names(task, list(named))
+    loaded = subjects.loaded_data(task, data, seed, progress)
+    tries = tries_of(task, chosen, loaded)
+    tested = subjects.told_apart([_model(task, one, backbone) for one in adapted])
+    tested += [subjects.baseline(task, name, loaded, seed, progress) for name in named]
+    tested += [subjects.of_policy(p, seed) for p in policies if not isinstance(p, str)]
+    played = play(
+        task,
+        tested,
+        chosen,
+        loaded,
+        tries=tries,
+        folder=None if partial is None else Path(partial),
+        progress=progress,
+    )
+    return Comparison(
+        task,
+        subjects.provenance(loaded),
+        played.evaluations,
+        played.not_applicable,
+        comparison.compare(task, played.evaluations),
+    )
+
+
+def _model(task: Task, one: Adapted | Path | str, backbone: str | None) -> Subject:
+    return subjects.saved(task, one, backbone) if isinstance(one, Path | str) else subjects.of_adapted(one)
+
+
+def _silent(line: str) -> None:
+    """Show nothing."""

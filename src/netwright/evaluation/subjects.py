@@ -1,0 +1,169 @@
+"""What is tested: policies, adapted models and settings by name or as objects, and one of them in one setting."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netwright.core.errors import ConfigError
+from netwright.core.files import sha256_of_file
+from netwright.core.identity import sha256_of
+from netwright.core.notes import note
+from netwright.core.palette import Role
+from netwright.core.policy import Policy, name_of
+from netwright.core.results import Evaluation, counts_of, versions, with_counts
+from netwright.core.task import Setting, Task, load_attribute
+from netwright.core.trained_for import conditions_of, with_remark
+from netwright.evaluation.baselines import fingerprint, named, ready_policy
+from netwright.evaluation.labels import labeled, labels
+
+if TYPE_CHECKING:
+    from netwright.adaptation.api import Adapted
+
+Progress = Callable[[str], None]
+DESCRIPTION = "netwright.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is tested.
+
+    Attributes:
+        name: in reports.
+        policy: decides or predicts.
+        seed: that it was made from.
+        role: what it is in a comparison.
+        info: its saved document, if it has one.
+        identity: equal only for what gives the same results on the same data; "" where that is not known.
+    """
+
+    name: str
+    policy: Policy[Any, Any]
+    seed: int
+    role: Role = "baseline"
+    info: Mapping[str, Any] = field(default_factory=dict)
+    identity: str = ""
+
+
+def loaded_data(task: Task, data: Any, seed: int, progress: Progress) -> Any:
+    """The task's data from a folder; generated from the seed for None (and said so); other objects are data.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if data is not None and not isinstance(data, Path | str):
+        return data
+    folder = None if data is None else Path(data)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; check --data or the variable NETWRIGHT_DATA.")
+    if folder is None:
+        progress(f"no --data and no NETWRIGHT_DATA: synthetic data, generated from seed {seed}")
+    return load_attribute(task.load_data)(folder, seed=seed)
+
+
+def provenance(data: Any) -> dict[str, Any]:
+    """Where data come from, as every result says it."""
+    source, synthetic = getattr(data, "source", "unknown"), getattr(data, "synthetic", False)
+    return {"data": str(source), "synthetic": bool(synthetic)}
+
+
+def settings_of(task: Task, settings: Sequence[Setting | str] | None) -> list[Setting]:
+    """Settings by name or as objects, each once; all of the task for None.
+
+    Raises:
+        UnknownNameError: no such setting.
+    """
+    chosen = [task.setting(s) if isinstance(s, str) else s for s in settings or task.settings.values()]
+    return list({setting.name: setting for setting in chosen}.values())
+
+
+def check_names(task: Task, names: Sequence[str]) -> None:
+    """Refuse an unknown baseline or recipe before any work is done."""
+    for name in names:
+        named(task, name)
+
+
+def baseline(task: Task, name: str, data: Any, seed: int, progress: Progress) -> Subject:
+    """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a learned one is trained once and kept."""
+    spec, recipe = named(task, name)
+    policy = ready_policy(task, name, data, seed=seed, progress=progress)
+    identity = sha256_of([spec.name, recipe, seed])  # with release and data, which `key` adds, that is all
+    return Subject(name, policy, seed, "clairvoyant" if spec.clairvoyant else "baseline", identity=identity)
+
+
+def of_policy(policy: Policy[Any, Any], seed: int) -> Subject:
+    """A policy that is given as an object; nothing is known of how it was made."""
+    return Subject(name_of(policy), policy, seed)
+
+
+def saved(task: Task, argument: Path | str, backbone: str | None = None) -> Subject:
+    """An adapted model or a trained baseline from `DIR` or `NAME=DIR`; `backbone` as for `netwright.load`."""
+    label, place = labeled(str(argument))
+    folder = Path(place)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; give one that `netwright adapt` or `train` wrote.")
+    found = load_attribute("netwright.adaptation.api:load")(folder, task.name, backbone=backbone)
+    subject = of_adapted(found)
+    document = folder / DESCRIPTION
+    identity = (
+        sha256_of_file(document) if document.is_file() else ""
+    )  # it lists the hashes of all other files
+    name = subject.name if label is None else f"{subject.name}[{label}]"
+    return dataclasses.replace(subject, name=name, identity=identity)
+
+
+def of_adapted(adapted: Adapted) -> Subject:
+    """A model that was loaded already."""
+    role = adapted.info.get("role", "adapted")
+    return Subject(adapted.name, adapted.policy, int(adapted.info.get("seed", 0)), role, adapted.info)
+
+
+def guarded(subject: Subject, rule: Subject, deadline_ms: float | None) -> Subject:
+    """The subject under guard of a rule."""
+    policy = load_attribute("netwright.adaptation.guard:Guarded")(
+        subject.policy, rule.policy, deadline_s=None if deadline_ms is None else deadline_ms / 1000.0
+    )
+    return dataclasses.replace(subject, name=f"{subject.name}+{rule.name}", policy=policy, identity="")
+
+
+def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
+    """The subjects under names that are equal for the seeds of one method only, see `evaluation.labels`."""
+    names = labels([subject.name for subject in subjects], [subject.info for subject in subjects])
+    return [dataclasses.replace(s, name=name) for s, name in zip(subjects, names, strict=True)]
+
+
+def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evaluation:
+    """Test one subject in one setting; the result's config names the subject's seed and the data's origin."""
+    learned_from = subject.info.get("data", {}).get("synthetic")
+    if learned_from is not None and learned_from != provenance(data)["synthetic"]:
+        kinds = ("synthetic", "real") if learned_from else ("real", "synthetic")
+        note(f"{subject.name} learned from {kinds[0]} data and is tested on {kinds[1]} data")
+    found = tested(task, subject.policy, subject.name, setting, data)
+    config = {**found.config, "seed": subject.seed, **provenance(data)}
+    return dataclasses.replace(found, config=config, role=subject.role)
+
+
+def tested(task: Task, policy: Policy[Any, Any], name: str, setting: Setting, data: Any) -> Evaluation:
+    """A policy in one setting, with what it counted and whether it was trained for other conditions."""
+    before = counts_of(policy)
+    found: Evaluation = load_attribute(task.evaluate)(policy, setting, data, name=name)
+    found = with_counts(found, policy, before)
+    return with_remark(found, policy, conditions_of(task, setting, data))
+
+
+def key(task: Task, subject: Subject, setting: Setting, data_hash: str) -> str:
+    """What an evaluation's numbers depend on, as one hash; "" where that is not known."""
+    if not subject.identity:
+        return ""
+    facts = [task.name, subject.name, subject.identity, subject.seed, fingerprint(setting.config), data_hash]
+    return sha256_of([*facts, versions()])
+
+
+def summary(evaluations: Sequence[Evaluation]) -> str:
+    """A table's title: task, metric and, where it is so, that the data are synthetic."""
+    first = evaluations[0]
+    origin = "synthetic data" if first.config["synthetic"] else first.config["data"]
+    return f"{first.task}: {first.metric} in {first.unit}, {origin}"
