@@ -143,7 +143,7 @@ def test_links_between_pages_lead_somewhere(page):
 
 def test_the_glossary_names_what_exists():
     text = (ROOT / "docs" / "glossary.md").read_text()
-    names = re.findall(r"`((?:adaptation|llm|synthesis|tasks|wan|solvers)[\w.]*)`", text)
+    names = re.findall(r"`((?:adaptation|evaluation|llm|synthesis|tasks|wan|solvers)[\w.]*)`", text)
     assert len(names) > 8
     for name in names:
         assert pydoc.locate(f"netwright.{name}") is not None, name

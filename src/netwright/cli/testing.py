@@ -106,7 +106,6 @@ def compare(
     from netwright.cli.fields import customised
     from netwright.cli.inputs import output_folder
     from netwright.core import registry
-    from netwright.core.task import load_attribute
     from netwright.evaluation import api
     from netwright.evaluation.playing import kept_beside
 
@@ -127,19 +126,25 @@ def compare(
             partial=partial,
             progress=progress,
         )
-        report = load_attribute("netwright.report:write_report")(
-            chosen,
-            found.evaluations,
-            folder,
-            notes={"Command": context.obj},
-            not_applicable=found.not_applicable,
-        )
+        report = _write_report(found, folder, context.obj)
         shutil.rmtree(partial, ignore_errors=True)
     if as_json:
         print_json({"report": str(report), **found.to_json()})
         return
     _print_comparison(found)
     print_line(f"report: {report}")
+
+
+def _write_report(found: Comparison, folder: Path, command: str) -> Path:
+    from netwright.report import write_report
+
+    return write_report(
+        found.task,
+        found.evaluations,
+        folder,
+        notes={"Command": command},
+        not_applicable=found.not_applicable,
+    )
 
 
 def _figures(evaluation: Evaluation) -> list[list[str]]:
