@@ -182,6 +182,24 @@ def test_where_everything_fits_there_is_nothing_to_decide(cli, scenario, monkeyp
         assert metrics["latency (ms)"] == pytest.approx((0.4 * 3 + 0.3 * 3) / 0.7)
 
 
+def test_where_everything_fits_all_of_it_is_carried_though_the_pool_holds_no_such_design(
+    cli, monkeypatch, tmp_path
+):
+    """Six random objectives have optima that carry less than all; the shortest paths have room for all."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.txt").write_text("a b 10\nb c 10\nc d 10\nd a 10\na c 5\n")
+    Path("d.csv").write_text("source,target,volume\na,c,3\nb,d,4\nd,b,2\n")
+    words = ["--scenario", "mcf", "--topology", "net.txt", "--demands", "d.csv", "--objectives", 6]
+    run = cli("design", "pool", *words, "--out", "p.parquet")
+    assert run.code == 0, run.err
+    run = cli("design", "ask", "--pool", "p.parquet", "--out", "d", "--json")
+    assert run.code == 0, run.err
+    design = json.loads(Path("d/design.json").read_text())
+    assert design["design"] is None
+    assert design["metrics"]["throughput (%)"] == pytest.approx(100.0)
+    assert design["metrics"]["latency (ms)"] == pytest.approx((3 * 1 + 4 * 2 + 2 * 2) / 9)
+
+
 def test_a_changed_answer_is_refused_with_the_file(cli, pool_file, monkeypatch, tmp_path):
     import io
 

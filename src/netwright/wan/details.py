@@ -28,8 +28,11 @@ class Details:
     def figures(self, design: int) -> dict[str, float | str]:
         """Worst link, starved flows, changes from today."""
         if design not in self._known:
-            tables = self.solved(design).tables
-            if self._today is None:
-                self._today = today_of(tables, self.source.instance, self._today_file)
-            self._known[design] = figures(tables, self._today)
+            self._known[design] = self.figures_of(self.solved(design))
         return self._known[design]
+
+    def figures_of(self, chosen: Solved) -> dict[str, float | str]:
+        """The figures of a design that the pool need not hold."""
+        if self._today is None:
+            self._today = today_of(chosen.tables, self.source.instance, self._today_file)
+        return figures(chosen.tables, self._today)

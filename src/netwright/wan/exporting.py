@@ -58,7 +58,11 @@ class Solved:
 
 def solved(pool: Pool, path: Path, instance: Instance, design: int) -> Solved:
     """One of a pool's designs with its tables; arguments as for `decision_of`."""
-    decision = decision_of(pool, path, instance, design)
+    return described(pool, instance, decision_of(pool, path, instance, design))
+
+
+def described(pool: Pool, instance: Instance, decision: Array) -> Solved:
+    """A decision vector of a pool's scenario, whether the pool holds it or not, with its tables."""
     known = scenario(pool.provenance["scenario"])
     values = known.evaluate(instance, decision)
     names = (f"{metric.name} ({metric.unit})" for metric in pool.group.metrics)

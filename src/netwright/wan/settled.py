@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from netwright.synthesis.pool import Pool
-from netwright.wan.instance import Instance
+from netwright.wan.allocation import shortest_paths_today
+from netwright.wan.exporting import Solved, described, solved
 from netwright.wan.load_facts import LoadFacts
 from netwright.wan.registry import scenario
+from netwright.wan.selection import Source
+from netwright.wan.topology import Array
 
 ALIKE_WITHIN = 1e-4  # of a metric's largest value: designs closer than this are one for an operator
+ALL = 1.0 - 1e-12  # share of the demand that counts as all of it
 
 
-def settled(pool: Pool, instance: Instance) -> tuple[int, str] | None:
-    """The design that needs no question, with the reason; None where objectives tell designs apart.
+@dataclass(frozen=True)
+class Settled:
+    """The design that needs no question.
 
-    Either all designs of the pool are alike, or all demand fits on its shortest paths and the scenario counts only what
-    is carried and how far (`Scenario.fits_settle`).
+    Attributes:
+        reason: why there is nothing to decide.
+        design: its index in the pool; None for all traffic on its shortest paths, which the pool need not hold.
+        solved: the design with its tables.
     """
-    facts = LoadFacts.of(instance)
+
+    reason: str
+    design: int | None
+    solved: Solved
+
+
+def settled(source: Source) -> Settled | None:
+    """The design that needs no question; None where objectives tell designs apart.
+
+    Either all demand fits on its shortest paths and the scenario counts only what is carried and how far
+    (`Scenario.fits_settle`): then that design is best for every objective. Or all designs of the pool are alike.
+    """
+    pool, facts = source.pool, LoadFacts.of(source.instance)
     fits = facts.fullest_percent <= 100.0
-    best = int(np.argmax(pool.scores[:, 0]))
-    if scenario(pool.provenance["scenario"]).fits_settle and fits:
-        return (
-            best,
-            f"all demand fits on its shortest paths ({facts.fullest_percent:.2g} % on the fullest link)",
-        )
-    if _alike(pool):
+    shortest = shortest_paths_today(source.instance)
+    if fits and scenario(pool.provenance["scenario"]).fits_settle and shortest.throughput >= ALL:
+        reason = f"all demand fits on its shortest paths ({facts.fullest_percent:.2g} % on the fullest link)"
+        return Settled(reason, None, described(pool, source.instance, shortest.share))
+    if _alike(pool.scores):
         words = f"all {len(pool)} objectives have the same best design"
-        return best, f"{words}, all demand fits" if fits else words
+        best = int(np.argmax(pool.scores[:, 0]))
+        return Settled(f"{words}, all demand fits" if fits else words, best, solved(pool, source.path, source.instance, best))
     return None
 
 
-def _alike(pool: Pool) -> bool:
-    apart = np.ptp(pool.scores, axis=0)
-    return bool((apart <= ALIKE_WITHIN * np.maximum(np.abs(pool.scores).max(axis=0), 1.0)).all())
+def _alike(scores: Array) -> bool:
+    apart = np.ptp(scores, axis=0)
+    return bool((apart <= ALIKE_WITHIN * np.maximum(np.abs(scores).max(axis=0), 1.0)).all())

@@ -30,7 +30,7 @@ from netwright.synthesis.store import DialogueStore, FileStore, take_up
 from netwright.wan.details import Details
 from netwright.wan.exporting import DESIGN_FILE, write_design
 from netwright.wan.selection import Network, Source, Wanted
-from netwright.wan.settled import settled
+from netwright.wan.settled import Settled, settled
 
 DIALOGUE_FILE = "dialogue.json"
 _ORDER_STREAM = 1 << 24
@@ -90,8 +90,8 @@ def ask(
         given = {"learner": learner, "question": question, "n_queries": queries, "seed": seed}
         store = FileStore(file)
         with store.alone():
-            if not file.exists() and (found := settled(source.pool, source.instance)) is not None:
-                end_settled(source, Details(source, today), out, *found, as_json=as_json)
+            if not file.exists() and (found := settled(source)) is not None:
+                end_settled(found, source, Details(source, today), out, as_json=as_json)
                 return
             dialogue = take_up(
                 store, PoolProblem(source.pool), {k: v for k, v in given.items() if v is not None}
@@ -132,18 +132,16 @@ def was_settled(out: Path) -> bool:
     return isinstance(document, dict) and "reason" in document
 
 
-def end_settled(
-    source: Source, details: Details, out: Path, design: int, reason: str, *, as_json: bool
-) -> None:
+def end_settled(found: Settled, source: Source, details: Details, out: Path, *, as_json: bool) -> None:
     """Say why there is nothing to decide, and write the one design."""
+    reason, chosen = found.reason, found.solved
     progress(f"{End.SETTLED.value}: {reason}; larger demands or a higher --load make designs differ.")
-    chosen = details.solved(design)
     document = {
-        "design": design,
+        "design": found.design,
         "scenario": source.pool.provenance["scenario"],
         "instance": source.instance.describe(),
         "metrics": dict(chosen.metrics),
-        "figures": details.figures(design),
+        "figures": details.figures_of(chosen),
         "reason": reason,
     }
     files = [str(path) for path in write_design(out, document, chosen.tables)]
