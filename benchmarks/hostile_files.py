@@ -373,7 +373,7 @@ def _wan(folder: Path, file: Callable[..., Path]) -> list[Target]:
     links = [{"source": a, "target": b, "capacity": 10, "latency_ms": 2} for a, b in ("ab", "bc", "ca")]
     network = json.dumps({"nodes": [{"id": n} for n in "abc"], "links": links})
     edges = "a b 10\nb c 10\nc d 10\nd a 10\na c 5\n"
-    demands = "source,target,volume\na,c,3\nb,d,4\nd,b,2\n"
+    demands = "source,target,volume\na,c,16\nb,d,9\nd,b,7\nc,a,12\n"  # more than fits: there is something to decide
     net, pool = file("wan/net.txt", edges), folder / "wan/pool.parquet"
     volumes, out = file("wan/demands.csv", demands), folder / "wan/made"
     of_net = ["--scenario", "mcf", "--topology", net, "--demands", volumes, "--objectives", 6]
@@ -381,7 +381,7 @@ def _wan(folder: Path, file: Callable[..., Path]) -> list[Target]:
     _must([*build])
     _must(["design", "ask", "--pool", pool, "--out", out / "dialogue"])
     knobs = ["latency-surcharge=1", "latency-threshold=1", "latency-weight=1", "throughput-discount=1"]
-    knobs = [w for k in [*knobs, "throughput-threshold=50"] for w in ("--knob", k)]
+    knobs = [w for k in [*knobs, "throughput-threshold=0.5"] for w in ("--knob", k)]
     solve = ["design", "solve", "--pool", pool, *knobs]
     netwright([*map(str, solve), "--out", str(out / "design")])
     found = [
