@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from netwright.core.errors import DataError
 from netwright.tasks.abr.baselines import genet
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.genet import RANGES, Curriculum, Environment
@@ -115,3 +116,19 @@ def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
     about = [json.loads((tmp_path / n / "netwright.json").read_text()) for n in ("whole", "broken")]
     assert about[0]["curriculum"] == about[1]["curriculum"]
     assert [e["iteration"] for e in about[0]["curriculum"]] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [
+        ({"low_mbps": 1.0, "ratio": 3.0, "hold_s": 10.0, "noise": 5.0}, "noise must lie in 0.01 to 0.5"),
+        ({"low_mbps": "1", "ratio": 3.0, "hold_s": 10.0, "noise": 0.1}, "low_mbps"),
+        ({"low_mbps": 1.0, "ratio": 3.0, "hold_s": 10.0, "noise": 0.1, "gain": 1}, "gain"),
+        ([], "not a list of environments"),
+    ],
+)
+def test_a_changed_curriculum_is_refused_with_its_place(tmp_path, entry, what):
+    path = tmp_path / "curriculum.json"
+    path.write_text(json.dumps([entry]))
+    with pytest.raises(DataError, match=what):
+        genet._environments(path)

@@ -6,7 +6,6 @@ number; what it was made from lies in the file's metadata under the key `netwrig
 
 from __future__ import annotations
 
-import hashlib
 import json
 import resource
 import shutil
@@ -24,6 +23,7 @@ from netwright.core.array_files import read_table
 from netwright.core.documents import plain
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import cache_folder, check_format_version, replacing
+from netwright.core.identity import RunIdentity, sha256_of
 from netwright.core.notes import note
 from netwright.core.reading import MissingFileError, parse_json
 from netwright.core.results import versions
@@ -89,15 +89,13 @@ class Builder:
     def obtain(self, spec: PoolSpec, out: Path | None = None) -> Pool:
         """The pool from disk if it is there, otherwise built now and kept; a stopped build goes on."""
         instance = build(spec.instance, self.data)
+        wanted = _identity(spec, instance)
         path = out if out is not None else self.place(spec, instance)
         if path.exists():
             pool = read(path)
-            if not _is(pool, spec, instance):
-                raise ConfigError(
-                    f"{path}: holds another pool ({pool.name}); give another --out or remove it."
-                )
+            wanted.check(_identity_of(pool), path, "pool", "give another --out or remove it")
             return pool
-        chunks = path.parent / f".{path.stem}.{_identity(spec, instance)}.chunks"
+        chunks = path.parent / f".{path.stem}.{_short(wanted)}.chunks"
         work = Work(self.executor, chunks, self.progress, self.time_limit_s)
         _solve_and_write(spec, instance, path, work)
         shutil.rmtree(chunks, ignore_errors=True)
@@ -106,7 +104,7 @@ class Builder:
     def place(self, spec: PoolSpec, instance: Instance) -> Path:
         """Where a pool of an instance is kept."""
         folder = self.folder if self.folder is not None else cache_folder() / "pools"
-        return folder / f"{spec.name.replace(':', '-')}-{spec.n}-{_identity(spec, instance)}.parquet"
+        return folder / f"{spec.name.replace(':', '-')}-{spec.n}-{_short(_identity(spec, instance))}.parquet"
 
 
 def spec_of(
@@ -124,15 +122,22 @@ def spec_of(
     return PoolSpec(scenario, with_overrides(config, overrides), n, seed)
 
 
-def _identity(spec: PoolSpec, instance: Instance) -> str:
-    facts = [FORMAT_VERSION, spec.scenario, spec.n, spec.seed, instance.fingerprint]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+def _identity(spec: PoolSpec, instance: Instance) -> RunIdentity:
+    return _identified(spec.scenario, spec.n, spec.seed, instance.fingerprint)
 
 
-def _is(pool: Pool, spec: PoolSpec, instance: Instance) -> bool:
+def _identity_of(pool: Pool) -> RunIdentity:
     made = pool.provenance
-    wanted = [spec.scenario, spec.n, spec.seed, instance.fingerprint]
-    return [made["scenario"], made["n"], made["seed"], made["instance"]["fingerprint"]] == wanted
+    return _identified(made["scenario"], made["n"], made["seed"], made["instance"]["fingerprint"])
+
+
+def _identified(scenario: str, n: int, seed: int, instance: str) -> RunIdentity:
+    config = {"objectives": n, "format_version": FORMAT_VERSION}
+    return RunIdentity.made(kind="pool", task=scenario, config=config, seed=seed, data=sha256_of(instance))
+
+
+def _short(identity: RunIdentity) -> str:
+    return sha256_of(identity.model_dump(mode="json"))[:12]
 
 
 def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netwright.synthesis.pool import Pool
 from netwright.wan.allocation import shortest_paths_today
 from netwright.wan.exporting import Solved, described, solved
 from netwright.wan.load_facts import LoadFacts
@@ -48,7 +47,11 @@ def settled(source: Source) -> Settled | None:
     if _alike(pool.scores):
         words = f"all {len(pool)} objectives have the same best design"
         best = int(np.argmax(pool.scores[:, 0]))
-        return Settled(f"{words}, all demand fits" if fits else words, best, solved(pool, source.path, source.instance, best))
+        return Settled(
+            f"{words}, all demand fits" if fits else words,
+            best,
+            solved(pool, source.path, source.instance, best),
+        )
     return None
 
 

@@ -6,7 +6,6 @@ are the truths. Cells lie in `runs/design`, so an interrupted run goes on where 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -18,6 +17,7 @@ from scipy.stats import binom
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
+from netwright.core.identity import RunIdentity, sha256_of
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
 from netwright.execution import executor
@@ -209,22 +209,26 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
     scenario, topology, n = _pool_of(cell)
     pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
     path = runs / "cells" / f"{cell.label}.json"
-    identity = plain(
-        {
-            "cell": asdict(cell),
-            "settings": SETTINGS.get(cell.learner.partition(":")[0]),
-            "pool": pool.fingerprint(),
-            "seed": SEED,
-            "truths": N_TRUTHS,
-        }
+    identity = RunIdentity.made(
+        kind="experiment",
+        task=scenario,
+        method=cell.learner,
+        options=SETTINGS.get(cell.learner.partition(":")[0]),
+        config=asdict(cell) | {"truths": N_TRUTHS},
+        seed=SEED,
+        data=sha256_of(pool.fingerprint()),
     )
     if path.exists():
         kept: dict[str, Any] = read_json(path)
-        if kept["identity"] == identity:
+        if kept["identity"] == identity.model_dump(mode="json"):
             return kept
     rest, held_out = with_truths(pool)
     found, judged = simulated(cell, rest, held_out)
-    document = found.to_json() | judged | {"identity": identity, "pool_designs": rest.n_designs}
+    document = (
+        found.to_json()
+        | judged
+        | {"identity": identity.model_dump(mode="json"), "pool_designs": rest.n_designs}
+    )
     if cell == Cell("mcf", topology, "voting"):
         order = np.argsort(rest.scores[:, 0])
         steps = sortability(rest.values(rest.knobs[:100]), rest.optimum[:100], order, tolerance=1e-4)
@@ -241,11 +245,6 @@ def with_truths(pool: Pool) -> tuple[Pool, Array]:
     if len(pool) > N_TRUTHS:
         return pool.split(generator(SEED, 0), N_TRUTHS)
     return pool, pool.family.sample(generator(SEED, TRUTH_STREAM), N_TRUTHS)
-
-
-def plain(document: Any) -> Any:
-    """A document as it comes back from a JSON file."""
-    return json.loads(json.dumps(document))
 
 
 def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict[str, Any]]:

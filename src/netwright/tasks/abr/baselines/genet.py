@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from netwright.core.documents import checked
+from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, write_json
 from netwright.core.seeding import derived_seed, generator
 from netwright.tasks.abr.baselines import learned, pensieve, training
@@ -46,6 +48,7 @@ RANGES = {
     "noise": (0.01, 0.5),
 }
 """Parameters of the trace generator that the search is over; all on a logarithmic scale."""
+ROUNDING = 1e-9  # by which the end of a range may be missed
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Environment:
     noise: float
     iteration: int = 0
     gap: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low * (1.0 - ROUNDING) <= value <= high * (1.0 + ROUNDING):
+                raise ConfigError(f"Environment.{name} must lie in {low:g} to {high:g}, got {value!r}.")
 
     @classmethod
     def at(cls, point: Floats) -> Environment:
@@ -209,7 +218,7 @@ def train(
 
     def resumed(trainer: training.PpoTrainer) -> None:
         if kept.exists():
-            known = [Environment(**entry) for entry in read_json(kept)]
+            known = _environments(kept)
             curriculum.extend([e for e in known if e.iteration <= trainer.iteration])
 
     training.train(
@@ -225,6 +234,14 @@ def train(
         resumed=resumed,
         more=partial(_about, curriculum),
     )
+
+
+def _environments(path: Path) -> list[Environment]:
+    remedy = "remove the unfinished run and train again"
+    entries = read_json(path, remedy=remedy)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise DataError(f"{path}: not a list of environments; {remedy}.")
+    return [checked(Environment, entry, path, remedy=remedy) for entry in entries]
 
 
 def describe(e: Environment) -> str:
