@@ -373,7 +373,9 @@ def _wan(folder: Path, file: Callable[..., Path]) -> list[Target]:
     links = [{"source": a, "target": b, "capacity": 10, "latency_ms": 2} for a, b in ("ab", "bc", "ca")]
     network = json.dumps({"nodes": [{"id": n} for n in "abc"], "links": links})
     edges = "a b 10\nb c 10\nc d 10\nd a 10\na c 5\n"
-    demands = "source,target,volume\na,c,16\nb,d,9\nd,b,7\nc,a,12\n"  # more than fits: there is something to decide
+    demands = (
+        "source,target,volume\na,c,16\nb,d,9\nd,b,7\nc,a,12\n"  # more than fits: there is something to decide
+    )
     net, pool = file("wan/net.txt", edges), folder / "wan/pool.parquet"
     volumes, out = file("wan/demands.csv", demands), folder / "wan/made"
     of_net = ["--scenario", "mcf", "--topology", net, "--demands", volumes, "--objectives", 6]
