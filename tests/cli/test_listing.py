@@ -2,6 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
+KINDS = ["tasks", "policies", "settings", "recipes", "backbones", "scenarios", "topologies", "learners"]
+
 
 @pytest.fixture(autouse=True)
 def backbones(toy, stand_in):
@@ -10,7 +12,7 @@ def backbones(toy, stand_in):
 
 def test_all_kinds_are_listed_from_the_registry(cli):
     found = cli("list", "--json").document
-    assert list(found) == ["tasks", "policies", "settings", "recipes", "backbones", "scenarios", "topologies"]
+    assert list(found) == KINDS
     assert [(t["name"], t["title"]) for t in found["tasks"]] == [("toy", "Guess a number")]
     assert [(p["task"], p["name"], p["trained"]) for p in found["policies"]] == [
         ("toy", "zero", "no"),
@@ -21,12 +23,11 @@ def test_all_kinds_are_listed_from_the_registry(cli):
     assert [r["name"] for r in found["recipes"]] == ["plain", "rich"]
     assert found["backbones"] == [{"name": "tiny", "summary": "a small one"}]
     assert [s["name"] for s in found["scenarios"]] == ["bw", "mcf", "nf", "ospf"]
+    assert [x["name"] for x in found["learners"]] == ["bayes", "no-prune", "objective-only", "voting"]
     assert ("abilene", "11", "14") in [(t["name"], t["nodes"], t["links"]) for t in found["topologies"]]
 
 
-@pytest.mark.parametrize(
-    "kind", ["tasks", "policies", "settings", "recipes", "backbones", "scenarios", "topologies"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_kind_alone(cli, kind):
     assert list(cli("list", kind, "--json").document) == [kind]
     shown = cli("list", kind)

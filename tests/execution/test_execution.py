@@ -33,7 +33,7 @@ def test_serial_is_the_plain_map(items):
     assert list(SerialExecutor().map(draw, items)) == [draw(i) for i in items]
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(params=EXECUTORS.names())
 def each_executor(request):
     return executor(request.param, n_workers=2)
 

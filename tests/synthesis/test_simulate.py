@@ -10,8 +10,8 @@ from netwright.core.seeding import generator
 from netwright.synthesis.bayes import BayesConfig
 from netwright.synthesis.learners import LEARNERS, learner_factory
 from netwright.synthesis.pool import quality
-from netwright.synthesis.simulate import _TEACHER_STREAM, simulate, truth_values
-from netwright.synthesis.teachers import Oracle
+from netwright.synthesis.simulate import _TEACHER_STREAM, Simulation, simulate, truth_values
+from netwright.synthesis.teachers import Oracle, SimulatedTeacher
 from tests.synthesis.problems import weighted_pool
 
 SMALL = BayesConfig(n_particles=400, n_samples=80, n_pairs=40, n_triples=30, n_candidates=16)
@@ -23,10 +23,12 @@ def _make(name):
     return learner_factory(name, POOL, question="triple", config=SMALL)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", LEARNERS.names())
 @pytest.mark.parametrize("noise_percent", [0.0, 20.0])
 def test_a_shared_tree_gives_what_single_dialogues_give(name, noise_percent):
-    runs = simulate(_make(name), POOL, VALUES, n_queries=4, noise_percent=noise_percent, seed=3)
+    runs = simulate(
+        _make(name), POOL, VALUES, n_queries=4, teacher=SimulatedTeacher(noise_percent=noise_percent), seed=3
+    )
     for run in (0, 5, 23):
         learner = _make(name)(3)
         teacher = Oracle(
@@ -50,7 +52,7 @@ def test_more_learners_are_dealt_the_runs_in_turn():
 
 def test_noise_makes_it_harder_and_a_document_says_so():
     clean = simulate(_make("bayes"), POOL, VALUES, n_queries=5)
-    noisy = simulate(_make("bayes"), POOL, VALUES, n_queries=5, noise_percent=60.0)
+    noisy = simulate(_make("bayes"), POOL, VALUES, n_queries=5, teacher=SimulatedTeacher(noise_percent=60.0))
     assert clean.quality.mean(0)[-1] > noisy.quality.mean(0)[-1]
     document = noisy.to_json()
     assert len(document["median"]) == len(document["p10"]) == len(document["p90"]) == 5
@@ -62,7 +64,7 @@ def test_noise_makes_it_harder_and_a_document_says_so():
 
 
 def test_with_a_wide_just_noticeable_difference_all_look_alike():
-    runs = simulate(_make("bayes"), POOL, VALUES, n_queries=2, jnd_share=1.0)
+    runs = simulate(_make("bayes"), POOL, VALUES, n_queries=2, teacher=SimulatedTeacher(jnd_percent=100.0))
     assert runs.alike.all()
 
 
@@ -88,3 +90,30 @@ def test_bad_names_are_named():
         truth_values("min", POOL, TRUTHS, np.random.default_rng(0))
     with pytest.raises(ConfigError, match="at least one query"):
         simulate(_make("voting"), POOL, VALUES, n_queries=0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("learner", "elephant"), ("question", "riddle"), ("truths", "lies"), ("teacher", "noisy:101")],
+)
+def test_a_simulation_refuses_unknown_names_before_it_runs(field, value):
+    with pytest.raises(ConfigError):
+        Simulation(**{field: value})
+
+
+def test_a_simulation_holds_its_truths_out_of_the_pool():
+    plan = Simulation(learner="voting", teacher="jnd:5", queries=2, runs=8, seed=4)
+    found = plan.run(POOL)
+    rest, held_out = POOL.split(generator(4, 0), 8)
+    values = truth_values("template", rest, held_out, generator(4, 1))
+    again = simulate(
+        learner_factory("voting", rest, question="auto", ties=True),
+        rest,
+        values,
+        n_queries=2,
+        teacher=SimulatedTeacher(jnd_percent=5.0),
+        seed=4,
+        n_learners=8,
+    )
+    np.testing.assert_array_equal(found.chosen, again.chosen)
+    assert plan.to_json()["question"] == "propose and compare"

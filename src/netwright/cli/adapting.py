@@ -3,57 +3,63 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netwright.cli import options
+from netwright.cli.groups import group, grouped
 from netwright.cli.output import interruptible, print_facts, print_json, progress
+
+if TYPE_CHECKING:
+    from netwright.core.task import Task
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    app.command()(adapt)
-    app.command()(train)
+    app.command()(grouped(adapt))
+    app.command()(grouped(train))
     app.command()(pretrain)
 
 
-def adapt(
-    task: options.TaskName,
+@group
+class Model:
+    """The backbone, and how it is loaded."""
+
     backbone: Annotated[
         str,
         typer.Option(
             help="See `netwright list backbones`; or a hub id, or a folder of a Hugging Face model."
         ),
-    ],
-    out: options.OutFolder,
+    ]
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ..")] = "auto"
+    dtype: Annotated[str, typer.Option(help="Of the frozen weights: float32, bfloat16 or float16.")] = (
+        "float32"
+    )
+
+
+@group
+class Training:
+    """What a model is trained from, and how."""
+
     recipe: Annotated[
         str | None,
         typer.Option(help="What the model is shown, see `netwright list recipes`; the first by default."),
-    ] = None,
+    ] = None
     experience: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="DIR",
             help="What `collect` wrote, for a task of decisions; repeat to learn from several.",
         ),
-    ] = None,
-    online: Annotated[
-        bool, typer.Option("--online", help="Then learn on from fresh episodes of its own.")
-    ] = False,
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="With --online: an adapted model to go on from, in place of adapting one."
-        ),
-    ] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="Rank of the low-rank matrices.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="lora: backbone frozen; full: every weight learns.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples in one step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
+    ] = None
+    iterations: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None
+    rank: Annotated[int | None, typer.Option(min=1, help="Rank of the low-rank matrices.")] = None
+    method: Annotated[str | None, typer.Option(help="lora: backbone frozen; full: every weight learns.")] = (
+        None
+    )
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples in one step.")] = None
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None
     more: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,75 +67,120 @@ def adapt(
             metavar="KEY=VALUE",
             help="Any other option of training or of the recipe; may be repeated.",
         ),
-    ] = None,
+    ] = None
+
+    def arguments(self, task: Task) -> dict[str, object]:
+        """The arguments of `netwright.adapt` that these options stand for."""
+        from netwright.cli.fields import divided, parsed
+        from netwright.cli.inputs import given
+        from netwright.core.task import load_attribute
+
+        recipe = task.recipe(self.recipe)
+        settings = load_attribute("netwright.adaptation.config:TrainingConfig")
+        of_training, of_recipe = divided(self.more or [], settings, type(recipe.config))
+        named = {
+            key: getattr(self, key) for key in ("iterations", "rank", "method", "batch_size", "learning_rate")
+        }
+        return {
+            "recipe": recipe.name,
+            "recipe_options": parsed(type(recipe.config), of_recipe) if of_recipe else {},
+            "experience": self.experience or (),
+            "options": given(**named) | parsed(settings, of_training),
+        }
+
+
+@group
+class Saved:
+    """The saved model's label, and whether an interrupted run is resumed."""
+
+    name: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="A name of your own, shown in reports.")
+    ] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False
+
+
+@group
+class Online:
+    """The online phase."""
+
+    online: Annotated[
+        bool, typer.Option("--online", help="Then learn on from fresh episodes of its own.")
+    ] = False
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --online: an adapted model to go on from, in place of adapting one."
+        ),
+    ] = None
     more_online: Annotated[
         list[str] | None,
         typer.Option(
             "--set-online", metavar="KEY=VALUE", help="An option of the online phase; may be repeated."
         ),
-    ] = None,
-    seed: options.Seed = 0,
-    data: options.Data = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ..")] = "auto",
-    dtype: Annotated[
-        str, typer.Option(help="Of the frozen weights: float32, bfloat16 or float16.")
-    ] = "float32",
-    name: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="A name of your own, shown in reports.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False,
+    ] = None
+
+    def options(self) -> dict[str, object]:
+        """The fields of the online phase's config that were given.
+
+        Raises:
+            ConfigError: the online phase has options but was not asked for.
+        """
+        from netwright.cli.fields import parsed
+        from netwright.core.errors import ConfigError
+        from netwright.core.task import load_attribute
+
+        found = parsed(load_attribute("netwright.adaptation.online.ppo:OnlineConfig"), self.more_online or [])
+        if (self.start or self.more_online) and not self.online:
+            raise ConfigError("--start and --set-online belong to --online; add it.")
+        return found
+
+    def first(self, out: Path) -> Path:
+        """The folder of the adapted model; with an online phase to come, beside what becomes of it."""
+        return out.with_name(out.name + ".offline") if self.online else out
+
+
+def adapt(
+    task: options.TaskName,
+    model: Model,
+    out: options.OutFolder,
+    training: Training,
+    online: Online,
+    inputs: options.Inputs,
+    saved: Saved,
     as_json: options.AsJson = False,
 ) -> None:
     """Adapt a backbone to a task: the backbone stays frozen, encoder, head and low-rank matrices learn."""
-    from netwright.cli.fields import divided, parsed
-    from netwright.cli.inputs import given, load_data, provenance
+    from netwright.cli.inputs import load_data, provenance
     from netwright.core import registry
-    from netwright.core.errors import ConfigError
     from netwright.core.task import load_attribute
 
     chosen = registry.task(task)
-    named = chosen.recipe(recipe)
-    settings = load_attribute("netwright.adaptation.config:TrainingConfig")
-    of_training, of_recipe = divided(more or [], settings, type(named.config))
-    overrides = given(
-        iterations=iterations, rank=rank, method=method, batch_size=batch_size, learning_rate=learning_rate
-    ) | parsed(settings, of_training)
-    of_online = parsed(load_attribute("netwright.adaptation.online.ppo:OnlineConfig"), more_online or [])
-    if (start or more_online) and not online:
-        raise ConfigError("--start and --set-online belong to --online; add it.")
-    first = out if not online else out.with_name(out.name + ".offline")
+    arguments, of_online, first = training.arguments(chosen), online.options(), online.first(out)
+    shared = {"seed": inputs.seed, "device": model.device, "progress": progress}
     with interruptible(f"{out}.partial holds what was learnt; repeat the command with --resume to go on."):
-        loaded = load_data(chosen, data, seed)
-        if start is None:
-            # With an online phase to come, the adapted model stays beside what becomes of it.
+        loaded = load_data(chosen, inputs.data, inputs.seed)
+        if online.start is None:
             adapted = load_attribute("netwright.adaptation.api:adapt")(
                 chosen,
                 loaded,
-                backbone=backbone,
-                recipe=named.name,
-                recipe_options=parsed(type(named.config), of_recipe) if of_recipe else {},
-                experience=experience or (),
+                backbone=model.backbone,
                 out=first,
-                seed=seed,
-                options=overrides,
-                resume=resume or (online and (first / "netwright.json").is_file()),
-                device=device,
-                dtype=dtype,
-                label=name,
-                progress=progress,
+                resume=saved.resume or (online.online and (first / "netwright.json").is_file()),
+                dtype=model.dtype,
+                label=saved.name,
+                **arguments,
+                **shared,
             )
-        if online:
+        if online.online:
             adapted = load_attribute("netwright.adaptation.api:improve")(
                 chosen,
                 loaded,
-                start or first,
+                online.start or first,
                 out=out,
-                seed=seed,
                 options=of_online,
-                backbone=None if backbone == "tiny" else backbone,
-                resume=resume,
-                device=device,
-                progress=progress,
+                backbone=None if model.backbone == "tiny" else model.backbone,
+                resume=saved.resume,
+                **shared,
             )
     facts = {"name": adapted.name, "out": str(out), **adapted.info}
     _print_made(facts, provenance(loaded), as_json)
@@ -139,8 +190,7 @@ def train(
     task: options.TaskName,
     policy: Annotated[str, typer.Option(metavar="NAME[:RECIPE]", help="A baseline that learns.")],
     out: options.OutFolder,
-    seed: options.Seed = 0,
-    data: options.Data = None,
+    inputs: options.Inputs,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a baseline and save it; `test` and `compare` take its folder as --adapted."""
@@ -153,11 +203,11 @@ def train(
     with interruptible(
         "nothing was written; repeat the command to go on from a checkpoint, or to start again."
     ):
-        loaded = load_data(chosen, data, seed)
+        loaded = load_data(chosen, inputs.data, inputs.seed)
         load_attribute("netwright.evaluation.baselines:train_policy")(
-            chosen, policy, loaded, out=folder, seed=seed, progress=progress
+            chosen, policy, loaded, out=folder, seed=inputs.seed, progress=progress
         )
-    _print_made({"name": policy, "out": str(out), "seed": seed}, provenance(loaded), as_json)
+    _print_made({"name": policy, "out": str(out), "seed": inputs.seed}, provenance(loaded), as_json)
 
 
 def pretrain(

@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 from netwright.cli import options
+from netwright.cli.groups import group, grouped
 from netwright.cli.output import interruptible, print_json, print_table, progress
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    app.command()(collect)
+    app.command()(grouped(collect))
 
 
-def collect(
-    task: options.TaskName,
+@group
+class Collected:
+    """What is collected."""
+
     policies: Annotated[
         list[str],
         typer.Option(
@@ -25,12 +28,11 @@ def collect(
             help="Who decides; repeat for more. A baseline or a folder of a saved model; sampled:NAME draws its "
             "choices, noisy:0.1:NAME makes every tenth at random.",
         ),
-    ],
-    out: options.OutFolder,
+    ]
     setting: Annotated[
         str, typer.Option(metavar="NAME", help="Which training sessions; an unknown name lists them.")
-    ] = "training",
-    episodes: Annotated[int, typer.Option(min=1, help="Sessions that each policy meets.")] = 1000,
+    ] = "training"
+    episodes: Annotated[int, typer.Option(min=1, help="Sessions that each policy meets.")] = 1000
     labels: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,9 +40,14 @@ def collect(
             metavar="NAME",
             help="A policy whose probabilities are kept for every state; repeat to keep the mean of several.",
         ),
-    ] = None,
-    seed: options.Seed = 0,
-    data: options.Data = None,
+    ] = None
+
+
+def collect(
+    task: options.TaskName,
+    wanted: Collected,
+    out: options.OutFolder,
+    inputs: options.Inputs,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted collection in --out.")
@@ -54,12 +61,13 @@ def collect(
     from netwright.execution import executor
 
     chosen = registry.task(task)
+    data, seed = inputs.data, inputs.seed
     if data is not None and not data.is_dir():
         raise ConfigError(f"{data}: no such folder; check --data or the variable NETWRIGHT_DATA.")
     if data is None:
         progress(f"no --data and no NETWRIGHT_DATA: synthetic data, generated from seed {seed}")
     plan = load_attribute("netwright.adaptation.offline.collect:Plan")(
-        tuple(policies), setting, episodes, seed, tuple(labels or [])
+        tuple(wanted.policies), wanted.setting, wanted.episodes, seed, tuple(wanted.labels or [])
     )
     with interruptible(f"{out}.partial holds what is complete; repeat the command with --resume to go on."):
         experience = load_attribute("netwright.adaptation.offline.collect:rl_collect")(
@@ -78,5 +86,5 @@ def collect(
     rows = [
         [name, str(own["episodes"]), f"{own['mean_reward']:.4f}"] for name, own in found["policies"].items()
     ]
-    title = f"{found['decisions']} decisions of {chosen.name} in {setting}, kept in {out}"
+    title = f"{found['decisions']} decisions of {chosen.name} in {wanted.setting}, kept in {out}"
     print_table(title, ["policy", "episodes", "mean reward"], rows)

@@ -23,12 +23,12 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="Of these kinds: tasks, policies, settings, recipes, backbones, scenarios, topologies.",
+            help="Of these kinds: tasks, policies, settings, recipes, backbones, scenarios, topologies, learners.",
         ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List tasks, policies, settings, recipes, backbones, scenarios and topologies, or one of these."""
+    """List tasks, policies, settings, recipes, backbones, scenarios, topologies and learners, or one of these."""
     from netwright.core.errors import UnknownNameError
 
     if kind is not None and kind not in KINDS:
@@ -113,6 +113,12 @@ def _topologies() -> Rows:
     ]
 
 
+def _learners() -> Rows:
+    from netwright.synthesis.learners import LEARNERS
+
+    return [{"name": k.name, "summary": k.summary} for k in map(LEARNERS.get, LEARNERS.names())]
+
+
 KINDS: dict[str, Callable[[], Rows]] = {
     "tasks": _tasks,
     "policies": _policies,
@@ -121,4 +127,5 @@ KINDS: dict[str, Callable[[], Rows]] = {
     "backbones": _backbones,
     "scenarios": _scenarios,
     "topologies": _topologies,
+    "learners": _learners,
 }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from netwright.cli.groups import group
 from netwright.core.files import check_output
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, see `netwright list tasks`.")]
@@ -20,6 +21,14 @@ Data = Annotated[
         help="Folder of real data; without it, data are generated from the seed.",
     ),
 ]
+
+
+@group
+class Inputs:
+    """The data of a task, and the seed."""
+
+    seed: Seed = 0
+    data: Data = None
 
 
 def writable(path: Path | None) -> Path | None:

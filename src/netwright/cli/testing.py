@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netwright.cli import options
+from netwright.cli.groups import group, grouped
 from netwright.cli.output import interruptible, print_json, print_line, print_table, progress
 
 if TYPE_CHECKING:
@@ -19,58 +20,65 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    app.command()(test)
-    app.command()(compare)
+    app.command()(grouped(test))
+    app.command()(grouped(compare))
 
 
-def test(
-    task: options.TaskName,
-    policy: Annotated[str | None, typer.Option(metavar="NAME[:RECIPE]", help="A baseline.")] = None,
+@group
+class Subject:
+    """The policy or model that is tested."""
+
+    policy: Annotated[str | None, typer.Option(metavar="NAME[:RECIPE]", help="A baseline.")] = None
     adapted: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder that `adapt` or `train` wrote.")
-    ] = None,
-    setting: options.Setting = "default",
-    replacements: options.Replacements = None,
+    ] = None
+    backbone: options.OwnBackbone = None
+
+
+@group
+class Guard:
+    """The baseline that takes over from an adapted model."""
+
     guard: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             help="A baseline that decides where the adapted model is late, or far from what it learned from.",
         ),
-    ] = None,
+    ] = None
     deadline_ms: Annotated[
         float | None, typer.Option(min=0.0, help="With --guard: an answer that takes longer is late.")
-    ] = None,
-    backbone: options.OwnBackbone = None,
-    seed: options.Seed = 0,
-    data: options.Data = None,
+    ] = None
+
+
+def test(
+    task: options.TaskName,
+    which: Subject,
+    rule: Guard,
+    inputs: options.Inputs,
+    setting: options.Setting = "default",
+    replacements: options.Replacements = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Test one policy or adapted model in one setting."""
     from netwright.cli.fields import customised
     from netwright.core import registry
-    from netwright.core.errors import ConfigError
     from netwright.evaluation import subjects
 
-    if (policy is None) == (adapted is None):
-        raise ConfigError("test needs either --policy NAME or --adapted DIR; give exactly one.")
     chosen = registry.task(task)
     place = customised(chosen.setting(setting), replacements or [])
-    subjects.check_names(chosen, [name for name in (policy, guard) if name])
-    if (guard is not None and adapted is None) or (deadline_ms is not None and guard is None):
-        raise ConfigError(
-            "--guard NAME watches over --adapted DIR, and --deadline-ms over the guard; give both."
-        )
+    subjects.check_names(chosen, [name for name in (which.policy, rule.guard) if name])
+    _check_given(which, rule)
     with interruptible("repeat the command to start again."):
-        loaded = subjects.loaded_data(chosen, data, seed, progress)
+        loaded = subjects.loaded_data(chosen, inputs.data, inputs.seed, progress)
         subject = (
-            subjects.saved(chosen, adapted, backbone)
-            if adapted
-            else subjects.baseline(chosen, policy or "", loaded, seed, progress)
+            subjects.saved(chosen, which.adapted, which.backbone)
+            if which.adapted
+            else subjects.baseline(chosen, which.policy or "", loaded, inputs.seed, progress)
         )
-        if guard is not None:
-            rule = subjects.baseline(chosen, guard, loaded, seed, progress)
-            subject = subjects.guarded(subject, rule, deadline_ms)
+        if rule.guard is not None:
+            fallback = subjects.baseline(chosen, rule.guard, loaded, inputs.seed, progress)
+            subject = subjects.guarded(subject, fallback, rule.deadline_ms)
         evaluation = subjects.evaluate(chosen, subject, place, loaded)
     if as_json:
         print_json(evaluation.to_json())
@@ -78,28 +86,48 @@ def test(
     print_table(subjects.summary([evaluation]), ["figure", "value"], _figures(evaluation))
 
 
-def compare(
-    context: typer.Context,
-    task: options.TaskName,
-    out: options.OutFolder = Path("netwright-report"),
-    settings: Annotated[
-        list[str] | None, typer.Option("--setting", metavar="NAME", help="Repeat for more; all by default.")
-    ] = None,
+def _check_given(which: Subject, rule: Guard) -> None:
+    """Refuse options that do not go together."""
+    from netwright.core.errors import ConfigError
+
+    if (which.policy is None) == (which.adapted is None):
+        raise ConfigError("test needs either --policy NAME or --adapted DIR; give exactly one.")
+    if (rule.guard is not None and which.adapted is None) or (
+        rule.deadline_ms is not None and rule.guard is None
+    ):
+        raise ConfigError(
+            "--guard NAME watches over --adapted DIR, and --deadline-ms over the guard; give both."
+        )
+
+
+@group
+class Subjects:
+    """The policies and models that are compared."""
+
     policies: Annotated[
         list[str] | None,
         typer.Option("--policy", metavar="NAME[:RECIPE]", help="A baseline; repeat for more."),
-    ] = None,
+    ] = None
     adapted: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME=]DIR",
             help="A folder that `adapt` or `train` wrote, with a name of your own; repeat for more.",
         ),
+    ] = None
+    backbone: options.OwnBackbone = None
+
+
+def compare(
+    context: typer.Context,
+    task: options.TaskName,
+    which: Subjects,
+    inputs: options.Inputs,
+    out: options.OutFolder = Path("netwright-report"),
+    settings: Annotated[
+        list[str] | None, typer.Option("--setting", metavar="NAME", help="Repeat for more; all by default.")
     ] = None,
     replacements: options.Replacements = None,
-    backbone: options.OwnBackbone = None,
-    seed: options.Seed = 0,
-    data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Test several over the same episodes and write a report; the task's reference policy comes along."""
@@ -118,11 +146,11 @@ def compare(
         found = api.compare(
             chosen,
             settings=places,
-            policies=policies or (),
-            adapted=adapted or (),
-            data=data,
-            seed=seed,
-            backbone=backbone,
+            policies=which.policies or (),
+            adapted=which.adapted or (),
+            data=inputs.data,
+            seed=inputs.seed,
+            backbone=which.backbone,
             partial=partial,
             progress=progress,
         )

@@ -6,17 +6,17 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.errors import ConfigError
+from netwright.core.registry import Registry
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-EXECUTORS = ("serial", "processes")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -96,10 +96,30 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+ExecutorFactory = Callable[[int | None], Executor]
+"""Makes an executor with that many workers; None leaves the number to it."""
+
+
+def serial(n_workers: int | None = None) -> Executor:
+    """The executor `serial`, which has one worker: this process."""
+    return SerialExecutor()
+
+
+def _own() -> Mapping[str, str]:
+    return {"serial": f"{__name__}:serial", "processes": f"{__name__}:ProcessExecutor"}
+
+
+EXECUTORS: Registry[ExecutorFactory] = Registry("executor", Callable, _own, "netwright.executors")
+
+
 def executor(name: str = "serial", n_workers: int | None = None) -> Executor:
-    """The executor of that name: `serial` or `processes` (on `n_workers`, by default one for each core)."""
-    if name == "serial":
-        return SerialExecutor()
-    if name == "processes":
-        return ProcessExecutor(n_workers)
-    raise UnknownNameError("executor", name, EXECUTORS)
+    """The executor of that name.
+
+    Args:
+        name: `serial`, `processes`, or one of another package (entry point `netwright.executors`).
+        n_workers: by default one for each core.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    return EXECUTORS.get(name)(n_workers)

@@ -1,24 +1,78 @@
-"""The learners by name, each made for a pool."""
+"""The learners by name, each made for a pool, or for a problem whose designs are solved for during the dialogue."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.registry import Registry
 from netwright.synthesis.bayes import QUESTIONS, Bayes, BayesConfig
-from netwright.synthesis.generation import PoolGenerator
+from netwright.synthesis.generation import Generator, PoolGenerator
 from netwright.synthesis.learner import Learner
 from netwright.synthesis.no_prune import NoPrune
 from netwright.synthesis.objective_only import ObjectiveOnly
 from netwright.synthesis.particles import Particles
 from netwright.synthesis.pool import Pool
-from netwright.synthesis.voting import Voting
-
-LEARNERS = ("voting", "bayes", "no-prune", "objective-only")
+from netwright.synthesis.voting import Voting, VotingConfig
 
 LearnerFactory = Callable[[int], Learner]
 """Makes a learner from a seed."""
+
+
+@dataclass(frozen=True)
+class LearnerKind:
+    """A learner that commands and dialogues find by name.
+
+    Attributes:
+        make: learners for a pool, from its settings; those that a learner does not know, it ignores.
+        online: learners that take their candidates from a generator; None if the learner needs a pool.
+    """
+
+    name: str
+    summary: str
+    make: Callable[[Pool, BayesConfig], LearnerFactory]
+    online: Callable[[Generator], LearnerFactory] | None = None
+
+
+def _bayes(pool: Pool, config: BayesConfig) -> LearnerFactory:
+    cache: dict[int, Particles] = {}
+
+    def make(seed: int) -> Bayes:
+        if seed not in cache:
+            cache.clear()  # one seed's particles at a time: they are large
+            cache[seed] = Bayes.sample(pool, config, seed)
+        return Bayes(pool, config, seed, cache[seed])
+
+    return make
+
+
+VOTING = LearnerKind(
+    "voting",
+    "Net10Q: candidates are kept by votes over sampled objectives",
+    lambda pool, config: lambda seed: Voting(PoolGenerator(pool), seed=seed),
+    lambda source: lambda seed: Voting(source, VotingConfig(pcs_size=6, thresh=2), seed),
+)
+BAYES = LearnerKind("bayes", "a posterior over objectives; asks the most informative question", _bayes)
+NO_PRUNE = LearnerKind(
+    "no-prune",
+    "an ablation of voting that never drops a candidate",
+    lambda pool, config: lambda seed: NoPrune(pool, seed=seed),
+)
+OBJECTIVE_ONLY = LearnerKind(
+    "objective-only",
+    "an ablation that learns the objective and keeps no candidates",
+    lambda pool, config: lambda seed: ObjectiveOnly(PoolGenerator(pool), seed=seed),
+    lambda source: lambda seed: ObjectiveOnly(source, seed),
+)
+
+
+def _own() -> Mapping[str, str]:
+    kinds = {"VOTING": VOTING, "BAYES": BAYES, "NO_PRUNE": NO_PRUNE, "OBJECTIVE_ONLY": OBJECTIVE_ONLY}
+    return {kind.name: f"{__name__}:{attribute}" for attribute, kind in kinds.items()}
+
+
+LEARNERS: Registry[LearnerKind] = Registry("learner", LearnerKind, _own, "netwright.learners")
 
 
 def learner_factory(
@@ -33,30 +87,20 @@ def learner_factory(
     """Makes learners of one kind for a pool; costly parts are shared between those of one seed.
 
     Args:
+        name: of `LEARNERS`: of this project, or of another package (entry point `netwright.learners`).
         question, ties, confirm_at: as in `BayesConfig`; only `bayes` asks other questions than the paper's two.
         config: other settings of `bayes`.
+
+    Raises:
+        UnknownNameError: there is no such learner or question.
+        ConfigError: `confirm_at` is no number of a question.
     """
-    if name not in LEARNERS:
-        raise UnknownNameError("learner", name, LEARNERS)
+    kind = LEARNERS.get(name)
     if question not in QUESTIONS:
         raise UnknownNameError("question", question, QUESTIONS)
-    if name == "voting":
-        return lambda seed: Voting(PoolGenerator(pool), seed=seed)
-    if name == "no-prune":
-        return lambda seed: NoPrune(pool, seed=seed)
-    if name == "objective-only":
-        return lambda seed: ObjectiveOnly(PoolGenerator(pool), seed=seed)
     if confirm_at is not None and confirm_at < 1:
         raise ConfigError(
             f"the question that confirms the design must be the 1st or later, got {confirm_at}."
         )
     settings = replace(config or BayesConfig(), question=question, ties=ties, confirm_at=confirm_at)
-    cache: dict[int, Particles] = {}
-
-    def make(seed: int) -> Bayes:
-        if seed not in cache:
-            cache.clear()  # one seed's particles at a time: they are large
-            cache[seed] = Bayes.sample(pool, settings, seed)
-        return Bayes(pool, settings, seed, cache[seed])
-
-    return make
+    return kind.make(pool, settings)

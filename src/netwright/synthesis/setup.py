@@ -13,10 +13,8 @@ from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS, Bayes
 from netwright.synthesis.generation import Improve, OnlineGenerator
 from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
-from netwright.synthesis.objective_only import ObjectiveOnly
 from netwright.synthesis.pool import Pool
 from netwright.synthesis.problem import MetricGroup, Objective, ObjectiveFamily
-from netwright.synthesis.voting import Voting, VotingConfig
 
 _POOL_STREAM = 1 << 23
 
@@ -39,8 +37,7 @@ class Setup:
     confirm: bool = True
 
     def __post_init__(self) -> None:
-        if self.learner not in LEARNERS:
-            raise UnknownNameError("learner", self.learner, LEARNERS)
+        LEARNERS.get(self.learner)
         if self.question not in QUESTIONS:
             raise UnknownNameError("question", self.question, QUESTIONS)
         if self.n_queries < 1:
@@ -150,10 +147,9 @@ class OnlineProblem:
 
     def learner_factory(self, setup: Setup) -> LearnerFactory:
         """See `Problem`."""
-        if setup.learner == "voting":
-            return lambda seed: Voting(self._source, VotingConfig(pcs_size=6, thresh=2), seed)
-        if setup.learner == "objective-only":
-            return lambda seed: ObjectiveOnly(self._source, seed)
+        online = LEARNERS.get(setup.learner).online
+        if online is not None:
+            return online(self._source)
         pool = self.sample_pool(setup.seed)
         return learner_factory(
             setup.learner, pool, question=setup.question, ties=setup.ties, confirm_at=setup.confirm_at

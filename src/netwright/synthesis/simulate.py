@@ -15,12 +15,13 @@ import numpy as np
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
+from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.learner import Learner
-from netwright.synthesis.learners import LearnerFactory
+from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
 from netwright.synthesis.pool import Index, Pool, normalised, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer
-from netwright.synthesis.teachers import Oracle
+from netwright.synthesis.teachers import PERFECT, Oracle, SimulatedTeacher, simulated_teacher
 
 TRUTHS = ("template", "minimum", "power")
 _TEACHER_STREAM = 1 << 22
@@ -98,8 +99,7 @@ def simulate(
     values: Array,
     *,
     n_queries: int,
-    noise_percent: float = 0.0,
-    jnd_share: float = 0.0,
+    teacher: SimulatedTeacher = PERFECT,
     seed: int = 0,
     n_learners: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -108,7 +108,7 @@ def simulate(
 
     Args:
         values: what each truth makes of each design; shape (R, D).
-        noise_percent, jnd_share: of the teacher, see `Oracle`.
+        teacher: how well the truths' owners tell designs apart.
         n_learners: learners of different seeds that the runs are dealt to in turn. A learner that draws its
             candidates at random, as the paper's does, should have one for each run.
         progress: called with the runs done and their number.
@@ -116,11 +116,12 @@ def simulate(
     n_runs = len(values)
     if n_queries < 1 or not n_runs or n_learners < 1:
         raise ConfigError("a simulation needs at least one query, one run and one learner.")
+    jnd_share = teacher.jnd_percent / 100.0
     teachers = [
         Oracle(
             value,
             pool.counts,
-            noise_percent=noise_percent,
+            noise_percent=teacher.noise_percent,
             jnd_share=jnd_share,
             rng=generator(seed, _TEACHER_STREAM, run),
         )
@@ -134,7 +135,7 @@ def simulate(
     tolerance = jnd_share * (best - values.min(1, keepdims=True)) + 1e-12
     config = {
         "queries": n_queries,
-        "noise_percent": noise_percent,
+        "noise_percent": teacher.noise_percent,
         "jnd_share": jnd_share,
         "seed": seed,
         "n_learners": min(n_learners, n_runs),
@@ -147,6 +148,64 @@ def simulate(
         np.array(walk.seconds),
         config,
     )
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A learner measured against operators that are simulated.
+
+    Attributes:
+        learner, question: see `learner_factory`.
+        teacher: as `simulated_teacher` reads it.
+        truths: kind of the operators' objectives, one of `TRUTHS`.
+        queries: questions in each run.
+        runs: simulated operators; as many of the pool's objectives are held out.
+    """
+
+    learner: str = "bayes"
+    teacher: str = "perfect"
+    question: str = "auto"
+    truths: str = "template"
+    queries: int = 10
+    runs: int = 301
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        simulated_teacher(self.teacher)
+        for kind, name, known in (
+            ("learner", self.learner, LEARNERS.names()),
+            ("question", self.question, QUESTIONS),
+            ("kind of truth", self.truths, TRUTHS),
+        ):
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+
+    def run(self, pool: Pool, progress: Callable[[int, int], None] = lambda done, total: None) -> OracleRuns:
+        """Hold objectives out of the pool and let their owners answer.
+
+        Learners that draw candidates at random are drawn anew for each run, as in the paper.
+        """
+        teacher = simulated_teacher(self.teacher)
+        rest, held_out = pool.split(generator(self.seed, 0), self.runs)
+        return simulate(
+            learner_factory(self.learner, rest, question=self.question, ties=teacher.jnd_percent > 0.0),
+            rest,
+            truth_values(self.truths, rest, held_out, generator(self.seed, 1)),
+            n_queries=self.queries,
+            teacher=teacher,
+            seed=self.seed,
+            n_learners=1 if self.learner == "bayes" else self.runs,
+            progress=progress,
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """What was simulated, in plain types."""
+        return {
+            "learner": self.learner,
+            "teacher": self.teacher,
+            "question": self.question if self.learner == "bayes" else "propose and compare",
+            "truths": self.truths,
+        }
 
 
 class _Walk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
 from netwright.synthesis.dialogue import Dialogue, DialogueResult
 from netwright.synthesis.pool import Pool
@@ -14,17 +15,23 @@ from netwright.synthesis.teachers import Person, Teacher
 Respond = Callable[[Query, Sequence[Design]], Answer | int | Sequence[int]]
 
 
+class SetupOptions(TypedDict, total=False):
+    """Fields of `Setup` that are seldom given."""
+
+    learner: str
+    question: str
+    ties: bool
+    confirm: bool
+
+
 def synthesize(
     problem: Pool | Problem,
     teacher: Teacher | Respond,
     *,
-    learner: str = "bayes",
-    question: str = "auto",
     queries: int = 10,
     seed: int = 0,
-    ties: bool = True,
-    confirm: bool = True,
     after_answer: Callable[[Dialogue], None] = lambda dialogue: None,
+    **setup: Unpack[SetupOptions],
 ) -> DialogueResult:
     """Find a near-optimal design for an objective that only the teacher knows.
 
@@ -32,19 +39,18 @@ def synthesize(
         problem: a pool, or an `OnlineProblem` with a callable that solves for an objective.
         teacher: a `Teacher`, or a callable that is given the question and its designs and returns the position
             of the best one, several for "about equal", or none for "cannot say".
-        learner, question, ties, confirm: see `Setup`.
         queries: how many questions to ask at most.
         after_answer: called after each answer, for saving or showing.
+        setup: `learner`, `question`, `ties` and `confirm` of `Setup`.
 
     Returns:
         The recommended design, what was learnt of the objective, and the dialogue.
     """
     over: Problem = PoolProblem(problem) if isinstance(problem, Pool) else problem
-    setup = Setup(learner, question, queries, seed, ties, confirm)
-    who: Teacher = Person(teacher) if callable(teacher) else teacher
-    dialogue = Dialogue(over, setup)
+    answering: Teacher = Person(teacher) if callable(teacher) else teacher
+    dialogue = Dialogue(over, Setup(n_queries=queries, seed=seed, **setup))
     while (query := dialogue.ask()) is not None:
-        dialogue.tell(who.answer(query, [dialogue.design(d) for d in query.designs]))
+        dialogue.tell(answering.answer(query, [dialogue.design(d) for d in query.designs]))
         after_answer(dialogue)
     if isinstance(over, OnlineProblem):
         dialogue.refine(over)

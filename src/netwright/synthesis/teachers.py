@@ -108,6 +108,9 @@ class SimulatedTeacher:
     jnd_percent: float = 0.0
 
 
+PERFECT = SimulatedTeacher()
+
+
 def simulated_teacher(text: str) -> SimulatedTeacher:
     """`perfect`, `noisy:P` or `jnd:P`.
 

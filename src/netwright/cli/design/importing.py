@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from netwright.cli import options
+from netwright.cli.groups import group
 from netwright.cli.output import print_facts, print_json, progress
 from netwright.core.files import writing
 from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
@@ -19,8 +19,55 @@ from netwright.wan.topology import Topology
 from netwright.wan.units import rate
 
 
+@group
+class Reading:
+    """How the file is to be understood where it leaves something open."""
+
+    default_capacity: Annotated[
+        str | None, typer.Option(metavar="X", help="Capacity of links without one, such as 10G or 10.")
+    ] = None
+    directed: Annotated[
+        bool | None, typer.Option("--directed/--undirected", help="Links lead one way, or both ways.")
+    ] = None
+    capacity_unit: Annotated[
+        str, typer.Option(metavar="UNIT", help="Of capacities without one, such as Gbit/s.")
+    ] = ""
+    latency_unit: Annotated[
+        str, typer.Option(metavar="UNIT", help="Of latencies without one: s, ms, us, or such as 10us.")
+    ] = ""
+    capacity_from: Annotated[
+        str, typer.Option(metavar="NAME", help="The attribute of links that holds capacities.")
+    ] = ""
+    geographic: Annotated[
+        bool, typer.Option("--geographic", help="x and y of nodes are longitude and latitude.")
+    ] = False
+
+
+@group
+class Reductions:
+    """What is merged and dropped."""
+
+    merge_parallel: Annotated[
+        str, typer.Option(metavar="sum|first", help="Add up parallel links, or keep the first.")
+    ] = ""
+    drop_loops: Annotated[bool, typer.Option("--drop-loops", help="Drop links from a node to itself.")] = (
+        False
+    )
+    drop_stubs: Annotated[
+        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbour, again and again.")
+    ] = False
+    keep_largest_component: Annotated[
+        bool, typer.Option("--keep-largest-component", help="Drop what the largest part does not reach.")
+    ] = False
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="--merge-parallel first --drop-loops --drop-stubs in one.")
+    ] = False
+
+
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"A network: {', '.join(SUFFIXES)}.")],
+    reading: Reading,
+    reductions: Reductions,
     out: Annotated[Path, typer.Option(metavar="FILE", help=f"File to write: {', '.join(WRITTEN)}.")] = Path(
         "topology.json"
     ),
@@ -28,55 +75,33 @@ def import_(
         Path | None,
         typer.Option(metavar="FILE", help="Demands in the network's format: REPETITA, SNDlib, or a matrix."),
     ] = None,
-    merge_parallel: Annotated[
-        str, typer.Option(metavar="sum|first", help="Add up parallel links, or keep the first.")
-    ] = "",
-    drop_loops: Annotated[
-        bool, typer.Option("--drop-loops", help="Drop links from a node to itself.")
-    ] = False,
-    drop_stubs: Annotated[
-        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbour, again and again.")
-    ] = False,
-    keep_largest_component: Annotated[
-        bool, typer.Option("--keep-largest-component", help="Drop what the largest part does not reach.")
-    ] = False,
-    default_capacity: Annotated[
-        str | None, typer.Option(metavar="X", help="Capacity of links without one, such as 10G or 10.")
-    ] = None,
-    directed: Annotated[
-        bool | None, typer.Option("--directed/--undirected", help="Links lead one way, or both ways.")
-    ] = None,
-    capacity_unit: Annotated[
-        str, typer.Option(metavar="UNIT", help="Of capacities without one, such as Gbit/s.")
-    ] = "",
-    latency_unit: Annotated[
-        str, typer.Option(metavar="UNIT", help="Of latencies without one: s, ms, us, or such as 10us.")
-    ] = "",
-    capacity_from: Annotated[
-        str, typer.Option(metavar="NAME", help="The attribute of links that holds capacities.")
-    ] = "",
-    geographic: Annotated[
-        bool, typer.Option("--geographic", help="x and y of nodes are longitude and latitude.")
-    ] = False,
-    prepare: Annotated[
-        bool, typer.Option("--prepare", help="--merge-parallel first --drop-loops --drop-stubs in one.")
-    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Check a network's file, say what was made of it, and write it in netwright's own format."""
-    default = None if default_capacity is None else rate(default_capacity, "capacity", "--default-capacity")
-    wanted = ImportOptions(
-        merge_parallel, drop_loops, drop_stubs, keep_largest_component, default, directed,
-        capacity_unit, latency_unit, capacity_from, geographic,
-    )  # fmt: skip
-    if prepare:
-        merge = merge_parallel or ImportOptions.preparation().merge_parallel
-        wanted = replace(wanted, merge_parallel=merge, drop_loops=True, drop_stubs=True)
-    facts = _imported(file, out, demands, wanted)
+    facts = _imported(file, out, demands, _wanted(reading, reductions))
     if as_json:
         print_json(facts)
     else:
         print_facts({name: value for name, value in facts.items() if name not in _SAID})
+
+
+def _wanted(reading: Reading, reductions: Reductions) -> ImportOptions:
+    """The options of the reader."""
+    capacity, merge = reading.default_capacity, reductions.merge_parallel
+    if reductions.prepare and not merge:
+        merge = ImportOptions.preparation().merge_parallel
+    return ImportOptions(
+        merge_parallel=merge,
+        drop_loops=reductions.drop_loops or reductions.prepare,
+        drop_stubs=reductions.drop_stubs or reductions.prepare,
+        keep_largest_component=reductions.keep_largest_component,
+        default_capacity=None if capacity is None else rate(capacity, "capacity", "--default-capacity"),
+        directed=reading.directed,
+        capacity_unit=reading.capacity_unit,
+        latency_unit=reading.latency_unit,
+        capacity_from=reading.capacity_from,
+        geographic=reading.geographic,
+    )
 
 
 def set_aside(demands: Path) -> list[str]:

@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from netwright.cli import options
+from netwright.cli.groups import group
+from netwright.wan.selection import Network, Say, Wanted
+
 Scenario = Annotated[
     str | None, typer.Option(metavar="NAME", help="A scenario, see `netwright list scenarios`.")
 ]
@@ -64,3 +68,53 @@ PoolFile = Annotated[
     typer.Option("--pool", metavar="FILE", help="A pool that `design pool` wrote, in place of building one."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Processes to build the pool with.")]
+
+
+Today = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A design.json: the design in use, from which changes are counted."),
+]
+
+
+@group
+class NetworkOptions:
+    """The scenario and the network; what is left out follows from these two."""
+
+    scenario: Scenario = None
+    topology: Topology = None
+    demands: Demands = None
+    load: Load = None
+    flows: Flows = None
+    tunnels: TunnelRule = None
+    classes: Classes = None
+    failures: Failures = None
+
+    def network(self) -> Network:
+        """The network as the library takes it."""
+        return Network(
+            self.topology, self.demands, self.load, self.flows, self.tunnels, self.classes, self.failures
+        )
+
+
+@group
+class PoolOptions:
+    """Which pool: a file, or how to build one."""
+
+    objectives: Objectives = 1000
+    pool_seed: PoolSeed = 0
+    pool: PoolFile = None
+    workers: Workers = 1
+    data: options.Data = None
+
+    def wanted(self, network: NetworkOptions, say: Say, *, more: int = 0) -> Wanted:
+        """The pool as the library takes it, with so many `more` objectives."""
+        return Wanted(
+            network.scenario,
+            network.network(),
+            self.objectives + more,
+            self.pool_seed,
+            self.pool,
+            self.data,
+            self.workers,
+            say=say,
+        )

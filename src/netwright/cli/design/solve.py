@@ -20,12 +20,11 @@ from netwright.wan.exporting import DESIGN_FILE, Tables, figures, today_of, writ
 from netwright.wan.instance import Instance
 from netwright.wan.load_facts import LoadFacts
 from netwright.wan.registry import scenario as scenario_named
-from netwright.wan.selection import Network, Wanted, built
+from netwright.wan.selection import Wanted, built
 
 
 def solve(
-    scenario: inputs.Scenario = None,
-    topology: inputs.Topology = None,
+    network: inputs.NetworkOptions,
     knob: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,26 +35,14 @@ def solve(
     out: Annotated[
         Path, typer.Option(metavar="DIR", callback=options.writable, help="Folder to write the design into.")
     ] = Path("netwright-design"),
-    today: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A design.json: the design in use, from which changes are counted."
-        ),
-    ] = None,
+    today: inputs.Today = None,
     pool: inputs.PoolFile = None,
-    demands: inputs.Demands = None,
-    load: inputs.Load = None,
-    flows: inputs.Flows = None,
-    tunnels: inputs.TunnelRule = None,
-    classes: inputs.Classes = None,
-    failures: inputs.Failures = None,
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Find the best design for an objective that you can write down; no question is asked."""
     folder = output_folder(out, DESIGN_FILE)
-    network = Network(topology, demands, load, flows, tunnels, classes, failures)
-    wanted = Wanted(scenario, network, pool=pool, data=data, say=progress)
+    wanted = Wanted(network.scenario, network.network(), pool=pool, data=data, say=progress)
     with interruptible("nothing was written."):
         name, instance, family = _problem(wanted)
         knobs = read_knobs(family, knob or [])

@@ -27,6 +27,7 @@ from netwright.synthesis.learners import learner_factory
 from netwright.synthesis.pool import Pool, normalised, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.simulate import OracleRuns, simulate, truth_values
+from netwright.synthesis.teachers import SimulatedTeacher
 from netwright.synthesis.voting import VotingConfig
 from netwright.wan.pools import Builder, spec_of
 
@@ -260,8 +261,7 @@ def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict
         part,
         values["part"],
         n_queries=cell.n_queries,
-        noise_percent=cell.noise_percent,
-        jnd_share=cell.jnd_share,
+        teacher=SimulatedTeacher(cell.noise_percent, 100.0 * cell.jnd_share),
         seed=SEED,
         n_learners=1 if learner == "bayes" else len(held_out),
     )

@@ -1,0 +1,117 @@
+"""How a search for a design ended: one document for the terminal, a web page and `design.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from netwright.core.files import read_json
+from netwright.synthesis.dialogue import Dialogue
+from netwright.wan.details import Details
+from netwright.wan.exporting import DESIGN_FILE, Solved, write_design
+from netwright.wan.selection import Source
+from netwright.wan.settled import Settled
+
+Facts = dict[str, object]
+
+
+class End(Enum):
+    """How a conversation ended."""
+
+    FINISHED = "all questions are answered"
+    STOPPED = "stopped by the operator"
+    LEFT = "left, to go on later"
+    SETTLED = "there is nothing to decide"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a dialogue came to.
+
+    Attributes:
+        answers: number of questions answered.
+        files: that were written; none if the operator left, or before the first answer.
+        facts: the result by name, for reading.
+        more: further entries of the document.
+    """
+
+    end: End
+    answers: int
+    files: tuple[Path, ...]
+    facts: Facts
+    more: Facts
+
+    def to_json(self) -> Facts:
+        """A document of plain types."""
+        return {
+            "finished": bool(self.files),
+            "end": self.end.value,
+            "answers": self.answers,
+            "files": [str(path) for path in self.files],
+            **self.more,
+        }
+
+
+def outcome(dialogue: Dialogue, end: End, source: Source, details: Details, file: Path) -> Outcome:
+    """Write the recommended design beside a dialogue's file, unless the operator left.
+
+    Args:
+        file: of the dialogue.
+    """
+    answers = len(dialogue.exchanges)
+    if end is End.LEFT or dialogue.recommend() is None:
+        return Outcome(end, answers, (), {}, {"dialogue": str(file)})
+    result = dialogue.result()
+    chosen = details.solved(result.design)
+    document = {**result.to_json(), **design_facts(source, chosen, details.figures(result.design))}
+    files = write_design(file.parent, document, chosen.tables)
+    more: Facts = {"dialogue": str(file), "result": result.to_json()}
+    return Outcome(end, answers, tuple(files), result_facts(dialogue), more)
+
+
+def settled_outcome(found: Settled, source: Source, details: Details, folder: Path) -> Outcome:
+    """Write the one design that every objective prefers."""
+    figures = details.figures_of(found.solved)
+    document = {
+        "design": found.design,
+        **design_facts(source, found.solved, figures),
+        "reason": found.reason,
+    }
+    files = write_design(folder, document, found.solved.tables)
+    shown: Facts = {**found.solved.metrics, **figures}
+    return Outcome(End.SETTLED, 0, tuple(files), shown, {"reason": found.reason})
+
+
+def is_settled(folder: Path) -> bool:
+    """Whether a folder holds a design that needed no question."""
+    file = folder / DESIGN_FILE
+    document = read_json(file) if file.is_file() else None
+    return isinstance(document, dict) and "reason" in document
+
+
+def design_facts(source: Source, chosen: Solved, figures: Mapping[str, float | str]) -> Facts:
+    """What `design.json` says of a design besides why it was chosen."""
+    return {
+        "scenario": source.pool.provenance["scenario"],
+        "instance": source.instance.describe(),
+        "metrics": dict(chosen.metrics),
+        "figures": dict(figures),
+    }
+
+
+def result_facts(dialogue: Dialogue) -> Facts:
+    """The result by name, for reading."""
+    result = dialogue.result()
+    facts: Facts = {
+        f"{metric.name} ({metric.unit})": value
+        for metric, value in zip(dialogue.problem.group.metrics, result.metrics.metrics, strict=True)
+    }
+    if result.expected_quality is not None:
+        facts["expected quality"] = result.expected_quality
+    if result.objective is not None:
+        facts["what you seem to want"] = result.objective["text"]
+    if result.contradictions:
+        facts["disagreements"] = "; ".join(result.contradictions)
+    return facts
