@@ -23,6 +23,7 @@ from netwright.core import notes
 from netwright.core.errors import MissingExtraError, NetwrightError, advice_on, reason_of
 from netwright.core.interrupts import exit_code, forget, listening
 from netwright.core.reading import short_reason
+from netwright.core.threads import wait_asleep
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -102,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in words
+    wait_asleep()
     forget()
     words = [word for word in words if word != _DEBUG]
     try:
