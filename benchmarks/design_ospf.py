@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from netwright.core.results import ResultRow, write_rows
-from netwright.wan.catalogue import PACKAGED, TOPOLOGIES
+from netwright.wan.catalog import PACKAGED, TOPOLOGIES
 from netwright.wan.instance import build, load_topology
 from netwright.wan.registry import scenario
 from netwright.wan.scenarios.ospf.design import routing_network

@@ -59,7 +59,7 @@ def reference(data: VpData) -> tuple[Callable[[int], object], int]:
     config = TrainingConfig(batch_size=1, precision="float32", gradient_checkpointing=True)
     model = assemble(build_backbone("tiny"), adapter, config, seed=0).train()
     model.cached = False
-    optimiser = torch.optim.AdamW(model.trainable().values(), lr=2e-4, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(model.trainable().values(), lr=2e-4, weight_decay=1e-4)
     rng = np.random.default_rng(0)
 
     def update(step: int) -> None:
@@ -70,8 +70,8 @@ def reference(data: VpData) -> tuple[Callable[[int], object], int]:
             answer = model(window) if rng.random() < MIX_RATE else model.training_answer(window, goal)
             ((answer - goal) ** 2).mean().backward()
             torch.nn.utils.clip_grad_norm_(model.trainable().values(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
 
     return update, ACCUMULATION
 

@@ -32,15 +32,15 @@ def main(folder: str = "own-network", objectives: int = 200) -> None:
     (out / "network.txt").write_text(NETWORK)
     path = out / "pool.parquet"
     pool = Builder().obtain(spec_of("ospf", str(out / "network.txt"), n=objectives), path)
-    favourite = int(np.argmax(pool.counts))
-    weights = read_decision(path, int(pool.design_ids[favourite]))
+    favorite = int(np.argmax(pool.counts))
+    weights = read_decision(path, int(pool.design_ids[favorite]))
     if weights is None:
         sys.exit("the pool keeps no weights")
-    utilisation_percent, latency_ms = pool.design(favourite).metrics
-    print(f"{pool.n_designs} designs; {pool.counts[favourite] / len(pool):.0%} of objectives want this one:")
-    print(f"fullest link {utilisation_percent:.1f} %, latency {latency_ms:.2f} ms")
+    utilization_percent, latency_ms = pool.design(favorite).metrics
+    print(f"{pool.n_designs} designs; {pool.counts[favorite] / len(pool):.0%} of objectives want this one:")
+    print(f"fullest link {utilization_percent:.1f} %, latency {latency_ms:.2f} ms")
     tables = scenario("ospf").export(instance_of(pool), weights)
-    for file in write_design(out, {"metrics": [utilisation_percent, latency_ms]}, tables):
+    for file in write_design(out, {"metrics": [utilization_percent, latency_ms]}, tables):
         print(f"written: {file}")
 
 

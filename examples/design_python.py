@@ -35,7 +35,7 @@ def main(objectives: int = 500) -> None:
             f"{name}: {throughput_percent:.1f} % of traffic, {latency_ms:.2f} ms, worth {worth(design):.2f}"
         )
     if found.objective is not None:
-        print(f"learnt: {found.objective['text']}")
+        print(f"learned: {found.objective['text']}")
 
 
 if __name__ == "__main__":

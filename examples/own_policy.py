@@ -17,7 +17,7 @@ from netwright.tasks.vp.windows import Windows
 
 
 class ReturnToLevel(WindowPolicy):
-    """Yaw stays; roll and pitch decay towards zero with a time constant in samples of 0.2 s."""
+    """Yaw stays; roll and pitch decay toward zero with a time constant in samples of 0.2 s."""
 
     name = "return-to-level"
 

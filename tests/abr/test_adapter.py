@@ -130,7 +130,7 @@ class TestWhatAModelIsShown:
         assert np.isfinite(shown.summary).all()
         assert np.isfinite(shown.rungs).all()
 
-    def test_a_ladder_with_rungs_between_is_summarised_alike(self) -> None:
+    def test_a_ladder_with_rungs_between_is_summarized_alike(self) -> None:
         """Eleven rungs, every other of which is one of six, and the rest half way between: read at the same points."""
         six = observations(30)
         fine = np.linspace(0, 5, 11)

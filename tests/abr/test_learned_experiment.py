@@ -5,7 +5,7 @@ import pytest
 from netwright.core import registry
 from netwright.core.task import load_attribute
 from netwright.experiments.abr import baselines as abr_baselines
-from netwright.experiments.catalogue import experiment
+from netwright.experiments.catalog import experiment
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import Mpc, MpcReference
 

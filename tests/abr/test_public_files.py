@@ -36,9 +36,9 @@ def test_oboe_is_refused_until_its_units_are_stated(oboe, tmp_path, monkeypatch)
         load(oboe).traces("oboe")
     (oboe / "abr" / "traces" / "oboe" / "format.json").write_text('{"time": "ms", "bandwidth": "kbit/s"}')
     abr = task("abr")
-    from netwright.cli.fields import customised
+    from netwright.cli.fields import customized
 
-    setting = customised(abr.setting("default"), ["traces=oboe"])
+    setting = customized(abr.setting("default"), ["traces=oboe"])
     found = load_attribute(abr.evaluate)(Mpc(), setting, load(oboe), name="mpc")
     assert found.mean == pytest.approx(2.133, abs=5e-4)
 

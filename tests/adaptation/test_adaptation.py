@@ -411,7 +411,9 @@ def test_what_stands_at_out_is_not_lost(adapted: Adapted, backbone: str) -> None
 def test_a_loss_that_is_not_finite_is_reported(tmp_path: Path, backbone: str) -> None:
     with pytest.raises(DataError, match="not finite"):
         run(tmp_path / "out", backbone, data="poisoned")
-    assert run(tmp_path / "out", backbone).folder.is_dir()  # nothing was learnt, so nothing stands in the way
+    assert run(
+        tmp_path / "out", backbone
+    ).folder.is_dir()  # nothing was learned, so nothing stands in the way
 
 
 @pytest.mark.parametrize(

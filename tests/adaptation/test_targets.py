@@ -25,10 +25,10 @@ def taught():
     )
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_a_padded_row_counts_for_nothing(taught, labelled):
+@pytest.mark.parametrize("labeled", [False, True])
+def test_a_padded_row_counts_for_nothing(taught, labeled):
     n = taught.experience.n_steps
-    if labelled:
+    if labeled:
         labels = np.random.default_rng(0).dirichlet(np.ones(3), n).astype(np.float32)
         taught = replace(taught, labels=labels)
     rows, real = taught.draw(np.random.default_rng(1), 16)

@@ -151,7 +151,7 @@ def test_a_dialogue_ends_in_files(cli, pool_file, said):
     volume = {(r["source"], r["target"], r["class"]): float(r["demand"]) for r in rows}
     assert 100.0 * served / sum(volume.values()) == pytest.approx(kept["metrics"]["throughput (%)"])
     links = table("d/links.csv")
-    assert max(float(r["utilisation"]) for r in links) <= 1.0 + 1e-6
+    assert max(float(r["utilization"]) for r in links) <= 1.0 + 1e-6
 
 
 def test_a_dialogue_that_was_left_goes_on_with_the_same_question(cli, pool_file, said):
@@ -287,7 +287,7 @@ def test_weights_of_a_users_own_network(cli, ring, said):
     rows = table("d/links.csv")
     assert len(rows) == 10
     assert all(int(row["weight"]) >= 1 for row in rows)
-    fullest = max(float(row["utilisation"]) for row in rows)
+    fullest = max(float(row["utilization"]) for row in rows)
     assert 100.0 * fullest == pytest.approx(run.document["result"]["metrics"][0], abs=1e-4)
 
 

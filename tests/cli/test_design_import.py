@@ -20,17 +20,17 @@ def clean(monkeypatch, tmp_path):
 
 
 def test_what_was_read_ignored_and_assumed_is_said_once(cli):
-    Path("net.csv").write_text("source,target,colour,bw\nA,B,red,10G\nB,C,red,10G\nC,A,blue,2.5G\n")
+    Path("net.csv").write_text("source,target,color,bw\nA,B,red,10G\nB,C,red,10G\nC,A,blue,2.5G\n")
     run = cli("design", "import", "net.csv", "--json")
     assert run.code == 0
     line, summary = run.err.splitlines()
-    assert line == "net.csv: ignored on links: colour; latency unknown on 3 links: 1 ms each"
+    assert line == "net.csv: ignored on links: color; latency unknown on 3 links: 1 ms each"
     assert summary == (
         "imported net (edge list): 3 nodes, 3 links (both ways alike); capacity 2.5 to 10 Gbit/s; latency 1 ms"
     )
     found = run.document
-    assert found["ignored"] == {"links": ["colour"]}
-    assert found["notes"] == ["ignored on links: colour", "latency unknown on 3 links: 1 ms each"]
+    assert found["ignored"] == {"links": ["color"]}
+    assert found["notes"] == ["ignored on links: color", "latency unknown on 3 links: 1 ms each"]
     assert (found["capacity_unit"], found["capacity_least"], found["directed"]) == ("Gbit/s", 2.5, False)
 
 

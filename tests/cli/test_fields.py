@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.cli.fields import customised, parsed
+from netwright.cli.fields import customized, parsed
 from netwright.core.errors import ConfigError
 from netwright.core.task import Setting
 from tests.cli.toy import ToyConfig
@@ -23,7 +23,7 @@ SETTING = Setting("default", "", ToyConfig())
     ],
 )
 def test_a_value_is_read_by_the_type_of_its_field(assignment, field, value):
-    changed = customised(SETTING, [assignment])
+    changed = customized(SETTING, [assignment])
     assert getattr(changed.config, field) == value
     assert type(getattr(changed.config, field)) is type(value)
     assert changed.name == f"default[{assignment}]"
@@ -47,17 +47,17 @@ def test_a_value_is_read_by_the_type_of_its_field(assignment, field, value):
 )
 def test_a_wrong_assignment_is_named(assignment, message):
     with pytest.raises(ConfigError, match=message):
-        customised(SETTING, [assignment])
+        customized(SETTING, [assignment])
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 10**9), st.booleans())
 def test_what_is_set_is_what_is_there(offset, count, flip):
-    changed = customised(SETTING, [f"offset={offset!r}", f"count={count}", f"flip={flip}"])
+    changed = customized(SETTING, [f"offset={offset!r}", f"count={count}", f"flip={flip}"])
     assert changed.config == ToyConfig(offset=offset, count=count, flip=flip)
 
 
 def test_nothing_set_changes_nothing():
-    assert customised(SETTING, []) is SETTING
+    assert customized(SETTING, []) is SETTING
 
 
 def test_the_last_one_counts_and_dashes_are_underscores():

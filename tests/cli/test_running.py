@@ -4,7 +4,7 @@ import pytest
 
 import netwright.experiments
 from netwright.core.registry import Registry
-from netwright.experiments import catalogue
+from netwright.experiments import catalog
 
 EXPERIMENT = """
 NAME = "{name}"
@@ -21,8 +21,8 @@ def _install(monkeypatch, folder):
         (folder / f"toy_{name}.py").write_text(EXPERIMENT.format(name=name))
     (folder / "toy_helper.py").write_text("VALUE = 1\n")
     monkeypatch.setattr(netwright.experiments, "__path__", [str(folder)])
-    monkeypatch.setattr(catalogue, "experiments", catalogue.experiments.__wrapped__)
-    monkeypatch.setattr(catalogue, "EXPERIMENTS", Registry("experiment", Callable, catalogue._find))
+    monkeypatch.setattr(catalog, "experiments", catalog.experiments.__wrapped__)
+    monkeypatch.setattr(catalog, "EXPERIMENTS", Registry("experiment", Callable, catalog._find))
 
 
 def test_experiments_are_found_by_their_files(cli, monkeypatch, tmp_path):
@@ -78,8 +78,8 @@ def test_a_pattern_that_no_part_matches_is_refused(cli, tmp_path, name):
     assert not (tmp_path / "r").exists()
 
 
-def test_the_real_catalogue_holds_no_helper_module():
-    assert not {"catalogue", "policies"} & set(catalogue.experiments())
+def test_the_real_catalog_holds_no_helper_module():
+    assert not {"catalog", "policies"} & set(catalog.experiments())
 
 
 def test_the_demo_prints_the_path_of_its_report(cli, stand_in, tmp_path):

@@ -126,7 +126,7 @@ def test_flat_and_wild_values_are_drawn_without_a_warning(spread):
                 render.svg(panel.figure, name="x", alt="x")
 
 
-def test_svg_takes_the_colours_of_the_page():
+def test_svg_takes_the_colors_of_the_page():
     with matplotlib.rc_context(render.RC):
         figure = Figure()
         figure.add_subplot().plot([0, 1], color=method_styles(["adapted:tiny"])["adapted:tiny"].color)

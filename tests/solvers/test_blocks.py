@@ -158,4 +158,4 @@ def test_the_normal_equations_are_solved_as_a_dense_solver_solves_them(seed):
         matrix[solver.blocks.row[first:end], j] = solver.blocks.value[first:end]
     theta, right = rng.uniform(0.5, 2.0, matrix.shape[1]), rng.normal(size=len(matrix))
     dense = matrix @ np.diag(theta) @ matrix.T
-    assert dense @ solver._factorised(theta).solve(right) == pytest.approx(right, abs=1e-6)
+    assert dense @ solver._factorized(theta).solve(right) == pytest.approx(right, abs=1e-6)

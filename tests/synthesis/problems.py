@@ -53,7 +53,7 @@ class Concave:
 
 @dataclass(frozen=True)
 class Weighted:
-    """Weighted sum of m utilities; weights log-uniform in 1..100, normalised (the BW scenario's template)."""
+    """Weighted sum of m utilities; weights log-uniform in 1..100, normalized (the BW scenario's template)."""
 
     n_metrics: int = 3
     name: str = "weighted"

@@ -65,7 +65,7 @@ def test_half_of_the_generic_particles_are_ces_functions(monkeypatch):
     assert sum(drawn) == 140
 
 
-def test_particles_are_standardised_and_ranked():
+def test_particles_are_standardized_and_ranked():
     found = sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
     assert len(found) == 700
     assert len(found.knobs) == 420
@@ -225,15 +225,15 @@ def test_the_last_question_is_a_menu_that_holds_the_recommendation():
     assert learner.recommend() in last.designs
 
 
-def test_what_is_learnt_lies_near_the_truth():
+def test_what_is_learned_lies_near_the_truth():
     truth = np.array([0.8, 0.1, 0.1])
     teacher = Oracle(POOL.values(truth)[0], POOL.counts)
     learner = _learner(question="triple")
-    before = learner.learnt()
+    before = learner.learned()
     for _ in range(6):
         query = learner.ask()
         learner.tell(query, teacher.answer(query))
-    after = learner.learnt()
+    after = learner.learned()
     assert (after.high - after.low).sum() < 0.6 * (before.high - before.low).sum()
     assert np.abs(after.knobs - truth).max() < 0.15
     POOL.family.check(after.knobs)

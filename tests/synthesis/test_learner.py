@@ -5,29 +5,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.synthesis.learner import learnt_from
+from netwright.synthesis.learner import estimate_from
 
 
 def test_equal_weights_give_the_percentiles_of_the_values():
     knobs = np.column_stack([np.arange(101.0), 1000.0 - np.arange(101.0)])
-    found = learnt_from(knobs, np.ones(101))
+    found = estimate_from(knobs, np.ones(101))
     assert found.low.tolist() == [10.0, 910.0]
     assert found.high.tolist() == [90.0, 990.0]
 
 
 def test_weights_move_the_percentiles():
     knobs = np.arange(10.0)[:, None]
-    found = learnt_from(knobs, np.array([8.9, *[0.01] * 8, 2.0]))
+    found = estimate_from(knobs, np.array([8.9, *[0.01] * 8, 2.0]))
     assert (found.low.tolist(), found.high.tolist()) == ([0.0], [9.0])
     assert found.knobs.tolist() == [0.0]
-    light = learnt_from(knobs, np.array([0.5, *[1.0] * 8, 0.5]))
+    light = estimate_from(knobs, np.array([0.5, *[1.0] * 8, 0.5]))
     assert (light.low.tolist(), light.high.tolist()) == ([1.0], [8.0])
 
 
 @given(st.lists(st.floats(0.01, 10.0), min_size=1, max_size=40))
 def test_a_tenth_of_the_weight_lies_on_each_side(weights):
     heavy = np.array(weights)
-    found = learnt_from(np.arange(float(len(heavy)))[:, None], heavy)
+    found = estimate_from(np.arange(float(len(heavy)))[:, None], heavy)
     total = heavy.sum() * (1 + 1e-9)
     assert heavy[: int(found.low[0])].sum() <= 0.1 * total
     assert heavy[: int(found.low[0]) + 1].sum() >= 0.1 * heavy.sum() * (1 - 1e-9)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from netwright.core.errors import ConfigError
-from netwright.synthesis.pool import Pool, normalised, quality
+from netwright.synthesis.pool import Pool, normalized, quality
 from netwright.synthesis.problem import Metric, MetricGroup, dominated
 from tests.synthesis.problems import TWO, Concave, concave_pool, weighted_pool
 
@@ -26,7 +26,7 @@ def test_quality_is_the_weighted_share_rated_no_higher(values, counts):
 
 @given(VALUES, COUNTS)
 def test_gain_is_zero_at_the_mean_and_one_at_the_best(values, counts):
-    gain = normalised(values, counts)
+    gain = normalized(values, counts)
     np.testing.assert_allclose(gain @ (counts / counts.sum()), 0.0, atol=1e-9)
     spread = values.max(1) > values.min(1)
     np.testing.assert_allclose(gain.max(1)[spread], 1.0)

@@ -114,8 +114,8 @@ def test_an_optimum_that_is_none_is_named():
     bw = scenario("bw")
 
     def worse(instance, family, reference, knobs, work):
-        optima = bw.optimise(instance, family, reference, knobs, work)
+        optima = bw.optimize(instance, family, reference, knobs, work)
         return replace(optima, scores=optima.scores - np.linspace(0.0, 1.0, len(knobs))[:, None])
 
     with pytest.raises(AssertionError, match="the optimum of another objective is better"):
-        check_scenario(replace(bw, optimise=worse))
+        check_scenario(replace(bw, optimize=worse))

@@ -84,7 +84,7 @@ graph [
   node [ id 9 label "C" ]
   edge [ source 0 target 7 capacity 155.5 delay "2 ms" ]
   edge [ source 7 target 9 capacity 622 ]
-  edge [ source 9 target 0 capacity 155 delay "1500us" colour "red" ]
+  edge [ source 9 target 0 capacity 155 delay "1500us" color "red" ]
 ]
 """
 TEAVAR = """to_node   from_node   capacity   prob_failure

@@ -17,7 +17,7 @@ TUNNEL_SCENARIOS = ("mcf", "bw", "nf")
 @cache
 def abilene(scenario: str) -> Instance:
     """Abilene as the scenario wants it."""
-    from netwright.wan.catalogue import topology
+    from netwright.wan.catalog import topology
 
     return build(registry.scenario(scenario).config("abilene", topology("abilene")))
 

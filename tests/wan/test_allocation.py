@@ -43,7 +43,7 @@ def test_an_empty_design_starves_everybody():
 def test_todays_design_fits_into_the_links():
     for scenario in ("mcf", "bw"):
         today = shortest_paths_today(abilene(scenario))
-        assert today.utilisation.max() <= 1.0 + 1e-9
+        assert today.utilization.max() <= 1.0 + 1e-9
         assert (today.served <= 1.0 + 1e-9).all()
         assert today.throughput > 0.2
         assert today.changes_from(today) == 0

@@ -70,8 +70,8 @@ def test_a_spreadsheets_utf_16_is_read(tmp_path, network):
 
 
 def test_a_column_that_is_not_known_is_named(tmp_path, network, caplog):
-    assert read(tmp_path, network, "source,target,volume,colour\nLyon,Nice,4,red\n") == LYON_NICE
-    assert "ignored the columns 'colour'" in caplog.text
+    assert read(tmp_path, network, "source,target,volume,color\nLyon,Nice,4,red\n") == LYON_NICE
+    assert "ignored the columns 'color'" in caplog.text
 
 
 def test_ids_are_those_of_the_file_and_no_positions(tmp_path, network):

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import write_json
-from netwright.wan import catalogue, demands, failures, instance
+from netwright.wan import catalog, demands, failures, instance
 from netwright.wan.instance import InstanceConfig
 
 DATA = os.environ.get("NETWRIGHT_DATA")
-ABILENE = catalogue.topology("abilene")
+ABILENE = catalog.topology("abilene")
 
 
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 999), load=st.floats(0.1, 20.0))
 def test_gravity_is_rank_one_and_scaled_to_the_load(seed, load):
     found = demands.scale_to_load(ABILENE, demands.gravity(ABILENE, np.random.default_rng(seed)), load)
-    assert demands.shortest_path_utilisation(ABILENE, found).max() == pytest.approx(load)
+    assert demands.shortest_path_utilization(ABILENE, found).max() == pytest.approx(load)
     n = ABILENE.n_nodes
     assert len(found) == n * (n - 1)
     volume = np.full((n, n), np.nan)
@@ -111,7 +111,7 @@ def test_the_measured_abilene_matrices_are_read():
     first = demands.read_csv(path, ABILENE, step=0)
     assert first.volume.sum() == pytest.approx(2665, rel=1e-3)  # Mbit/s, as the data's description says
     made = instance.build(InstanceConfig("abilene", 2.0, "k4", demands=str(path)))
-    assert demands.shortest_path_utilisation(made.topology, made.demands).max() == pytest.approx(2.0)
+    assert demands.shortest_path_utilization(made.topology, made.demands).max() == pytest.approx(2.0)
 
 
 def test_single_links_fail_in_both_directions():

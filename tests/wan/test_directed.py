@@ -48,9 +48,9 @@ def test_each_direction_has_its_own_capacity(name):
     found = {(row["from"], row["to"]): row["capacity"] for row in rows}
     assert found == {("ABCD"[a], "ABCD"[b]): c for (a, b), c in zip(ARCS, CAPACITY, strict=True)}
     for row in rows:
-        assert row["load"] == pytest.approx(row["utilisation"] * row["capacity"], abs=1e-9)
+        assert row["load"] == pytest.approx(row["utilization"] * row["capacity"], abs=1e-9)
         if "weight" not in row:  # link weights overfill links where traffic is much; allocations never do
-            assert row["utilisation"] <= 1.0 + 1e-6
+            assert row["utilization"] <= 1.0 + 1e-6
     arcs = set(found)
     for row in tables.get("tunnels", []):
         hops = row["path"].split(" -> ")
@@ -68,7 +68,7 @@ def test_the_most_that_two_nodes_can_exchange_differs_by_direction():
     reference = scenario.reference(problem, Work())
     family = scenario.family(scenario.metrics(problem), reference)
     knobs = family.sample(np.random.default_rng(0), 40)
-    scores = scenario.optimise(problem, family, reference, knobs, Work()).scores
+    scores = scenario.optimize(problem, family, reference, knobs, Work()).scores
     assert scores[:, 0].max() == pytest.approx(35.0)
 
 

@@ -47,14 +47,14 @@ def test_links_carry_no_more_than_tunnels_put_on_them(chosen):
             for hop in itertools.pairwise(stops):
                 load[hop] += row["carried"]
         assert [row["load"] for row in tables["links"]] == pytest.approx(list(load.values()), abs=1e-6)
-        assert max(row["utilisation"] for row in tables["links"]) <= 1.0 + 1e-6
+        assert max(row["utilization"] for row in tables["links"]) <= 1.0 + 1e-6
 
 
 def test_what_operators_ask_for(chosen):
     pool, path, instance = chosen
     tables = solved(pool, path, instance, 0).tables
     found = figures(tables, today_of(tables, instance, None))
-    fullest = max(row["utilisation"] for row in tables["links"])
+    fullest = max(row["utilization"] for row in tables["links"])
     assert found["worst link (%)"] == pytest.approx(100.0 * fullest)
     assert ("starved flows" in found) == ("tunnels" in tables)
     assert changes(tables, tables) == 0
@@ -66,7 +66,7 @@ def test_files_say_what_the_design_is(chosen, tmp_path):
     files = write_design(tmp_path, {"metrics": dict(found.metrics)}, found.tables)
     assert {file.name for file in files} == {f"{name}.csv" for name in found.tables} | {"design.json"}
     rows = list(csv.DictReader((tmp_path / "links.csv").read_text().splitlines()))
-    assert [float(row["utilisation"]) for row in rows] == [r["utilisation"] for r in found.tables["links"]]
+    assert [float(row["utilization"]) for row in rows] == [r["utilization"] for r in found.tables["links"]]
     again = today_of(found.tables, instance, tmp_path / "design.json")
     assert again is not None
     assert changes(found.tables, again) == 0

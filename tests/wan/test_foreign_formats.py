@@ -131,7 +131,7 @@ def test_gml(tmp_path):
     assert [(n.name, n.label) for n in graph.nodes] == [("0", "A & B"), ("7", "B"), ("9", "C")]
     assert (graph.nodes[0].lat, graph.nodes[0].lon) == (50.0, 8.0)
     assert links(graph) == {("0", "7"): (155.5, 2.0), ("7", "9"): (622.0, None), ("9", "0"): (155.0, 1.5)}
-    assert said(graph, "ignored on links: colour")
+    assert said(graph, "ignored on links: color")
     assert said(graph, "latency unknown on 1 link: 1.75 ms each, the median of the others")
 
 

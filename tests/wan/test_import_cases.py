@@ -37,11 +37,11 @@ def said(found: Topology, *words: str) -> bool:
 
 
 def test_columns_go_by_their_titles(tmp_path):
-    text = "latency_ms,source,colour,capacity,target\n2.1,A,red,10,B\n1.9,B,blue,10,C\n3.3,C,red,5,A\n"
+    text = "latency_ms,source,color,capacity,target\n2.1,A,red,10,B\n1.9,B,blue,10,C\n3.3,C,red,5,A\n"
     found = imported(tmp_path, "n.csv", text)
     assert arcs(found)["A", "B"] == (10.0, 2.1)
     assert arcs(found)["A", "C"] == (5.0, 3.3)
-    assert said(found, "ignored on links: colour")
+    assert said(found, "ignored on links: color")
 
 
 def test_synonyms_are_read_and_units_said(tmp_path):
@@ -262,7 +262,7 @@ def test_places_on_a_drawing_are_no_places(tmp_path, pos, words):
 def test_latencies_against_the_speed_of_light_are_questioned(tmp_path):
     text = "source,target,delay,length_km\nA,B,4000,800\nB,C,3000,600\nC,A,2000,400\n"
     assert said(
-        imported(tmp_path, "n.csv", text), "warning: latencies are 1e+03 times those of light in fibre"
+        imported(tmp_path, "n.csv", text), "warning: latencies are 1e+03 times those of light in fiber"
     )
     found = imported(tmp_path, "n.csv", text, latency_unit="us")
     assert found.latency_ms[::2].tolist() == [4.0, 3.0, 2.0]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import DataError
-from netwright.wan.catalogue import topology
+from netwright.wan.catalog import topology
 from netwright.wan.importing import SUFFIXES, ImportedGraph, Link, Node, as_topology, read_graph
 from netwright.wan.topology import to_json
 
@@ -234,7 +234,7 @@ def test_a_graph_becomes_a_topology(tmp_path):
     assert (found.nodes, found.ids) == (("X-town", "y", "z"), ("x", "y", "z"))
     assert found.arcs.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1], [2, 0], [0, 2]]
     assert found.capacity.tolist() == [10.0, 10.0, 10.0, 10.0, 40.0, 40.0]
-    # Given, 300 km in fibre, and the median of the two for the link of which nothing is known.
+    # Given, 300 km in fiber, and the median of the two for the link of which nothing is known.
     assert found.latency_ms.tolist() == [1.5] * 4 + [1.5] * 2
 
 
@@ -246,7 +246,7 @@ def test_our_own_format_comes_back(tmp_path):
 
 
 def test_places_give_latency(tmp_path):
-    """Berlin to Paris, 878 km along the earth's surface, in fibre at 200 km to the ms."""
+    """Berlin to Paris, 878 km along the earth's surface, in fiber at 200 km to the ms."""
     nodes = [{"id": "b", "lat": 52.52, "lon": 13.405}, {"id": "p", "lat": 48.8566, "lon": 2.3522}]
     path = written(tmp_path, "two.json", {"nodes": nodes, "links": [{"a": "b", "b": "p"}]})
     found = as_topology(read_graph(path))

@@ -51,7 +51,7 @@ def test_every_objective_has_the_value_of_its_own_linear_program():
     reference = MCF.reference(instance, Work())
     family = MCF.family(MCF.metrics(instance), reference)
     knobs = family.sample(np.random.default_rng(3), 40)
-    scores = MCF.optimise(instance, family, reference, knobs, Work()).scores
+    scores = MCF.optimize(instance, family, reference, knobs, Work()).scores
     for row, score in zip(knobs, scores, strict=True):
         assert family.values(row[None], score[None])[0, 0] == pytest.approx(
             by_threshold_rows(instance, family, row), abs=1e-6

@@ -76,7 +76,7 @@ def test_only_the_ratios_of_weights_matter(seed, factor):
 
 
 @given(seed=st.integers(0, 10_000))
-def test_relabelled_nodes_change_nothing(seed):
+def test_relabeled_nodes_change_nothing(seed):
     net = made_up(seed)
     rng = np.random.default_rng(seed)
     label = rng.permutation(net.n_nodes)

@@ -14,9 +14,9 @@ from netwright.wan.instance import Instance, build, load_topology
 from netwright.wan.registry import scenario
 from netwright.wan.scenarios.ospf import design
 from netwright.wan.scenarios.ospf.search import SearchConfig, random_settings
-from netwright.wan.scenarios.ospf.space import UtilisationThresholds
+from netwright.wan.scenarios.ospf.space import UtilizationThresholds
 
-FAMILY = UtilisationThresholds(latency_scale_ms=10.0)
+FAMILY = UtilizationThresholds(latency_scale_ms=10.0)
 OSPF = scenario("ospf")
 
 
@@ -40,7 +40,7 @@ def pool(abilene, quick) -> Pool:
     reference = OSPF.reference(abilene, Work())
     family = OSPF.family(group, reference)
     knobs = family.sample(np.random.default_rng(0), 1_000)
-    found = OSPF.optimise(abilene, family, reference, knobs, Work())
+    found = OSPF.optimize(abilene, family, reference, knobs, Work())
     assert found.decisions.shape == (1_000, abilene.topology.n_arcs)
     return Pool.gather("ospf:abilene", group, family, knobs, found.scores)
 
@@ -74,7 +74,7 @@ def test_the_export_adds_up(abilene):
     weights = np.arange(1, abilene.topology.n_arcs + 1, dtype=float)
     rows = OSPF.export(abilene, weights)["links"]
     assert [row["weight"] for row in rows] == list(range(1, len(rows) + 1))
-    assert 100.0 * max(row["utilisation"] for row in rows) == pytest.approx(
+    assert 100.0 * max(row["utilization"] for row in rows) == pytest.approx(
         OSPF.evaluate(abilene, weights)[0]
     )
     carried = sum(row["load"] * ms for row, ms in zip(rows, abilene.topology.latency_ms, strict=True))
@@ -123,7 +123,7 @@ def test_an_objective_worked_by_hand():
     assert value[0, 0] == pytest.approx(-1.2 - 0.8 - 4.0)
     words = FAMILY.describe(np.array([50.0, 80.0, 2.0, 40.0]))
     assert words == (
-        "least latency; above 50 % maximum utilisation, 1 % costs as much as 0.2 ms; above 80 % as much as 4.2 ms"
+        "least latency; above 50 % maximum utilization, 1 % costs as much as 0.2 ms; above 80 % as much as 4.2 ms"
     )
 
 

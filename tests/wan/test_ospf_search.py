@@ -26,7 +26,7 @@ def test_every_setting_kept_has_the_metrics_it_is_kept_for(seed):
     net = made_up(seed)
     found = search(net, SMALL)
     measured = np.array([metrics(net, w) for w in found.weights])
-    assert found.utilisation == pytest.approx(measured[:, 0])
+    assert found.utilization == pytest.approx(measured[:, 0])
     assert found.latency_ms == pytest.approx(measured[:, 1])
     assert found.weights.min() >= 1
 
@@ -36,7 +36,7 @@ def test_every_setting_kept_has_the_metrics_it_is_kept_for(seed):
 def test_none_kept_is_as_good_as_another_and_all_starts_are_matched(seed):
     net = made_up(seed)
     found = search(net, SMALL)
-    assert (np.diff(found.utilisation) > 0).all()
+    assert (np.diff(found.utilization) > 0).all()
     assert (np.diff(found.latency_ms) < 0).all()
     assert all(found.dominates(*metrics(net, w)) for w in starts(net, SMALL))
 
@@ -58,7 +58,7 @@ def test_two_processes_find_the_same():
     net = made_up(1)
     one, two = (search(net, SMALL, Work(executor(name, 2))) for name in ("serial", "processes"))
     assert one.weights.tolist() == two.weights.tolist()
-    assert one.utilisation.tolist() == two.utilisation.tolist()
+    assert one.utilization.tolist() == two.utilization.tolist()
 
 
 def test_seeds_differ_and_repeat():
@@ -76,7 +76,7 @@ def test_merging_keeps_exactly_what_nothing_dominates(points, cut):
     parts = [p for p in (points[:cut], points[cut:]) if p]
     found = merged(Archive(*np.array(p, dtype=float).T, np.zeros((len(p), 1), dtype=np.int64)) for p in parts)
     best = {p for p in points if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)}
-    assert set(zip(found.utilisation.tolist(), found.latency_ms.tolist(), strict=True)) == best
+    assert set(zip(found.utilization.tolist(), found.latency_ms.tolist(), strict=True)) == best
 
 
 def test_latency_weights_give_the_least_latency():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError
-from netwright.wan import catalogue, demands, tunnels
+from netwright.wan import catalog, demands, tunnels
 from netwright.wan.paths import Network
 from netwright.wan.topology import from_links
 
@@ -64,7 +64,7 @@ def test_two_disjoint_paths_share_nothing_when_greed_allows(topology):
 
 @pytest.mark.parametrize("rule", ["k4", "d3"])
 def test_every_tunnel_leads_from_its_source_to_its_target(rule):
-    topology = catalogue.topology("abilene")
+    topology = catalog.topology("abilene")
     traffic = demands.gravity(topology, np.random.default_rng(0))
     chosen = tunnels.choose(topology, traffic, rule)
     for flow, path, latency in zip(chosen.flow, chosen.paths, chosen.latency_ms, strict=True):
@@ -77,6 +77,6 @@ def test_every_tunnel_leads_from_its_source_to_its_target(rule):
 
 
 def test_an_unknown_tunnel_rule_is_refused():
-    topology = catalogue.topology("b4")
+    topology = catalog.topology("b4")
     with pytest.raises(ConfigError, match="k4 or d3"):
         tunnels.choose(topology, demands.gravity(topology, np.random.default_rng(0)), "x3")

@@ -32,7 +32,7 @@ def solved(request):
         group,
         family,
         knobs,
-        scenario.optimise(instance, family, reference, knobs, Work()),
+        scenario.optimize(instance, family, reference, knobs, Work()),
     )
 
 
@@ -133,9 +133,9 @@ def test_walking_to_an_optimum_gives_the_same_value(monkeypatch):
     scenario, instance = registry.scenario("nf"), abilene("nf")
     family = scenario.family(scenario.metrics(instance), {})
     knobs = family.sample(np.random.default_rng(1), 1)
-    straight = scenario.optimise(instance, family, {}, knobs, Work())
+    straight = scenario.optimize(instance, family, {}, knobs, Work())
     monkeypatch.setattr(weighted, "WALK_FROM_NONZEROS", 0)
-    walked = scenario.optimise(instance, family, {}, knobs, Work())
+    walked = scenario.optimize(instance, family, {}, knobs, Work())
     assert family.values(knobs, walked.scores) == pytest.approx(
         family.values(knobs, straight.scores), abs=1e-4
     )
@@ -153,9 +153,9 @@ def test_large_programs_are_solved_by_blocks_to_the_same_values(name, monkeypatc
     instance, scenario = abilene(name), registry.scenario(name)
     family = scenario.family(scenario.metrics(instance), {})
     knobs = family.sample(np.random.default_rng(4), 8)
-    usual = scenario.optimise(instance, family, {}, knobs, Work())
+    usual = scenario.optimize(instance, family, {}, knobs, Work())
     monkeypatch.setattr(weighted, "BLOCKS_FROM_NONZEROS", 0)
-    blocks = scenario.optimise(instance, family, {}, knobs, Work())
+    blocks = scenario.optimize(instance, family, {}, knobs, Work())
     assert family.values(knobs, blocks.scores).diagonal() == pytest.approx(
         family.values(knobs, usual.scores).diagonal(), rel=1e-6
     )

@@ -1,4 +1,4 @@
-"""Topologies: the catalogue against Table 5, the format, and what no network can be."""
+"""Topologies: the catalog against Table 5, the format, and what no network can be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import DataError, FormatError, UnknownNameError
 from netwright.core.files import read_json, write_json
-from netwright.wan import catalogue, topology
+from netwright.wan import catalog, topology
 from netwright.wan.topology import from_links, two_core
 
 DATA = os.environ.get("NETWRIGHT_DATA")
@@ -24,19 +24,19 @@ def triangle(**changes):
     return from_links("triangle", ["A", "B", "C"], [(0, 1), (1, 2), (0, 2)], **facts)
 
 
-@pytest.mark.parametrize("name", catalogue.PACKAGED)
+@pytest.mark.parametrize("name", catalog.PACKAGED)
 def test_packaged_topologies_are_those_of_table_5(name, monkeypatch):
     monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
-    found = catalogue.topology(name)
-    assert (found.n_nodes, len(found.links)) == catalogue.TOPOLOGIES[name]
+    found = catalog.topology(name)
+    assert (found.n_nodes, len(found.links)) == catalog.TOPOLOGIES[name]
     assert found.n_arcs == 2 * len(found.links)
 
 
 @needs_data
-@pytest.mark.parametrize("name", catalogue.TOPOLOGIES)
+@pytest.mark.parametrize("name", catalog.TOPOLOGIES)
 def test_all_topologies_are_those_of_table_5(name):
     found = topology.read(Path(DATA) / "wan" / "topologies" / f"{name}.json")
-    assert (found.n_nodes, len(found.links)) == catalogue.TOPOLOGIES[name]
+    assert (found.n_nodes, len(found.links)) == catalog.TOPOLOGIES[name]
     links = [tuple(found.arcs[arcs[0]].tolist()) for arcs in found.links]
     assert two_core(found.n_nodes, links)[1] == sorted(
         (min(p), max(p)) for p in links
@@ -44,9 +44,9 @@ def test_all_topologies_are_those_of_table_5(name):
 
 
 @needs_data
-@pytest.mark.parametrize("name", catalogue.PACKAGED)
+@pytest.mark.parametrize("name", catalog.PACKAGED)
 def test_what_is_packaged_is_what_the_data_folder_holds(name):
-    ours = catalogue.topology(name)
+    ours = catalog.topology(name)
     theirs = topology.read(Path(DATA) / "wan" / "topologies" / f"{name}.json")
     assert ours.nodes == theirs.nodes
     assert (ours.arcs == theirs.arcs).all()
@@ -57,9 +57,9 @@ def test_what_is_packaged_is_what_the_data_folder_holds(name):
 def test_a_topology_that_is_not_packaged_says_where_it_is(monkeypatch):
     monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
     with pytest.raises(DataError, match="tinet is not packaged; point --data"):
-        catalogue.topology("tinet")
+        catalog.topology("tinet")
     with pytest.raises(UnknownNameError, match="did you mean 'abilene'"):
-        catalogue.topology("abilen")
+        catalog.topology("abilen")
 
 
 def test_writing_and_reading_give_the_same_topology(tmp_path):
@@ -184,6 +184,6 @@ def test_a_node_is_known_by_name_or_id_and_never_by_position():
     with pytest.raises(DataError, match="'0' is no node of one-way; its nodes are A, B, C"):
         found.number_of("0")
     with pytest.raises(DataError, match="did you mean 'New York'"):
-        catalogue.topology("abilene").number_of("NewYork")
+        catalog.topology("abilene").number_of("NewYork")
     with pytest.raises(DataError, match="one id for each node"):
         one_way(ids=("7", "7", "A"))

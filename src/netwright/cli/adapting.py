@@ -53,7 +53,7 @@ class Training:
             help="What `collect` wrote, for a task of decisions; repeat to learn from several.",
         ),
     ] = None
-    iterations: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None
+    iterations: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of the low-rank matrices.")] = None
     method: Annotated[str | None, typer.Option(help="lora: backbone frozen; full: every weight learns.")] = (
         None
@@ -157,7 +157,7 @@ def adapt(
     chosen = registry.task(task)
     arguments, of_online, first = training.arguments(chosen), online.options(), online.first(out)
     shared = {"seed": inputs.seed, "device": model.device, "progress": progress}
-    with interruptible(f"{out}.partial holds what was learnt; repeat the command with --resume to go on."):
+    with interruptible(f"{out}.partial holds what was learned; repeat the command with --resume to go on."):
         loaded = load_data(chosen, inputs.data, inputs.seed)
         if online.start is None:
             adapted = load_attribute("netwright.adaptation.api:adapt")(
@@ -221,7 +221,7 @@ def pretrain(
             show_default=False,
         ),
     ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 800,
+    iterations: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 800,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:

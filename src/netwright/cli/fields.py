@@ -13,7 +13,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.task import Setting
 
 
-def customised(setting: Setting, assignments: Sequence[str]) -> Setting:
+def customized(setting: Setting, assignments: Sequence[str]) -> Setting:
     """The setting with fields of its config replaced; its name then lists them, as in `default[history=20]`.
 
     Args:
@@ -58,7 +58,7 @@ def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
     """Fields of a config's class from `key=value` each; a value is read by the type of its field.
 
     Raises:
-        ConfigError: as for `customised`.
+        ConfigError: as for `customized`.
     """
     hints = typing.get_type_hints(config)
     known = {field.name: hints[field.name] for field in dataclasses.fields(config)}

@@ -100,7 +100,7 @@ def _scenarios() -> Rows:
 
 
 def _topologies() -> Rows:
-    from netwright.wan.catalogue import PACKAGED, TOPOLOGIES
+    from netwright.wan.catalog import PACKAGED, TOPOLOGIES
 
     return [
         {

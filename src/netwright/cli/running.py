@@ -54,16 +54,16 @@ def experiments(
     """Run experiments: each measures figures and writes them as rows into the results folder."""
     from netwright.core.errors import ConfigError
     from netwright.core.files import check_output
-    from netwright.experiments import catalogue
+    from netwright.experiments import catalog
 
     if show or not names:
-        known = [{"name": e.name, "summary": e.summary} for e in catalogue.experiments().values()]
+        known = [{"name": e.name, "summary": e.summary} for e in catalog.experiments().values()]
         if as_json:
             print_json({"experiments": known})
         else:
             print_table("experiments", ["name", "summary"], [[e["name"], e["summary"]] for e in known])
         return
-    chosen = [catalogue.experiment(name, only) for name in names]
+    chosen = [catalog.experiment(name, only) for name in names]
     if data is not None and not data.is_dir():
         raise ConfigError(f"{data}: no such folder; check --data or the variable NETWRIGHT_DATA.")
     check_output(results / "rows.jsonl")

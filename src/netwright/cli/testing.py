@@ -61,12 +61,12 @@ def test(
     as_json: options.AsJson = False,
 ) -> None:
     """Test one policy or adapted model in one setting."""
-    from netwright.cli.fields import customised
+    from netwright.cli.fields import customized
     from netwright.core import registry
     from netwright.evaluation import subjects
 
     chosen = registry.task(task)
-    place = customised(chosen.setting(setting), replacements or [])
+    place = customized(chosen.setting(setting), replacements or [])
     subjects.check_names(chosen, [name for name in (which.policy, rule.guard) if name])
     _check_given(which, rule)
     with interruptible("repeat the command to start again."):
@@ -131,7 +131,7 @@ def compare(
     as_json: options.AsJson = False,
 ) -> None:
     """Test several over the same episodes and write a report; the task's reference policy comes along."""
-    from netwright.cli.fields import customised
+    from netwright.cli.fields import customized
     from netwright.cli.inputs import output_folder
     from netwright.core import registry
     from netwright.evaluation import api
@@ -139,7 +139,7 @@ def compare(
 
     chosen = registry.task(task)
     names = dict.fromkeys(settings or chosen.settings)
-    places = [customised(chosen.setting(name), replacements or []) for name in names]
+    places = [customized(chosen.setting(name), replacements or []) for name in names]
     folder = output_folder(out, "report.json")
     again = f"no report was written; {out}.partial keeps what was finished, repeat the command to go on."
     with interruptible(again), kept_beside(folder) as partial:

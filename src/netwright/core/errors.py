@@ -35,7 +35,7 @@ class DataError(NetwrightError):
 
 
 class FormatError(NetwrightError):
-    """A saved artefact is of another format, task, backbone or shape than asked for."""
+    """A saved artifact is of another format, task, backbone or shape than asked for."""
 
 
 class MissingExtraError(NetwrightError):

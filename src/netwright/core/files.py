@@ -290,7 +290,7 @@ def _write_new(path: Path, text: str, private: bool) -> None:
 
 
 def check_format_version(document: Any, known: int, where: Path) -> None:
-    """Refuse an artefact whose `format_version` this release does not know (or that has none)."""
+    """Refuse an artifact whose `format_version` this release does not know (or that has none)."""
     found = document.get("format_version") if isinstance(document, Mapping) else None
     if found != known:
         raise FormatError(

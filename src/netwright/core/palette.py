@@ -1,7 +1,7 @@
-"""How a method looks in every figure: its kind, colour, dash and hatch. Plain data; nothing is drawn here.
+"""How a method looks in every figure: its kind, color, dash and hatch. Plain data; nothing is drawn here.
 
 Adapted models are strong, baselines muted, control arms hatched and dashed. Hues follow Okabe and Ito; dash
-and hatch say again what hue says, so that no reader depends on telling colours apart.
+and hatch say again what hue says, so that no reader depends on telling colors apart.
 """
 
 from __future__ import annotations
@@ -107,5 +107,5 @@ def method_styles(policies: Iterable[str], kinds: Mapping[str, Kind] | None = No
 
 
 def dark_of_light() -> dict[str, str]:
-    """The colour on dark paper for every colour on light paper that a figure may hold."""
+    """The color on dark paper for every color on light paper that a figure may hold."""
     return dict([INK, FAINT, RULE, PAPER, *(pair for hues in _HUES.values() for pair in hues)])

@@ -22,7 +22,7 @@ class Source:
 
     repository: str
     commit: str
-    licence: str
+    license: str
 
     @property
     def url_path(self) -> str:

@@ -1,4 +1,4 @@
-"""A matplotlib figure as PNG, and as SVG that lives inside the page and takes its colours and typeface."""
+"""A matplotlib figure as PNG, and as SVG that lives inside the page and takes its colors and typeface."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def png(figure: Figure) -> bytes:
 def svg(figure: Figure, *, name: str, alt: str) -> str:
     """The figure as an `<svg>` element for the page.
 
-    Colours of the palette become CSS variables (`css_variables`), so that the drawing follows the page's
+    Colors of the palette become CSS variables (`css_variables`), so that the drawing follows the page's
     light or dark scheme; ids get `name` in front, so that several figures can share a page.
     """
     FigureCanvasSVG(figure)
@@ -99,7 +99,7 @@ def _make_printable(figure: Figure) -> None:
 
 
 def css_variables(*, dark: bool) -> str:
-    """CSS declarations of the palette's colours on light or on dark paper."""
+    """CSS declarations of the palette's colors on light or on dark paper."""
     return " ".join(f"{_variable(light)}: {d if dark else light};" for light, d in _DARK.items())
 
 

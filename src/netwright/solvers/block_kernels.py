@@ -98,20 +98,20 @@ def second_order(
     dt: Array,
     dz: Array,
     dw: Array,
-    centre: float,
+    center: float,
 ) -> tuple[Array, Array]:
-    """By how much the complementarity products should change: to `centre`, less what the step (dx, ..) adds."""
+    """By how much the complementarity products should change: to `center`, less what the step (dx, ..) adds."""
     n = len(x)
     pairs_x, pairs_t = np.empty(n), np.zeros(n)
     for j in range(n):
-        pairs_x[j] = centre - x[j] * z[j] - dx[j] * dz[j]
+        pairs_x[j] = center - x[j] * z[j] - dx[j] * dz[j]
         if u[j] < math.inf:
-            pairs_t[j] = centre - t[j] * w[j] - dt[j] * dw[j]
+            pairs_t[j] = center - t[j] * w[j] - dt[j] * dw[j]
     return pairs_x, pairs_t
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def recentred(
+def recentered(
     u: Array,
     x: Array,
     t: Array,
@@ -246,7 +246,7 @@ def eliminate(
     factor: Array,
     linked: Array,
 ) -> None:
-    """Factorise each block's system, and add what is left of its columns to the system of the linking rows.
+    """Factorize each block's system, and add what is left of its columns to the system of the linking rows.
 
     What two rows share is added once, above the diagonal or below, wherever it lands.
     """

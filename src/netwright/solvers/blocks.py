@@ -33,7 +33,7 @@ EXACT = 1e-10  # what rows lack, relative, and need not be told apart from round
 STEP_SHARE = 0.9995  # of the way to the nearest bound
 MOST_CORRECTIONS = 2  # of a step's centrality, each a solve with the same factors
 LONGER, LONGER_BY, LONG_ENOUGH, WORTH = 1.1, 0.1, 0.9, 0.02  # steps that corrections aim at and are kept for
-LEAST_PRODUCT = 0.1  # complementarity products this far from the centre, either way, are corrected
+LEAST_PRODUCT = 0.1  # complementarity products this far from the center, either way, are corrected
 LEAST_PIVOT = 1e-13  # relative; what is added to the diagonal of the linking system
 REUSABLE = 0.1  # relative gap of the iterate that the next solve starts from
 LEAST_START = 1e-3  # distance from a bound, in units of the mean, that a start keeps
@@ -157,7 +157,7 @@ class BlockSolver:
             raise ConfigError("the method for linked blocks needs room between the bounds of every column.")
 
     def change_costs(self, cost: Array) -> None:
-        """Maximise other costs (n,) from now on."""
+        """Maximize other costs (n,) from now on."""
         self.program = replace(self.program, cost=cost)
 
     def forget(self) -> None:
@@ -205,7 +205,7 @@ class BlockSolver:
                 return Status.OPTIMAL, x, iteration
             if time.perf_counter() - began > self.time_limit_s:
                 return Status.TIME_LIMIT, x, iteration
-            system = self._factorised(theta)
+            system = self._factorized(theta)
             if system is None:
                 return Status.FAILED, x, iteration
             # Rows should lack what the last step left of it; more than that comes from inexact solves.
@@ -236,30 +236,30 @@ class BlockSolver:
     def _step(
         self, point: _Point, residuals: tuple[Array, Array, Array, Array], system: _System, mu: float
     ) -> _Step:
-        """Newton's step towards the centre, with second order and, while they lengthen it, further corrections."""
+        """Newton's step toward the center, with second order and, while they lengthen it, further corrections."""
         u, x, t, z, w = self._u, point.x, point.t, point.z, point.w
         still = np.zeros_like(x)
         pairs = kernels.second_order(u, x, t, z, w, still, still, still, still, 0.0)
-        ahead = self._towards(point, residuals, system, *pairs)
+        ahead = self._toward(point, residuals, system, *pairs)
         reached = kernels.products_after(u, x, t, z, w, *ahead.columns, *ahead.shares(1.0))
         products = mu * (len(x) + int(np.isfinite(u).sum()))
-        centre = mu * (reached / products) ** 3
-        pairs = kernels.second_order(u, x, t, z, w, *ahead.columns, centre)
-        step = self._towards(point, residuals, system, *pairs)
+        center = mu * (reached / products) ** 3
+        pairs = kernels.second_order(u, x, t, z, w, *ahead.columns, center)
+        step = self._toward(point, residuals, system, *pairs)
         for _ in range(MOST_CORRECTIONS):
             aim = [min(1.0, LONGER * share + LONGER_BY) for share in step.shares(1.0)]
             if min(step.shares(1.0)) > LONG_ENOUGH:
                 break
-            more = kernels.recentred(
-                u, x, t, z, w, *step.columns, *aim, centre * LEAST_PRODUCT, centre / LEAST_PRODUCT, *pairs
+            more = kernels.recentered(
+                u, x, t, z, w, *step.columns, *aim, center * LEAST_PRODUCT, center / LEAST_PRODUCT, *pairs
             )
-            longer = self._towards(point, residuals, system, *more)
+            longer = self._toward(point, residuals, system, *more)
             if sum(longer.shares(1.0)) < sum(step.shares(1.0)) + WORTH:
                 break
             step, pairs = longer, more
         return step
 
-    def _towards(
+    def _toward(
         self,
         point: _Point,
         residuals: tuple[Array, Array, Array, Array],
@@ -285,7 +285,7 @@ class BlockSolver:
         """The shortest solutions of both systems of equations, moved inside of all bounds."""
         u, boxed = self._u, np.isfinite(self._u)
         theta = np.where(boxed, 0.5, 1.0)
-        system = self._factorised(theta)
+        system = self._factorized(theta)
         assert system is not None
         half = np.where(boxed, 0.5 * np.where(boxed, u, 0.0), 0.0)
         lack = self._b - kernels.times(*self._matrix, half, len(self._b))
@@ -298,7 +298,7 @@ class BlockSolver:
         z, w = _lifted(z, np.where(boxed, w, np.inf), boxed)
         return _Point(x, np.where(boxed, t, 1.0), y, z, np.where(boxed, w, 0.0))
 
-    def _factorised(self, theta: Array) -> _System | None:
+    def _factorized(self, theta: Array) -> _System | None:
         """The normal equations with those weights of the columns (N,); None where they are singular."""
         blocks = self.blocks
         n_linking, sizes = blocks.n_linking, np.diff(blocks.first_row)

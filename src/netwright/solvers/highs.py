@@ -65,7 +65,7 @@ class Solver:
         self._highs.passModel(_model(program))
 
     def change_costs(self, cost: Array) -> None:
-        """Maximise other costs (n,) from now on."""
+        """Maximize other costs (n,) from now on."""
         self.program = replace(self.program, cost=cost)
         self._highs.changeColsCost(len(cost), self._columns, _scaled(cost))
 
@@ -135,7 +135,7 @@ _OPTIONS = {
 
 
 def _scaled(cost: Array) -> Array:
-    """Costs to minimise, of mean size 1: HiGHS takes a reduced cost below 1e-7 for none, whatever the units."""
+    """Costs to minimize, of mean size 1: HiGHS takes a reduced cost below 1e-7 for none, whatever the units."""
     size = float(np.abs(cost).sum())
     found: Array = cost * (-np.count_nonzero(cost) / size if size > 0.0 else -1.0)
     return found

@@ -17,7 +17,7 @@ FEASIBILITY = 1e-6  # largest violation of a row or bound in an answer that is a
 
 @dataclass(frozen=True, eq=False)
 class LinearProgram:
-    """Maximise `cost @ x` subject to `row_lower <= matrix @ x <= row_upper` and `lower <= x <= upper`.
+    """Maximize `cost @ x` subject to `row_lower <= matrix @ x <= row_upper` and `lower <= x <= upper`.
 
     Attributes:
         cost, lower, upper: shape (n,); bounds may be infinite.

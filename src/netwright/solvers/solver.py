@@ -19,7 +19,7 @@ class LinearSolver(Protocol):
         """Such as "simplex"."""
 
     def change_costs(self, cost: Array) -> None:
-        """Maximise other costs (n,) from now on."""
+        """Maximize other costs (n,) from now on."""
 
     def solve(self) -> Solution:
         """Solve the program as it stands; trouble is told by the status, and never raised."""

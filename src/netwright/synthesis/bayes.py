@@ -16,7 +16,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
 from netwright.synthesis.answer_models import Float32, possible_answers, probabilities
 from netwright.synthesis.generation import Improve
-from netwright.synthesis.learner import Historian, Learnt, learnt_from
+from netwright.synthesis.learner import Estimate, Historian, estimate_from
 from netwright.synthesis.look_ahead import Outlook, best_pair, best_triple, menu
 from netwright.synthesis.particles import Particles, sample_particles
 from netwright.synthesis.pool import Pool
@@ -151,13 +151,13 @@ class Bayes(Historian):
         """Posterior mean rank of the recommendation, 0..1."""
         return float(self.mean_rank.max())
 
-    def learnt(self) -> Learnt:
+    def learned(self) -> Estimate:
         """The likeliest objective of the template, and where its knobs lie with 80 % probability."""
         knobs = self.particles.knobs
         weights = self._posterior.sum(1)[: len(knobs)].astype(np.float64)
         if weights.sum() <= 0.0:
-            return learnt_from(knobs, np.ones(len(knobs)))
-        return learnt_from(knobs, weights)
+            return estimate_from(knobs, np.ones(len(knobs)))
+        return estimate_from(knobs, weights)
 
     def likely_objectives(self, n: int, rng: np.random.Generator) -> list[Objective]:
         """The likeliest objective of the template, and `n` draws from the posterior on the template."""

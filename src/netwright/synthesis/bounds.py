@@ -37,7 +37,7 @@ def _check(n_queries: int, share: float) -> None:
 
 @dataclass(frozen=True)
 class Sortability:
-    """Whether an order of programs is one in which every objective prefers nearer neighbours (Def. 4.9).
+    """Whether an order of programs is one in which every objective prefers nearer neighbors (Def. 4.9).
 
     Attributes:
         violations: steps away from an objective's own program at which its value rises.

@@ -27,7 +27,7 @@ class DialogueResult:
         metrics: the design's metrics in their units.
         scores: the design's oriented metrics, as objectives take them.
         expected_quality: what the learner thinks of it, 0..1; None if it has no opinion.
-        objective: what has been learnt of the objective: a line, its knobs, and their likely range.
+        objective: what has been learned of the objective: a line, its knobs, and their likely range.
     """
 
     problem: str
@@ -149,13 +149,13 @@ class Dialogue:
         best = self.recommend()
         if best is None:
             raise ConfigError("nothing can be recommended before the first answer; answer one question.")
-        learnt = self._learner.learnt()
+        learned = self._learner.learned()
         objective = None
-        if learnt is not None:
+        if learned is not None:
             names = [knob.name for knob in self.problem.family.knobs]
-            columns = zip(names, learnt.knobs, learnt.low, learnt.high, strict=True)
+            columns = zip(names, learned.knobs, learned.low, learned.high, strict=True)
             objective = {
-                "text": self.problem.family.describe(learnt.knobs),
+                "text": self.problem.family.describe(learned.knobs),
                 "knobs": {
                     name: {"value": float(v), "low": float(low), "high": float(high)}
                     for name, v, low, high in columns

@@ -17,15 +17,15 @@ from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
-    """What has been learnt of the objective: its knobs as likely as any (k,), and their range (k,) each side."""
+class Estimate:
+    """What has been learned of the objective: its knobs as likely as any (k,), and their range (k,) each side."""
 
     knobs: Array
     low: Array
     high: Array
 
 
-def learnt_from(knobs: Array, weights: Array) -> Learnt:
+def estimate_from(knobs: Array, weights: Array) -> Estimate:
     """The heaviest of the objectives (n, k), and the 10th and 90th percentile of each knob."""
     ranges = []
     for column in knobs.T:
@@ -33,7 +33,7 @@ def learnt_from(knobs: Array, weights: Array) -> Learnt:
         cumulative = np.cumsum(weights[order]) / weights.sum()
         ranges.append(column[order][np.minimum(np.searchsorted(cumulative, [0.1, 0.9]), len(order) - 1)])
     low, high = np.array(ranges).T
-    return Learnt(knobs[weights.argmax()], low, high)
+    return Estimate(knobs[weights.argmax()], low, high)
 
 
 class Learner(Protocol):
@@ -65,7 +65,7 @@ class Learner(Protocol):
         """What the learner thinks the recommendation's quality is, 0..1; None if it has no opinion."""
         ...
 
-    def learnt(self) -> Learnt | None:
+    def learned(self) -> Estimate | None:
         """What is known of the objective; None if the learner does not model it, or nothing explains the answers."""
         ...
 
@@ -91,7 +91,7 @@ class Historian:
         """No opinion, unless a learner has one."""
         return None
 
-    def learnt(self) -> Learnt | None:
+    def learned(self) -> Estimate | None:
         """Nothing, unless a learner models the objective."""
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netwright.synthesis.generation import Generator
-from netwright.synthesis.learner import Historian, Learnt, learnt_from, running_best
+from netwright.synthesis.learner import Estimate, Historian, estimate_from, running_best
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Kind, Query
 
@@ -42,8 +42,8 @@ class ObjectiveOnly(Historian):
         """The running best."""
         return running_best(self.history)
 
-    def learnt(self) -> Learnt | None:
+    def learned(self) -> Estimate | None:
         """An objective that explains the answers."""
         known = np.empty((0, len(self.source.family.knobs)))
         knobs, _, _ = self.source.draw(self.history, None, 1, self.rng(), known)
-        return learnt_from(knobs, np.ones(len(knobs))) if len(knobs) else None
+        return estimate_from(knobs, np.ones(len(knobs))) if len(knobs) else None

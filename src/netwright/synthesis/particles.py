@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from netwright.synthesis.pool import Pool, normalised, quality
+from netwright.synthesis.pool import Pool, normalized, quality
 from netwright.synthesis.problem import Array
 
 Float32 = npt.NDArray[np.float32]
@@ -56,7 +56,7 @@ def sample_particles(pool: Pool, n: int, generic_share: float, rng: np.random.Ge
             _generic(pool.scaled, low, high, n_template, n_ces, rng),
         ]
         values = np.vstack([p for p in parts if p is not None])
-        standing[low:high] = normalised(values, pool.counts)
+        standing[low:high] = normalized(values, pool.counts)
         rank[low:high] = quality(values, pool.counts)
         optimum[low:high] = values.argmax(1)
     return Particles(knobs, standing, rank, optimum)
@@ -106,10 +106,10 @@ def sample_sigmoid_sums(scaled: Array, n: int, rng: np.random.Generator) -> Arra
         Values of n functions; shape (n, D).
     """
     directions = rng.dirichlet(np.ones(scaled.shape[1]), (n, _N_SIGMOIDS))  # (n, 6, m)
-    centres = rng.uniform(0.0, 1.0, (n, _N_SIGMOIDS, 1))
+    centers = rng.uniform(0.0, 1.0, (n, _N_SIGMOIDS, 1))
     widths = _log_uniform(rng, 0.05, 0.5, (n, _N_SIGMOIDS, 1))
     heights = rng.exponential(1.0, (n, _N_SIGMOIDS, 1))
-    steps = np.tanh((directions @ scaled.T - centres) / (2.0 * widths))  # (n, 6, D)
+    steps = np.tanh((directions @ scaled.T - centers) / (2.0 * widths))  # (n, 6, D)
     sums: Array = (heights * steps).sum(1)
     return sums
 

@@ -19,6 +19,10 @@ SCORE_STEP = 1e-6  # scores closer than this are the same design
 Index = npt.NDArray[np.int64]
 
 
+# Families whose name has changed since dialogues over their pools were first saved.
+_SAVED_AS = {"utilization thresholds": "utilisation thresholds"}  # words: ok
+
+
 @dataclass(frozen=True, eq=False)
 class Pool:
     """N objectives of one family, each with the design that is best for it, out of D distinct designs.
@@ -151,7 +155,7 @@ class Pool:
 
     def fingerprint(self) -> str:
         """64 hexadecimal digits that tell pools apart by their objectives and designs."""
-        digest = hashlib.sha256(self.family.name.encode())
+        digest = hashlib.sha256(_SAVED_AS.get(self.family.name, self.family.name).encode())
         for array in (self.scores, self.knobs, self.optimum):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -188,8 +192,8 @@ def quality(values: Array, counts: Index) -> Array:
     return share
 
 
-def normalised(values: Array, counts: Index) -> Array:
-    """Values put so that the pool's mean is 0 and its best design 1 (normalised gain), truth by truth.
+def normalized(values: Array, counts: Index) -> Array:
+    """Values put so that the pool's mean is 0 and its best design 1 (normalized gain), truth by truth.
 
     Args:
         values: what each truth makes of each design; shape (.., D).

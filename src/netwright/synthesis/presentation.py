@@ -11,7 +11,7 @@ import numpy as np
 from netwright.synthesis.problem import Array, Design, MetricGroup
 
 LETTERS = "ABC"
-BEST = "*"  # beside the best value of a row; colour says nothing that this does not
+BEST = "*"  # beside the best value of a row; color says nothing that this does not
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def headings(designs: Sequence[Design], best: int | None = None) -> list[str]:
 
 
 def text_rows(figures: Sequence[Mapping[str, float | str]]) -> list[list[str]]:
-    """A row for each further figure of the designs shown, without judgement of which is better."""
+    """A row for each further figure of the designs shown, without judgment of which is better."""
     rows = []
     for name in figures[0]:
         values = [each[name] for each in figures]

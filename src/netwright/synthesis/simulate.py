@@ -18,7 +18,7 @@ from netwright.core.seeding import generator
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.learner import Learner
 from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
-from netwright.synthesis.pool import Index, Pool, normalised, quality
+from netwright.synthesis.pool import Index, Pool, normalized, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer
 from netwright.synthesis.teachers import PERFECT, Oracle, SimulatedTeacher, simulated_teacher
@@ -142,7 +142,7 @@ def simulate(
     }
     return OracleRuns(
         quality(values, pool.counts)[runs, walk.chosen],
-        normalised(values, pool.counts)[runs, walk.chosen],
+        normalized(values, pool.counts)[runs, walk.chosen],
         (values[runs, walk.chosen] >= best - tolerance).astype(np.float64),
         walk.chosen,
         np.array(walk.seconds),

@@ -44,7 +44,7 @@ def synthesize(
         setup: `learner`, `question`, `ties` and `confirm` of `Setup`.
 
     Returns:
-        The recommended design, what was learnt of the objective, and the dialogue.
+        The recommended design, what was learned of the objective, and the dialogue.
     """
     over: Problem = PoolProblem(problem) if isinstance(problem, Pool) else problem
     answering: Teacher = Person(teacher) if callable(teacher) else teacher

@@ -10,7 +10,7 @@ import numpy as np
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import generator
 from netwright.synthesis.generation import Generator
-from netwright.synthesis.learner import Historian, Learnt, learnt_from, running_best
+from netwright.synthesis.learner import Estimate, Historian, estimate_from, running_best
 from netwright.synthesis.pcs import ParetoCandidateSet
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
@@ -79,9 +79,9 @@ class Voting(Historian):
         """The running best."""
         return running_best(self.history)
 
-    def learnt(self) -> Learnt | None:
+    def learned(self) -> Estimate | None:
         """One of the candidates, and the range of all."""
-        return learnt_from(self.pcs.knobs, np.ones(len(self.pcs))) if len(self.pcs) else None
+        return estimate_from(self.pcs.knobs, np.ones(len(self.pcs))) if len(self.pcs) else None
 
     def _generate_more(self) -> None:
         """Fill the set up; where no objective explains all answers, let a backup of the ensemble take over."""

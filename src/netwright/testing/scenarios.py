@@ -23,7 +23,7 @@ def check_scenario(scenario: Scenario | str, topology: str = "abilene") -> None:
 
     Args:
         scenario: the scenario, or the name of an installed one.
-        topology: a name of the catalogue, or the path of a topology file; small.
+        topology: a name of the catalog, or the path of a topology file; small.
 
     Raises:
         AssertionError: the contract is broken; the sentence says where.
@@ -39,7 +39,7 @@ def check_scenario(scenario: Scenario | str, topology: str = "abilene") -> None:
     knobs = family.sample(np.random.default_rng(0), N_OBJECTIVES)
     again = family.sample(np.random.default_rng(0), N_OBJECTIVES)
     require((knobs == again).all(), f"{who}: one seed must give the same objectives.")
-    optima = found.optimise(instance, family, reference, knobs, work)
+    optima = found.optimize(instance, family, reference, knobs, work)
     shape = (N_OBJECTIVES, len(group))
     require(optima.scores.shape == shape, f"{who}: scores have shape {optima.scores.shape}, not {shape}.")
     require(np.isfinite(optima.scores).all(), f"{who}: a score is not finite.")
@@ -79,7 +79,7 @@ def _check_decisions(
     found = group.oriented(scenario.evaluate(instance, decision))
     require(
         np.allclose(found, optima.scores[0], rtol=TOLERANCE, atol=TOLERANCE),
-        f"{who}: `evaluate` gives other metrics for a design ({found}) than `optimise` ({optima.scores[0]}).",
+        f"{who}: `evaluate` gives other metrics for a design ({found}) than `optimize` ({optima.scores[0]}).",
     )
     tables = scenario.export(instance, decision)
     require(tables and all(tables.values()), f"{who}: `export` must give tables, each with at least one row.")

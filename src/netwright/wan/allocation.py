@@ -41,7 +41,7 @@ class Allocation:
         return found
 
     @cached_property
-    def utilisation(self) -> Array:
+    def utilization(self) -> Array:
         """Load over capacity of each arc; shape (A,)."""
         found: Array = self.instance.demand_per_capacity @ self.share
         return found
@@ -64,9 +64,9 @@ class Allocation:
 
     @property
     def worst_link(self) -> tuple[str, float]:
-        """The arc of highest utilisation, and that utilisation."""
-        arc = int(np.argmax(self.utilisation))
-        return self.instance.topology.arc_name(arc), float(self.utilisation[arc])
+        """The arc of highest utilization, and that utilization."""
+        arc = int(np.argmax(self.utilization))
+        return self.instance.topology.arc_name(arc), float(self.utilization[arc])
 
     @property
     def starved_flows(self) -> int:
@@ -79,10 +79,10 @@ class Allocation:
 
     def for_operators(self, today: Allocation | None = None) -> dict[str, Any]:
         """Figures that operators ask for besides the scenario's metrics."""
-        link, utilisation = self.worst_link
+        link, utilization = self.worst_link
         figures = {
             "worst link": link,
-            "worst link utilisation": utilisation,
+            "worst link utilization": utilization,
             "starved flows": self.starved_flows,
             "latency per carried unit (ms)": self.latency_per_carried_ms,
         }
@@ -114,8 +114,8 @@ class Allocation:
                 "from": names[a],
                 "to": names[b],
                 "capacity": float(topology.capacity[e]),
-                "load": float(self.utilisation[e] * topology.capacity[e]),
-                "utilisation": float(self.utilisation[e]),
+                "load": float(self.utilization[e] * topology.capacity[e]),
+                "utilization": float(self.utilization[e]),
             }
             for e, (a, b) in enumerate(topology.arcs.tolist())
         ]

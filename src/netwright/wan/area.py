@@ -42,7 +42,7 @@ def topology(name: str, graphml: bytes) -> dict[str, Any]:
 
     Parallel edges are collapsed, self loops dropped, nodes of degree <= 1 removed again and again, the rest
     renumbered in the Zoo's order. Positions that the Zoo does not give are such
-    that each is the mean of its neighbours'.
+    that each is the mean of its neighbors'.
 
     Raises:
         DataError: it is not such a graph.
@@ -60,31 +60,31 @@ def topology(name: str, graphml: bytes) -> dict[str, Any]:
         edges = [(e.attrib["source"], e.attrib["target"], facts(e)) for e in root.iter(f"{_NS}edge")]
     except (ElementTree.ParseError, KeyError) as error:
         raise DataError(f"{name}: not a graph of the Topology Zoo ({error}).") from None
-    neighbours: dict[str, set[str]] = {n: set() for n in nodes}
+    neighbors: dict[str, set[str]] = {n: set() for n in nodes}
     for a, b, _ in edges:
         if a != b:
-            neighbours[a].add(b)
-            neighbours[b].add(a)
-    while leaves := [n for n, near in neighbours.items() if len(near) <= 1]:
+            neighbors[a].add(b)
+            neighbors[b].add(a)
+    while leaves := [n for n, near in neighbors.items() if len(near) <= 1]:
         for leaf in leaves:
-            for near in neighbours.pop(leaf):
-                neighbours.get(near, set()).discard(leaf)
-    return _document(name, nodes, edges, neighbours)
+            for near in neighbors.pop(leaf):
+                neighbors.get(near, set()).discard(leaf)
+    return _document(name, nodes, edges, neighbors)
 
 
 def _document(
     name: str,
     nodes: dict[str, dict[str, str]],
     edges: list[tuple[str, str, dict[str, str]]],
-    neighbours: dict[str, set[str]],
+    neighbors: dict[str, set[str]],
 ) -> dict[str, Any]:
-    number = {node: i for i, node in enumerate(n for n in nodes if n in neighbours)}
+    number = {node: i for i, node in enumerate(n for n in nodes if n in neighbors)}
     known = {
         n: (float(f["Latitude"]), float(f["Longitude"]))
         for n, f in nodes.items()
         if n in number and "Latitude" in f and "Longitude" in f
     }
-    place = _positions(known, neighbours, number)
+    place = _positions(known, neighbors, number)
     links: dict[tuple[int, int], dict[str, Any]] = {}
     for a, b, facts in edges:
         if a == b or a not in number or b not in number:
@@ -122,15 +122,15 @@ def _document(
 
 
 def _positions(
-    known: Mapping[str, Position], neighbours: Mapping[str, set[str]], order: Iterable[str]
+    known: Mapping[str, Position], neighbors: Mapping[str, set[str]], order: Iterable[str]
 ) -> dict[str, Position]:
-    """Known positions, and the others such that each is the mean of all its neighbours' (a linear system)."""
+    """Known positions, and the others such that each is the mean of all its neighbors' (a linear system)."""
     unknown = [n for n in order if n not in known]
     row = {n: i for i, n in enumerate(unknown)}
     matrix, right = np.eye(len(unknown)), np.zeros((len(unknown), 2))
     for node in unknown:
-        for near in neighbours[node]:
-            share = 1.0 / len(neighbours[node])
+        for near in neighbors[node]:
+            share = 1.0 / len(neighbors[node])
             if near in row:
                 matrix[row[node], row[near]] -= share
             else:

@@ -76,7 +76,7 @@ def gravity(topology: Topology, rng: np.random.Generator) -> Demands:
     return Demands(source, target, flows / flows.sum(), np.zeros(len(flows), dtype=np.int64))
 
 
-def shortest_path_utilisation(topology: Topology, demands: Demands) -> Array:
+def shortest_path_utilization(topology: Topology, demands: Demands) -> Array:
     """Load over capacity of every arc when all traffic takes its path of least latency; shape (A,)."""
     network = Network.of(topology)
     load = np.zeros(topology.n_arcs)
@@ -84,15 +84,15 @@ def shortest_path_utilisation(topology: Topology, demands: Demands) -> Array:
         path = network.shortest(int(source), int(target), topology.latency_ms)
         assert path is not None
         load[list(path)] += volume
-    utilisation: Array = load / topology.capacity
-    return utilisation
+    utilization: Array = load / topology.capacity
+    return utilization
 
 
 def scale_to_load(topology: Topology, demands: Demands, load: float) -> Demands:
-    """Demands scaled so that the most loaded arc, all traffic on shortest paths, has utilisation `load`."""
+    """Demands scaled so that the most loaded arc, all traffic on shortest paths, has utilization `load`."""
     if not 0.0 < load < np.inf:
         raise ConfigError(f"the load must be above 0, got {load:g}; 1 fills the busiest link.")
-    return demands.scaled(load / float(shortest_path_utilisation(topology, demands).max()))
+    return demands.scaled(load / float(shortest_path_utilization(topology, demands).max()))
 
 
 def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Demands:

@@ -1,4 +1,4 @@
-"""A chosen design as files: what each tunnel carries, link weights, utilisation of each link, and why it was chosen."""
+"""A chosen design as files: what each tunnel carries, link weights, utilization of each link, and why it was chosen."""
 
 from __future__ import annotations
 
@@ -154,10 +154,10 @@ def _settings(tables: Tables, name: str, path: Path | None = None) -> dict[tuple
 
 def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
     """What operators ask of a design besides the metrics: worst link, starved flows, changes from today."""
-    worst = max(tables["links"], key=lambda row: float(row["utilisation"]))
+    worst = max(tables["links"], key=lambda row: float(row["utilization"]))
     found: dict[str, float | str] = {
         "worst link": f"{worst['from']} -> {worst['to']}",
-        "worst link (%)": 100.0 * float(worst["utilisation"]),
+        "worst link (%)": 100.0 * float(worst["utilization"]),
     }
     if "tunnels" in tables:
         served: dict[tuple[Any, ...], float] = {}

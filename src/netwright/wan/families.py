@@ -29,7 +29,7 @@ class WeightedSum:
         return tuple(Knob(f"weight of {m.name}", 0.0, 1.0, m.summary) for m in self.group.metrics)
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
-        """Draws from the prior, normalised; shape (n, m)."""
+        """Draws from the prior, normalized; shape (n, m)."""
         weights = self.draw(rng, n, len(self.group))
         normed: Array = weights / weights.sum(1, keepdims=True)
         return normed

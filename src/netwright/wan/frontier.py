@@ -1,6 +1,6 @@
 """The frontier of two linear scores as a concave polyline: found once, it holds the optimum of every objective.
 
-Dichotomy over weighted sums (Aneja and Nair, Management Science 25(1), 1979): between two known points, maximise
+Dichotomy over weighted sums (Aneja and Nair, Management Science 25(1), 1979): between two known points, maximize
 in the direction across their chord; either a new vertex comes out, or the chord is the frontier.
 """
 
@@ -31,7 +31,7 @@ class Dichotomy:
     """Enumerates vertices of the upper left hull of (cost, gain), where gain is a concave function of cost.
 
     Attributes:
-        solve: the solution that maximises `gain - slope * cost`, and its point.
+        solve: the solution that maximizes `gain - slope * cost`, and its point.
         tolerance: a chord is the frontier when no design lies further above it, in units of gain.
         reports, last: what the solves cost, and the last of them.
     """

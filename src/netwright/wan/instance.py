@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from netwright.core.seeding import generator
-from netwright.wan import catalogue, failures
+from netwright.wan import catalog, failures
 from netwright.wan.demands import Demands, gravity, read_csv, scale_to_load
 from netwright.wan.failures import Failure
 from netwright.wan.importing import as_topology, read_graph
@@ -26,8 +26,8 @@ class InstanceConfig:
     """How to build an instance; hashable, and the whole of what a pool records about it.
 
     Attributes:
-        topology: a name of the catalogue, or the path of a topology file.
-        load: utilisation of the busiest link with all traffic on shortest paths; 0 leaves demands as given.
+        topology: a name of the catalog, or the path of a topology file.
+        load: utilization of the busiest link with all traffic on shortest paths; 0 leaves demands as given.
         tunnels: "k4" (shortest) or "d3" (as disjoint as possible).
         demands: "gravity", or the path of a CSV file.
         flows: only so many flows of largest demand are designed for; 0 takes all.
@@ -90,7 +90,7 @@ class Instance:
 
     @cached_property
     def demand_per_capacity(self) -> sparse.csr_array:
-        """Utilisation of each arc (row) when a tunnel (column) carries its flow's whole demand; (A, T)."""
+        """Utilization of each arc (row) when a tunnel (column) carries its flow's whole demand; (A, T)."""
         volume = self.demands.volume[self.tunnels.flow]
         spread = sparse.diags_array(1.0 / self.topology.capacity) @ self.tunnels.crossing
         return sparse.csr_array(spread @ sparse.diags_array(volume))
@@ -130,10 +130,10 @@ def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> In
 
 
 def load_topology(name: str, data: Path | None = None) -> Topology:
-    """A topology by its name in the catalogue, or from a file where the name looks like a path."""
-    if name not in catalogue.TOPOLOGIES and (Path(name).suffix or "/" in name):
+    """A topology by its name in the catalog, or from a file where the name looks like a path."""
+    if name not in catalog.TOPOLOGIES and (Path(name).suffix or "/" in name):
         return as_topology(read_graph(Path(name)))
-    return catalogue.topology(name, data)
+    return catalog.topology(name, data)
 
 
 def with_overrides(config: InstanceConfig, overrides: Mapping[str, Any]) -> InstanceConfig:

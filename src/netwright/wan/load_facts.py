@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netwright.wan.demands import shortest_path_utilisation
+from netwright.wan.demands import shortest_path_utilization
 from netwright.wan.instance import Instance
 from netwright.wan.units import rate_unit
 
@@ -35,15 +35,15 @@ class LoadFacts:
     def of(cls, instance: Instance) -> LoadFacts:
         """The facts of an instance."""
         demands, topology = instance.demands, instance.topology
-        utilisation = shortest_path_utilisation(topology, demands)
-        arc = int(np.argmax(utilisation))
+        utilization = shortest_path_utilization(topology, demands)
+        arc = int(np.argmax(utilization))
         return cls(
             len(demands),
             demands.n_classes,
             float(demands.volume.sum()),
             topology.capacity_unit,
             topology.arc_name(arc),
-            100.0 * float(utilisation[arc]),
+            100.0 * float(utilization[arc]),
         )
 
     @property

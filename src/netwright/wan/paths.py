@@ -11,11 +11,11 @@ from numba import njit
 
 from netwright.wan.topology import Array, Ints, Topology
 
-Path = tuple[int, ...]  # arcs in travelling order
+Path = tuple[int, ...]  # arcs in traveling order
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _arcs_towards(
+def _arcs_toward(
     first: Ints,
     leaving: Ints,
     head: Ints,
@@ -77,7 +77,7 @@ class Network:
     ) -> Path | None:
         """The path of least weight, None if there is none; arcs of infinite weight are not used."""
         avoided = np.zeros(len(self.first) - 1, dtype=np.bool_) if closed is None else closed
-        by = _arcs_towards(self.first, self.leaving, self.head, weight, source, target, avoided)
+        by = _arcs_toward(self.first, self.leaving, self.head, weight, source, target, avoided)
         path: list[int] = []
         node = target
         while node != source:

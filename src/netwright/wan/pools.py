@@ -146,7 +146,7 @@ def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work)
     reference = scenario.reference(instance, work)
     family = scenario.family(group, reference)
     knobs = family.sample(generator(spec.seed, 2), spec.n)
-    optima = scenario.optimise(instance, family, reference, knobs, work)
+    optima = scenario.optimize(instance, family, reference, knobs, work)
     pool = Pool.gather(spec.name, group, family, knobs, optima.scores)
     found: dict[str, Any] = {
         "format_version": FORMAT_VERSION,

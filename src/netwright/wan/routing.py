@@ -11,9 +11,9 @@ from netwright.wan.topology import Array
 
 
 def carried_within_capacity(instance: Instance, cost: Array) -> LinearProgram:
-    """Maximise `cost @ x`, x (T,) what each tunnel carries as a share of its flow's demand.
+    """Maximize `cost @ x`, x (T,) what each tunnel carries as a share of its flow's demand.
 
-    Rows: the utilisation of each arc is at most 1, and the tunnels of each flow carry at most its demand.
+    Rows: the utilization of each arc is at most 1, and the tunnels of each flow carry at most its demand.
     """
     matrix = sparse.csc_array(sparse.vstack([instance.demand_per_capacity, instance.tunnels.serving]))
     rows, n = matrix.shape

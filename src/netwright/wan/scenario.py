@@ -47,7 +47,7 @@ class Scenario:
         metrics: how designs of an instance are judged.
         reference: what every objective builds on (the largest throughput, a frontier), solved for once.
         family: the target functions, from the instance's metrics and the reference.
-        optimise: the best design of every objective (N, k).
+        optimize: the best design of every objective (N, k).
         decide: the best design of one objective (k,) as a decision vector (v,): an allocation or link weights.
         evaluate: metric values (m,), in their units, of a decision vector.
         export: a decision vector as tables by name ("tunnels", "links", ..), each a list of flat rows.
@@ -61,7 +61,7 @@ class Scenario:
     metrics: Callable[[Instance], MetricGroup]
     reference: Callable[[Instance, Work], Reference]
     family: Callable[[MetricGroup, Reference], ObjectiveFamily]
-    optimise: Callable[[Instance, ObjectiveFamily, Reference, Array, Work], Optima]
+    optimize: Callable[[Instance, ObjectiveFamily, Reference, Array, Work], Optima]
     decide: Callable[[Instance, ObjectiveFamily, Array], Array]
     evaluate: Callable[[Instance, Array], Array]
     export: Callable[[Instance, Array], Mapping[str, list[dict[str, Any]]]]

@@ -17,7 +17,7 @@ from netwright.core.files import check_format_version, read_json, write_json
 
 FORMAT_VERSION = 1
 DIRECTED_FORMAT_VERSION = 2  # of documents with directed arcs, so that an older release refuses them
-FIBRE_KM_PER_MS = 200.0  # light in glass
+FIBER_KM_PER_MS = 200.0  # light in glass
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -273,7 +273,7 @@ def from_data_folder(document: Mapping[str, Any]) -> Topology:
         distinct(labels),
         [(int(link["a"]), int(link["b"])) for link in document["links"]],
         [float(speed) for speed in speeds] if known else [1.0] * len(speeds),
-        [1.0 if km is None else float(km) / FIBRE_KM_PER_MS for km in lengths],
+        [1.0 if km is None else float(km) / FIBER_KM_PER_MS for km in lengths],
         positions=[(_number(node["lat"]), _number(node["lon"])) for node in document["nodes"]],
         capacity_unit="Mbit/s" if known else "relative",
         source=str(document.get("source", "")),

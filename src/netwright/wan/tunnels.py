@@ -23,7 +23,7 @@ class Tunnels:
 
     Attributes:
         flow: which flow each tunnel serves, not falling; shape (T,).
-        paths: the arcs of each tunnel, in travelling order.
+        paths: the arcs of each tunnel, in traveling order.
         latency_ms: one way; shape (T,).
     """
 

@@ -50,7 +50,7 @@ DEMAND_TITLES: Titles = {
 
 BITS_PER_SECOND = {"bit/s": 1.0, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9, "Tbit/s": 1e12}
 MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
-KILOMETRES = {"m": 1e-3, "km": 1.0, "mi": 1.609344}
+KILOMETERS = {"m": 1e-3, "km": 1.0, "mi": 1.609344}
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(
@@ -66,8 +66,8 @@ _TIMES = {
     "s": ("sec", "second", "seconds"),
 }
 _LENGTHS = {
-    "m": ("metre", "metres", "meter", "meters"),
-    "km": ("kilometre", "kilometres", "kilometer", "kilometers", "kms"),
+    "m": ("meter", "meters", "metre", "metres"),
+    "km": ("kilometer", "kilometers", "kilometre", "kilometres", "kms"),
     "mi": ("mile", "miles"),
 }
 _CARRIERS = (  # what telecom carriers call a speed, and its Mbit/s for each of the number behind
@@ -187,7 +187,7 @@ def time_unit(text: str) -> str | None:
 
 
 def length_unit(text: str) -> str | None:
-    """The unit of KILOMETRES that a text means, None if none."""
+    """The unit of KILOMETERS that a text means, None if none."""
     return _spelling(text, _LENGTHS)
 
 
@@ -279,7 +279,7 @@ def distance_km(value: object, what: str, where: str, unit: str = "km") -> float
     Raises:
         DataError: not a finite number, or an unknown unit.
     """
-    return _scaled(value, what, where, unit, KILOMETRES, length_unit)
+    return _scaled(value, what, where, unit, KILOMETERS, length_unit)
 
 
 def _scaled(

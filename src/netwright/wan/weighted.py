@@ -72,8 +72,8 @@ class LinearDesign:
 Make = Callable[[Instance], LinearDesign]
 
 
-def optimise(make: Make, instance: Instance, weights: Array, work: Work) -> Optima:
-    """The best design of each weighted sum (N, m), solved in an order in which neighbours are alike."""
+def optimize(make: Make, instance: Instance, weights: Array, work: Work) -> Optima:
+    """The best design of each weighted sum (N, m), solved in an order in which neighbors are alike."""
     order = walk(weights)
     chunks = [order[i : i + CHUNK] for i in range(0, len(order), CHUNK)]
     function = partial(_solve_chunk, make, instance, work.time_limit_s)

@@ -54,7 +54,7 @@ class Reductions:
         False
     )
     drop_stubs: Annotated[
-        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbour, again and again.")
+        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbor, again and again.")
     ] = False
     keep_largest_component: Annotated[
         bool, typer.Option("--keep-largest-component", help="Drop what the largest part does not reach.")

@@ -154,7 +154,7 @@ def told(pool: Pool, truth: Array) -> dict[str, Any]:
         "steps": steps,
         "recommended": in_words(pool, result.metrics),
         "quality": float(quality(values, pool.counts)[result.design]),
-        "learnt": "" if result.objective is None else result.objective["text"],
+        "learned": "" if result.objective is None else result.objective["text"],
     }
 
 

@@ -24,7 +24,7 @@ from netwright.execution import executor
 from netwright.synthesis.bayes import BayesConfig
 from netwright.synthesis.bounds import general_bound, sortability, sortable_bound
 from netwright.synthesis.learners import learner_factory
-from netwright.synthesis.pool import Pool, normalised, quality
+from netwright.synthesis.pool import Pool, normalized, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.simulate import OracleRuns, simulate, truth_values
 from netwright.synthesis.teachers import SimulatedTeacher
@@ -274,7 +274,7 @@ def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict
         "p10": np.percentile(ranks, 10, axis=0).tolist(),
         "p90": np.percentile(ranks, 90, axis=0).tolist(),
         "interval": [median_interval(column) for column in ranks.T],
-        "mean_gain": normalised(values["whole"], pool.counts)[rows, chosen].mean(0).tolist(),
+        "mean_gain": normalized(values["whole"], pool.counts)[rows, chosen].mean(0).tolist(),
     }
 
 

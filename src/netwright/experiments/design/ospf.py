@@ -61,9 +61,9 @@ def measure(name: str, data: Path, kept: Path, progress: Progress) -> Iterator[R
         "load": instance.config.load,
         "traffic_seed": instance.config.seed,
         "evaluated": evaluated,
-        "utilisation_percent": _ends(100.0 * found.utilisation),
+        "utilization_percent": _ends(100.0 * found.utilization),
         "latency_ms": _ends(found.latency_ms),
-        "random_best_utilisation_percent": 100.0 * float(points[:, 0].min()),
+        "random_best_utilization_percent": 100.0 * float(points[:, 0].min()),
         "random_best_latency_ms": float(points[:, 1].min()),
     }
     yield row(metric="random_settings_dominated", unit="share", value=share, n=len(points), extra=facts)
@@ -74,9 +74,9 @@ def measure(name: str, data: Path, kept: Path, progress: Progress) -> Iterator[R
         n=evaluated,
         extra={"topology": name},
     )
-    ratio = float(points[:, 0].min() / found.utilisation[0])
+    ratio = float(points[:, 0].min() / found.utilization[0])
     yield row(
-        metric="utilisation_ratio_random_to_search",
+        metric="utilization_ratio_random_to_search",
         unit="ratio",
         value=ratio,
         n=len(points),

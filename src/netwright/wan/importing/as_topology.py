@@ -11,19 +11,19 @@ from netwright.core.errors import DataError
 from netwright.wan.importing.graph import ImportedGraph, Link
 from netwright.wan.importing.raw import count
 from netwright.wan.importing.reductions import check_connected
-from netwright.wan.topology import FIBRE_KM_PER_MS, Topology
+from netwright.wan.topology import FIBER_KM_PER_MS, Topology
 
 EARTH_RADIUS_KM = 6371.0
-SLOWER_THAN_FIBRE = (
+SLOWER_THAN_FIBER = (
     0.3,
     30.0,
-)  # latencies outside of this multiple of fibre have another unit, or another length has
+)  # latencies outside of this multiple of fiber have another unit, or another length has
 
 
 def as_topology(graph: ImportedGraph) -> Topology:
     """The topology of a graph; its `notes` say what the file left open and what was made of it.
 
-    Latency is what the file says, or the length in fibre, or the great circle between the ends; links of which the
+    Latency is what the file says, or the length in fiber, or the great circle between the ends; links of which the
     file tells none of these get the median of the others, or 1 ms each where it tells of no link.
 
     Raises:
@@ -93,7 +93,7 @@ def _derived(links: Sequence[Link], by_length: Sequence[float | None]) -> list[s
         (li, ms) for li, ms in zip(links, by_length, strict=True) if li.latency_ms is None and ms is not None
     ]
     lengths = sum(link.length_km is not None for link, _ in pairs)
-    speed = f"at {FIBRE_KM_PER_MS:g} km per ms (light in fibre)"
+    speed = f"at {FIBER_KM_PER_MS:g} km per ms (light in fiber)"
     notes = [f"latency of {count(lengths, 'link')} from the length {speed}"] if lengths else []
     places = len(pairs) - lengths
     return [*notes, f"latency of {count(places, 'link')} from the great circle {speed}"] if places else notes
@@ -106,22 +106,22 @@ def _implausible(links: Sequence[Link], by_length: Sequence[float | None]) -> li
         for link, ms in zip(links, by_length, strict=True)
         if link.latency_ms is not None and ms is not None and ms > 0.0
     ]
-    if not ratios or SLOWER_THAN_FIBRE[0] <= (usual := float(np.median(ratios))) <= SLOWER_THAN_FIBRE[1]:
+    if not ratios or SLOWER_THAN_FIBER[0] <= (usual := float(np.median(ratios))) <= SLOWER_THAN_FIBER[1]:
         return []
     return [
-        f"warning: latencies are {usual:.2g} times those of light in fibre over the links' lengths; "
+        f"warning: latencies are {usual:.2g} times those of light in fiber over the links' lengths; "
         "check the units (--latency-unit)"
     ]
 
 
 def _by_length_ms(graph: ImportedGraph, link: Link) -> float | None:
-    """Time of light in fibre over the link's length, or over the great circle between its ends."""
+    """Time of light in fiber over the link's length, or over the great circle between its ends."""
     if link.length_km is not None:
-        return link.length_km / FIBRE_KM_PER_MS
+        return link.length_km / FIBER_KM_PER_MS
     a, b = (graph.nodes[graph.index[name]] for name in (link.a, link.b))
     if a.lat is None or a.lon is None or b.lat is None or b.lon is None:
         return None
-    return max(1.0, great_circle_km((a.lat, a.lon), (b.lat, b.lon))) / FIBRE_KM_PER_MS
+    return max(1.0, great_circle_km((a.lat, a.lon), (b.lat, b.lon))) / FIBER_KM_PER_MS
 
 
 def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:

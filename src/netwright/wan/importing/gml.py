@@ -1,4 +1,4 @@
-"""GML (Graph Modelling Language, Himsolt 1997), as TopoHub, yEd and networkx write it."""
+"""GML (Graph Modeling Language, Himsolt 1997), as TopoHub, yEd and networkx write it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class ImportOptions:
     Attributes:
         merge_parallel: "sum" adds the capacities of parallel links, "first" keeps the first; "" refuses them.
         drop_loops: drop links from a node to itself.
-        drop_stubs: remove nodes with fewer than two neighbours, again and again.
+        drop_stubs: remove nodes with fewer than two neighbors, again and again.
         keep_largest_component: keep the largest part in which every node reaches every other.
         default_capacity: of links without one; in the unit of the others where it has none itself.
         directed: every link leads one way (True) or both (False); None is what the file says.

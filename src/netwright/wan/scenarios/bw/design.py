@@ -23,7 +23,7 @@ from netwright.wan.weighted import LinearDesign
 def linear_design(instance: Instance) -> LinearDesign:
     """Columns x (T,) shares by tunnel, then y (F * S,) how far each flow has filled each increment.
 
-    Rows: utilisation of each arc <= 1; for each flow, the sum of its x less that of its y is the least share.
+    Rows: utilization of each arc <= 1; for each flow, the sum of its x less that of its y is the least share.
     """
     n_flows, n_tunnels, n_steps = len(instance.demands), len(instance.tunnels), len(SLOPES)
     increments = sparse.kron(sparse.eye_array(n_flows), np.ones((1, n_steps)), format="csr")
@@ -46,11 +46,11 @@ def linear_design(instance: Instance) -> LinearDesign:
     return LinearDesign(program, metrics, np.full(shape[0], np.log(LEAST_SHARE)), n_arcs, n_tunnels)
 
 
-def optimise(
+def optimize(
     instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
 ) -> Optima:
     """The best design of each objective (N, classes)."""
-    return weighted.optimise(linear_design, instance, knobs, work)
+    return weighted.optimize(linear_design, instance, knobs, work)
 
 
 def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:

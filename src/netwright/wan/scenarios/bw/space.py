@@ -1,4 +1,4 @@
-"""Target functions of BW: f = sum of w_k U_k, weights log-uniform in [1, 100] and normalised."""
+"""Target functions of BW: f = sum of w_k U_k, weights log-uniform in [1, 100] and normalized."""
 
 from __future__ import annotations
 

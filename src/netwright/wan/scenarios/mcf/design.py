@@ -38,7 +38,7 @@ SCORE_DECIMALS = 6
 
 
 class Weighing:
-    """Designs that maximise throughput - slope * latency, each solve going on from the last.
+    """Designs that maximize throughput - slope * latency, each solve going on from the last.
 
     Throughput is a share of all demand; latency is in units of `unit_ms`, the latency of all demand on shortest
     paths, so that slopes are near 1.
@@ -118,7 +118,7 @@ def _steps(steep: float, flat: float) -> list[float]:
     return [*(steep * STEP**i for i in range(n)), flat]
 
 
-def optimise(
+def optimize(
     instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
 ) -> Optima:
     """The best design of each objective (N, 5), on the frontier that the reference holds."""

@@ -19,7 +19,7 @@ from netwright.wan.weighted import LinearDesign, Walk
 def linear_design(instance: Instance) -> LinearDesign:
     """Columns a (T,) reserved by tunnel, b (F,) met normally, z (F,) met in the worst failure; shares of demand.
 
-    Rows: utilisation of each arc by a <= 1; b <= sum of a; z <= sum of surviving a for each kill set. That z is
+    Rows: utilization of each arc by a <= 1; b <= sum of a; z <= sum of surviving a for each kill set. That z is
     at most b needs no row: b is as large as the sum of a and the demand allow, and z is within both.
     """
     n_flows, n_tunnels, n_arcs = len(instance.demands), len(instance.tunnels), instance.topology.n_arcs
@@ -64,11 +64,11 @@ def _metrics(instance: Instance) -> sparse.csr_array:
     return sparse.csr_array(sparse.coo_array((np.tile(percent, 2), (rows, columns)), shape=shape))
 
 
-def optimise(
+def optimize(
     instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
 ) -> Optima:
     """The best design of each objective (N, 2 * groups)."""
-    return weighted.optimise(linear_design, instance, knobs, work)
+    return weighted.optimize(linear_design, instance, knobs, work)
 
 
 def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:

@@ -140,8 +140,8 @@ def export(instance: Instance, reserved: Array) -> Mapping[str, list[dict[str, A
     tables = Allocation(instance, reserved * used[instance.tunnels.flow]).tables()
     for row, share, flow in zip(tables["tunnels"], reserved, instance.tunnels.flow, strict=True):
         row["reserved"] = float(share * demands.volume[flow])
-    for row, utilisation in zip(tables["links"], instance.demand_per_capacity @ reserved, strict=True):
-        row["reserved_utilisation"] = float(utilisation)
+    for row, utilization in zip(tables["links"], instance.demand_per_capacity @ reserved, strict=True):
+        row["reserved_utilization"] = float(utilization)
     flows = [
         {
             "source": names[demands.source[i]],

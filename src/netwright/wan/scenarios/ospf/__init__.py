@@ -1,4 +1,4 @@
-"""OSPF: link weights for shortest-path routing with equal-cost multipath; utilisation against latency."""
+"""OSPF: link weights for shortest-path routing with equal-cost multipath; utilization against latency."""
 
 from netwright.wan.scenario import Scenario
 from netwright.wan.scenarios.ospf import design
@@ -6,12 +6,12 @@ from netwright.wan.scenarios.ospf import design
 SCENARIO = Scenario(
     name="ospf",
     title="OSPF link weights",
-    summary="link weights by local search, traffic split over equal-cost paths: maximum utilisation against latency",
+    summary="link weights by local search, traffic split over equal-cost paths: maximum utilization against latency",
     config=design.config,
     metrics=design.group,
     reference=design.reference,
     family=design.family,
-    optimise=design.optimise,
+    optimize=design.optimize,
     decide=design.decide,
     evaluate=design.evaluate,
     export=design.export,

@@ -24,10 +24,10 @@ from netwright.wan.scenarios.ospf.routing import (
     network,
 )
 from netwright.wan.scenarios.ospf.search import Archive, SearchConfig, latency_weights, search
-from netwright.wan.scenarios.ospf.space import UtilisationThresholds
+from netwright.wan.scenarios.ospf.space import UtilizationThresholds
 from netwright.wan.topology import Topology
 
-LOAD = 0.6  # at full load nearly all objectives want the same setting: the least utilisation
+LOAD = 0.6  # at full load nearly all objectives want the same setting: the least utilization
 TUNNELS = "k1"  # routing finds its own paths
 # Where objectives want 15 or more effectively different settings; elsewhere traffic of seed 0 at `LOAD` has them.
 SEEDS = {"abilene": 13, "btnorthamerica": 2}
@@ -42,7 +42,7 @@ def config(name: str, topology: Topology) -> InstanceConfig:
 
 
 def group(instance: Instance) -> MetricGroup:
-    """Maximum utilisation and latency.
+    """Maximum utilization and latency.
 
     Raises:
         ConfigError: all links have one latency, so there is hardly anything to choose.
@@ -50,7 +50,7 @@ def group(instance: Instance) -> MetricGroup:
     latency_ms = instance.topology.latency_ms
     if np.ptp(latency_ms) <= 1e-9 * latency_ms.max():
         raise ConfigError(
-            f"scenario ospf weighs utilisation against latency, but all links of {instance.topology.name} have "
+            f"scenario ospf weighs utilization against latency, but all links of {instance.topology.name} have "
             f"the same latency ({latency_ms[0]:g} ms); give latencies in a topology file of your own."
         )
     return GROUP
@@ -86,9 +86,9 @@ def reference(instance: Instance, work: Work) -> Reference:
     return {"latency_scale_ms": metrics(net, latency_weights(net))[1]}
 
 
-def family(metric_group: MetricGroup, facts: Reference) -> UtilisationThresholds:
+def family(metric_group: MetricGroup, facts: Reference) -> UtilizationThresholds:
     """The objectives of an instance."""
-    return UtilisationThresholds(float(facts["latency_scale_ms"]))
+    return UtilizationThresholds(float(facts["latency_scale_ms"]))
 
 
 @lru_cache(maxsize=4)
@@ -102,7 +102,7 @@ def archive(instance: Instance, work: Work) -> Archive:
     return search(net, search_config(net), work)
 
 
-def optimise(
+def optimize(
     instance: Instance, objectives: ObjectiveFamily, facts: Reference, knobs: Array, work: Work
 ) -> Optima:
     """The archive's best setting for each objective (N, k)."""
@@ -110,7 +110,7 @@ def optimise(
     best = objectives.values(knobs, scores_of(found)).argmax(axis=1)
     report = {
         "settings_kept": len(found),
-        "utilisation_percent": [100.0 * float(found.utilisation[i]) for i in (0, -1)],
+        "utilization_percent": [100.0 * float(found.utilization[i]) for i in (0, -1)],
         "latency_ms": [float(found.latency_ms[i]) for i in (0, -1)],
     }
     return Optima(scores_of(found)[best], found.weights[best].astype(np.float64), report)
@@ -126,13 +126,13 @@ def decide(instance: Instance, objectives: ObjectiveFamily, knobs: Array) -> Arr
 
 def scores_of(found: Archive) -> Array:
     """Oriented metrics of the settings kept; shape (D, 2)."""
-    return GROUP.oriented(np.stack([100.0 * found.utilisation, found.latency_ms], axis=1))
+    return GROUP.oriented(np.stack([100.0 * found.utilization, found.latency_ms], axis=1))
 
 
 def evaluate(instance: Instance, decision: Array) -> Array:
-    """Maximum utilisation (%) and latency (ms) of link weights (A,)."""
-    utilisation, latency_ms = metrics(routing_network(instance), checked(instance, decision))
-    return np.array([100.0 * utilisation, latency_ms])
+    """Maximum utilization (%) and latency (ms) of link weights (A,)."""
+    utilization, latency_ms = metrics(routing_network(instance), checked(instance, decision))
+    return np.array([100.0 * utilization, latency_ms])
 
 
 def checked(instance: Instance, decision: Array) -> Any:
@@ -152,7 +152,7 @@ def checked(instance: Instance, decision: Array) -> Any:
 
 
 def export(instance: Instance, decision: Array) -> Mapping[str, Rows]:
-    """Table "links": weight, traffic and utilisation of every arc."""
+    """Table "links": weight, traffic and utilization of every arc."""
     topology, net = instance.topology, routing_network(instance)
     weights = checked(instance, decision)
     load: Floats = loads(net, weights)
@@ -163,9 +163,9 @@ def export(instance: Instance, decision: Array) -> Mapping[str, Rows]:
             "weight": int(weights[e]),
             "load": float(load[e]),
             "capacity": float(topology.capacity[e]),
-            "utilisation": float(load[e] / topology.capacity[e]),
+            "utilization": float(load[e] / topology.capacity[e]),
         }
         for e, (a, b) in enumerate(topology.arcs.tolist())
     ]
-    assert np.isclose(max(row["utilisation"] for row in rows), metrics_of_loads(net, load)[0])
+    assert np.isclose(max(row["utilization"] for row in rows), metrics_of_loads(net, load)[0])
     return {"links": rows}

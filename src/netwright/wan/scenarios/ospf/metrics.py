@@ -7,7 +7,7 @@ from netwright.synthesis.problem import Metric, MetricGroup
 GROUP = MetricGroup(
     (
         Metric(
-            "max utilisation",
+            "max utilization",
             "%",
             larger_is_better=False,
             summary="load of the fullest link, in percent of its capacity; above 100 % traffic is lost",

@@ -93,7 +93,7 @@ def loads(net: Network, weights: Ints) -> Floats:
 
 
 def metrics(net: Network, weights: Ints) -> tuple[float, float]:
-    """Maximum utilisation (1 = full) and traffic-weighted latency in ms of a weight setting."""
+    """Maximum utilization (1 = full) and traffic-weighted latency in ms of a weight setting."""
     return metrics_of_loads(net, loads(net, weights))
 
 

@@ -1,7 +1,7 @@
 """Local search over link weights: an archive of settings of which none is better in both metrics.
 
 After Fortz and Thorup (INFOCOM 2000), with their cost replaced by a random weighing of the two metrics, so that many
-walks together trace the trade-off between maximum utilisation and latency.
+walks together trace the trade-off between maximum utilization and latency.
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Archive:
-    """Settings of which none is as good as another in both metrics; utilisation rises, latency falls.
+    """Settings of which none is as good as another in both metrics; utilization rises, latency falls.
 
     Attributes:
-        utilisation: of the fullest arc, shape (D,).
+        utilization: of the fullest arc, shape (D,).
         latency_ms: weighted by traffic, shape (D,).
         weights: shape (D, E).
     """
 
-    utilisation: Floats  # (D,)
+    utilization: Floats  # (D,)
     latency_ms: Floats  # (D,)
     weights: Ints  # (D, E)
 
     def __len__(self) -> int:
-        return len(self.utilisation)
+        return len(self.utilization)
 
-    def dominates(self, utilisation: float, latency_ms: float) -> bool:
+    def dominates(self, utilization: float, latency_ms: float) -> bool:
         """Whether some setting here is at least as good in both metrics."""
         return bool(
             np.any(
-                (self.utilisation <= utilisation + TOLERANCE) & (self.latency_ms <= latency_ms + TOLERANCE)
+                (self.utilization <= utilization + TOLERANCE) & (self.latency_ms <= latency_ms + TOLERANCE)
             )
         )
 
@@ -102,21 +102,21 @@ def search(net: Network, config: SearchConfig | None = None, work: Work | None =
     several = partial(_walks, net=net, begin=starts(net, config), config=config)
     chunks = [range(i, min(i + CHUNK, config.n_walks)) for i in range(0, config.n_walks, CHUNK)]
     found = work.map("local-search", several, chunks)
-    return merged(Archive(a["utilisation"], a["latency_ms"], a["weights"]) for a in found)
+    return merged(Archive(a["utilization"], a["latency_ms"], a["weights"]) for a in found)
 
 
 def merged(archives: Iterable[Archive]) -> Archive:
     """What of several archives no other setting dominates; the first one of equals is kept."""
     parts = list(archives)
-    utilisation = np.concatenate([a.utilisation for a in parts])
+    utilization = np.concatenate([a.utilization for a in parts])
     latency = np.concatenate([a.latency_ms for a in parts])
     weights = np.concatenate([a.weights for a in parts])
     kept, least = [], np.inf
-    for i in np.lexsort((latency, utilisation)):
+    for i in np.lexsort((latency, utilization)):
         if latency[i] < least - TOLERANCE:
             kept.append(i)
             least = latency[i]
-    return Archive(utilisation[kept], latency[kept], weights[kept])
+    return Archive(utilization[kept], latency[kept], weights[kept])
 
 
 def random_settings(net: Network, n: int, *, up_to: int, seed: int) -> Iterator[tuple[float, float]]:
@@ -128,12 +128,12 @@ def random_settings(net: Network, n: int, *, up_to: int, seed: int) -> Iterator[
 
 def _walks(numbers: range, *, net: Network, begin: Ints, config: SearchConfig) -> Arrays:
     found = merged(_walk_from(number, net, begin[number], config) for number in numbers)
-    return {"utilisation": found.utilisation, "latency_ms": found.latency_ms, "weights": found.weights}
+    return {"utilization": found.utilization, "latency_ms": found.latency_ms, "weights": found.weights}
 
 
 def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> Archive:
     rng = generator(config.seed, 1, number)
-    share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilisation: every kind of start meets all
+    share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilization: every kind of start meets all
     unit = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
     twice = 2 * int(start.max())
     largest = min(MAX_WEIGHT, max(config.random_weights_to, twice))
@@ -230,7 +230,7 @@ def _doubled(rows):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _place(values, kept, point):  # type: ignore[no-untyped-def]
-    """Where a point belongs in the archive (utilisation rises, latency falls); -1 if one there is as good."""
+    """Where a point belongs in the archive (utilization rises, latency falls); -1 if one there is as good."""
     low, high = 0, kept
     while low < high:
         middle = (low + high) // 2

@@ -1,7 +1,7 @@
-"""Objectives of OSPF: latency counts alone below one utilisation, hardly above another.
+"""Objectives of OSPF: latency counts alone below one utilization, hardly above another.
 
 The template of Section 5 of Wang et al. (POPL 2023) in words; the formula is rebuilt from them:
-f = -L / L0 - beta max(U - lo, 0) - gamma max(U - hi, 0), with U the maximum utilisation, L the latency and gamma far
+f = -L / L0 - beta max(U - lo, 0) - gamma max(U - hi, 0), with U the maximum utilization, L the latency and gamma far
 above beta.
 """
 
@@ -22,8 +22,8 @@ STEEPER = (10.0, 100.0)  # gamma / beta
 
 
 @dataclass(frozen=True)
-class UtilisationThresholds:
-    """The family of objectives with knobs lo, hi (%), beta and gamma (both per 100 % of utilisation).
+class UtilizationThresholds:
+    """The family of objectives with knobs lo, hi (%), beta and gamma (both per 100 % of utilization).
 
     Attributes:
         latency_scale_ms: L0, the latency that counts as 1.
@@ -34,20 +34,20 @@ class UtilisationThresholds:
     @property
     def name(self) -> str:
         """The family's name in reports."""
-        return "utilisation thresholds"
+        return "utilization thresholds"
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
         """lo, hi, beta, gamma."""
         return (
-            Knob("lo", *LO_RANGE, "utilisation in % from which fuller links count"),
-            Knob("hi", LO_RANGE[0], HI_MOST, "utilisation in % from which fuller links count above all"),
-            Knob("beta", *BETA_RANGE, "cost of 100 % more utilisation between lo and hi"),
+            Knob("lo", *LO_RANGE, "utilization in % from which fuller links count"),
+            Knob("hi", LO_RANGE[0], HI_MOST, "utilization in % from which fuller links count above all"),
+            Knob("beta", *BETA_RANGE, "cost of 100 % more utilization between lo and hi"),
             Knob(
                 "gamma",
                 BETA_RANGE[0] * STEEPER[0],
                 BETA_RANGE[1] * STEEPER[1],
-                "further cost of 100 % more utilisation above hi",
+                "further cost of 100 % more utilization above hi",
             ),
         )
 
@@ -62,9 +62,9 @@ class UtilisationThresholds:
     def values(self, knobs: Array, scores: Array) -> Array:
         """What objectives (n, 4) make of designs with scores (D, 2); shape (n, D)."""
         lo, hi, beta, gamma = (column[:, None] for column in np.asarray(knobs).T)
-        utilisation, latency_ms = -scores[:, 0], -scores[:, 1]
-        over_lo = np.maximum(utilisation - lo, 0.0) / 100.0
-        over_hi = np.maximum(utilisation - hi, 0.0) / 100.0
+        utilization, latency_ms = -scores[:, 0], -scores[:, 1]
+        over_lo = np.maximum(utilization - lo, 0.0) / 100.0
+        over_hi = np.maximum(utilization - hi, 0.0) / 100.0
         found: Array = -latency_ms / self.latency_scale_ms - beta * over_lo - gamma * over_hi
         return found
 
@@ -73,7 +73,7 @@ class UtilisationThresholds:
         lo, hi, beta, gamma = map(float, knobs)
         worth = beta * self.latency_scale_ms / 100.0
         return (
-            f"least latency; above {lo:.0f} % maximum utilisation, 1 % costs as much as {worth:.2g} ms; "
+            f"least latency; above {lo:.0f} % maximum utilization, 1 % costs as much as {worth:.2g} ms; "
             f"above {hi:.0f} % as much as {worth + gamma * self.latency_scale_ms / 100.0:.2g} ms"
         )
 
