@@ -22,6 +22,7 @@ check: $(INSTALLED)
 	$(BIN)/python tools/check_boundary.py
 	$(BIN)/python tools/check_figures.py
 	$(BIN)/python tools/check_structure.py
+	$(BIN)/python tools/check_words.py
 
 bench: $(INSTALLED)
 	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit 1; done

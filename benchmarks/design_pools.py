@@ -78,9 +78,9 @@ def optimum_figures(name: str, data: Path | None) -> dict[str, float]:
     scenario = registry.scenario(scenario_name)
     instance = build(scenario.config(topology, load_topology(topology, data)), data)
     family = scenario.family(scenario.metrics(instance), scenario.reference(instance, Work()))
-    knobs = family.sample(np.random.default_rng(0), 3)
+    parameters = family.sample(np.random.default_rng(0), 3)
     cpu, wall = [], []
-    for row in knobs:
+    for row in parameters:
         began, used = time.perf_counter(), cpu_seconds()
         scenario.decide(instance, family, row)
         wall.append(time.perf_counter() - began)

@@ -382,9 +382,9 @@ def _wan(folder: Path, file: Callable[..., Path]) -> list[Target]:
     build = ["design", "pool", *of_net, "--out", pool]
     _must([*build])
     _must(["design", "ask", "--pool", pool, "--out", out / "dialogue"])
-    knobs = ["latency-surcharge=1", "latency-threshold=1", "latency-weight=1", "throughput-discount=1"]
-    knobs = [w for k in [*knobs, "throughput-threshold=0.5"] for w in ("--knob", k)]
-    solve = ["design", "solve", "--pool", pool, *knobs]
+    parameters = ["latency-surcharge=1", "latency-threshold=1", "latency-weight=1", "throughput-discount=1"]
+    parameters = [w for k in [*parameters, "throughput-threshold=0.5"] for w in ("--parameter", k)]
+    solve = ["design", "solve", "--pool", pool, *parameters]
     netwright([*map(str, solve), "--out", str(out / "design")])
     found = [
         Target(

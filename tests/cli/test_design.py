@@ -323,7 +323,9 @@ def test_classes_of_the_demand_file_are_kept_by_default(cli, ring):
     found = cli("design", "pool", *words, "--objectives", 5).document
     assert found["metrics"] == ["class 1 (ln)", "class 2 (ln)"]
     assert any("left out the class without a demand" in line for line in found["notes"])
-    solved = cli("design", "solve", *words, *knob_words({"weight-of-class-1": 0.5, "weight-of-class-2": 0.5}))
+    solved = cli(
+        "design", "solve", *words, *parameter_words({"weight-of-class-1": 0.5, "weight-of-class-2": 0.5})
+    )
     assert solved.code == 0, solved.err
     assert {row["class"] for row in table("netwright-design/tunnels.csv")} == {"1", "2"}
 
@@ -351,9 +353,11 @@ def test_failures_of_ones_own_are_planned_for(cli):
         "two": '[[["Seattle", "Sunnyvale"], ["Denver", "Seattle"]]]',
     }.items():
         Path(f"{name}.json").write_text(failures)
-        knobs = [f"--knob=weight-of-group-{g}-{k}=0.25" for g in (1, 2) for k in ("normal", "worst-failure")]
+        parameters = [
+            f"--parameter=weight-of-group-{g}-{k}=0.25" for g in (1, 2) for k in ("normal", "worst-failure")
+        ]
         words = ["--scenario", "nf", "--topology", "abilene", "--failures", f"{name}.json", "--out", name]
-        run = cli("design", "solve", *words, *knobs, "--json")
+        run = cli("design", "solve", *words, *parameters, "--json")
         assert run.code == 0, run.err
         metrics = run.document["metrics"]
         guaranteed[name] = sum(v for k, v in metrics.items() if "worst failure" in k)
@@ -364,7 +368,7 @@ def test_failures_of_ones_own_are_planned_for(cli):
     assert "names the link Seattle - Atlantis" in sentence(cli("design", "pool", *words))
 
 
-MCF_KNOBS = {
+MCF_PARAMETERS = {
     "latency-weight": 0.4,
     "throughput-discount": 0.5,
     "latency-surcharge": 1.0,
@@ -373,21 +377,31 @@ MCF_KNOBS = {
 }
 
 
-def knob_words(knobs) -> list[str]:
+def parameter_words(parameters) -> list[str]:
     """Options of `design solve`."""
-    return [f"--knob={name}={value}" for name, value in knobs.items()]
+    return [f"--parameter={name}={value}" for name, value in parameters.items()]
 
 
 def test_a_known_objective_is_solved_for(cli, pool_file):
     """The design beats every design of a pool for the same objective, and is taken as the one in use."""
-    words = ["design", "solve", "--scenario", "mcf", "--topology", "abilene", *knob_words(MCF_KNOBS)]
+    words = [
+        "design",
+        "solve",
+        "--scenario",
+        "mcf",
+        "--topology",
+        "abilene",
+        *parameter_words(MCF_PARAMETERS),
+    ]
     found = cli(*words, "--out", "best", "--json").document
     pool = pools.read(pool_file)
-    knobs = np.array([list(MCF_KNOBS.values())])
+    parameters = np.array([list(MCF_PARAMETERS.values())])
     own = np.array([[found["metrics"]["throughput (%)"], -found["metrics"]["latency (ms)"]]])
-    assert pool.family.values(knobs, own)[0, 0] >= pool.values(knobs).max() - 1e-6
-    assert found["objective"]["knobs"]["latency weight"] == 0.4
-    again = cli("design", "solve", "--pool", pool_file, *knob_words(MCF_KNOBS), "--out", "pool", "--json")
+    assert pool.family.values(parameters, own)[0, 0] >= pool.values(parameters).max() - 1e-6
+    assert found["objective"]["parameters"]["latency weight"] == 0.4
+    again = cli(
+        "design", "solve", "--pool", pool_file, *parameter_words(MCF_PARAMETERS), "--out", "pool", "--json"
+    )
     assert again.document["metrics"] == pytest.approx(found["metrics"], abs=1e-4)
     same = cli(*words, "--out", "same", "--today", "best/design.json", "--json").document
     assert same["figures"]["changes from today"] == 0
@@ -397,25 +411,25 @@ def test_a_known_objective_is_solved_for(cli, pool_file):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"latency-weight": 1.5}, "mcf knob latency weight must lie in 0 to 1.2, got 1.5"),
+        ({"latency-weight": 1.5}, "mcf parameter latency weight must lie in 0 to 1.2, got 1.5"),
         ({"latency-weight": "much"}, "takes NAME=VALUE with a number, got 'latency-weight=much'"),
         ({"latency-weight": "nan"}, "must be a finite number"),
         ({"latency-wait": 1}, "did you mean 'latency-weight'"),
         ({"latency weight": 0.4}, "is given twice"),
-        ({"latency-weight": None}, "give --knob NAME=VALUE for latency-weight in 0 to 1.2."),
+        ({"latency-weight": None}, "give --parameter NAME=VALUE for latency-weight in 0 to 1.2."),
     ],
 )
-def test_infeasible_knobs_are_refused_in_a_sentence(cli, pool_file, changed, message):
-    knobs = {name: value for name, value in (MCF_KNOBS | changed).items() if value is not None}
-    assert message in sentence(cli("design", "solve", "--pool", pool_file, *knob_words(knobs)))
+def test_infeasible_parameters_are_refused_in_a_sentence(cli, pool_file, changed, message):
+    parameters = {name: value for name, value in (MCF_PARAMETERS | changed).items() if value is not None}
+    assert message in sentence(cli("design", "solve", "--pool", pool_file, *parameter_words(parameters)))
     assert not Path("netwright-design").exists()
 
 
 def test_weights_that_do_not_sum_to_one_are_refused(cli):
-    knobs = {f"weight-of-class-{k}": 0.5 for k in (1, 2, 3, 4)}
+    parameters = {f"weight-of-class-{k}": 0.5 for k in (1, 2, 3, 4)}
     words = ["--scenario", "bw", "--topology", "abilene"]
     assert "the weights of bw must sum to 1, got 2" in sentence(
-        cli("design", "solve", *words, *knob_words(knobs))
+        cli("design", "solve", *words, *parameter_words(parameters))
     )
 
 

@@ -108,7 +108,7 @@ def test_truths_of_a_small_pool_are_drawn_beside_it(monkeypatch, tmp_path):
     rest, truths = design.with_truths(pool)
     assert rest is pool
     assert len(truths) == design.N_TRUTHS
-    assert not {tuple(row) for row in truths} & {tuple(row) for row in pool.knobs}
+    assert not {tuple(row) for row in truths} & {tuple(row) for row in pool.parameters}
     row = next(
         design.result_rows(
             cell := Cell("mcf", "abilene", "voting"), design.measure(cell, data_folder=None, runs=tmp_path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netwright.synthesis.pool import Pool
-from netwright.synthesis.problem import Array, Knob, Metric, MetricGroup, check_within_ranges
+from netwright.synthesis.problem import Array, Metric, MetricGroup, Parameter, check_within_ranges
 
 TWO = MetricGroup(
     (Metric("throughput", "Gbit/s", True, "what is carried"), Metric("latency", "ms", False, "how long"))
@@ -16,26 +16,26 @@ TWO = MetricGroup(
 
 @dataclass(frozen=True)
 class Concave:
-    """Throughput against latency with two bends, the shape of Eq. 2.1; knobs as in the MCF scenario."""
+    """Throughput against latency with two bends, the shape of Eq. 2.1; parameters as in the MCF scenario."""
 
     name: str = "concave"
 
     @property
-    def knobs(self) -> tuple[Knob, ...]:
+    def parameters(self) -> tuple[Parameter, ...]:
         return (
-            Knob("latency weight", 0.0, 1.2),
-            Knob("bend weight", 0.0, 1.0),
-            Knob("slow weight", 0.0, 3.0),
-            Knob("throughput bend", 0.4, 1.0),
-            Knob("latency bend", 0.3, 1.0),
+            Parameter("latency weight", 0.0, 1.2),
+            Parameter("bend weight", 0.0, 1.0),
+            Parameter("slow weight", 0.0, 3.0),
+            Parameter("throughput bend", 0.4, 1.0),
+            Parameter("latency bend", 0.3, 1.0),
         )
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
-        low, high = np.array([(k.low, k.high) for k in self.knobs]).T
+        low, high = np.array([(k.low, k.high) for k in self.parameters]).T
         return rng.uniform(low, high, (n, len(low)))
 
-    def values(self, knobs: Array, scores: Array) -> Array:
-        a2, a3, a4, bend_t, bend_l = (knobs[:, i, None] for i in range(5))
+    def values(self, parameters: Array, scores: Array) -> Array:
+        a2, a3, a4, bend_t, bend_l = (parameters[:, i, None] for i in range(5))
         carried, latency = scores[:, 0], -scores[:, 1]
         return (
             carried
@@ -44,11 +44,11 @@ class Concave:
             - a4 * np.maximum(latency - bend_l, 0.0)
         )
 
-    def describe(self, knobs: Array) -> str:
-        return ", ".join(f"{k.name} {v:.2f}" for k, v in zip(self.knobs, knobs, strict=True))
+    def describe(self, parameters: Array) -> str:
+        return ", ".join(f"{k.name} {v:.2f}" for k, v in zip(self.parameters, parameters, strict=True))
 
-    def check(self, knobs: Array) -> None:
-        check_within_ranges(self, knobs)
+    def check(self, parameters: Array) -> None:
+        check_within_ranges(self, parameters)
 
 
 @dataclass(frozen=True)
@@ -59,36 +59,36 @@ class Weighted:
     name: str = "weighted"
 
     @property
-    def knobs(self) -> tuple[Knob, ...]:
-        return tuple(Knob(f"weight {i}", 0.0, 1.0) for i in range(self.n_metrics))
+    def parameters(self) -> tuple[Parameter, ...]:
+        return tuple(Parameter(f"weight {i}", 0.0, 1.0) for i in range(self.n_metrics))
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         raw = 100.0 ** rng.uniform(0.0, 1.0, (n, self.n_metrics))
         return raw / raw.sum(1, keepdims=True)
 
-    def values(self, knobs: Array, scores: Array) -> Array:
-        return knobs @ scores.T
+    def values(self, parameters: Array, scores: Array) -> Array:
+        return parameters @ scores.T
 
-    def describe(self, knobs: Array) -> str:
-        return " + ".join(f"{v:.2f} U{i}" for i, v in enumerate(knobs))
+    def describe(self, parameters: Array) -> str:
+        return " + ".join(f"{v:.2f} U{i}" for i, v in enumerate(parameters))
 
-    def check(self, knobs: Array) -> None:
-        check_within_ranges(self, knobs)
+    def check(self, parameters: Array) -> None:
+        check_within_ranges(self, parameters)
 
 
 def concave_pool(n: int = 300, seed: int = 0) -> Pool:
     """Optima by brute force along a quarter circle: latency rises ever faster with throughput."""
     family = Concave()
-    knobs = family.sample(np.random.default_rng(seed), n)
+    parameters = family.sample(np.random.default_rng(seed), n)
     carried = np.linspace(0.2, 1.0, 2001)
     frontier = np.column_stack([carried, -(1.0 - np.sqrt(1.0 - (0.95 * carried) ** 2))])
-    best = family.values(knobs, frontier).argmax(1)
-    return Pool.gather("concave", TWO, family, knobs, frontier[best])
+    best = family.values(parameters, frontier).argmax(1)
+    return Pool.gather("concave", TWO, family, parameters, frontier[best])
 
 
 def weighted_pool(n: int = 300, n_metrics: int = 3, seed: int = 0) -> Pool:
     """Shares x of one link with sum 1: sum w log x is largest at x = w."""
     family = Weighted(n_metrics)
     group = MetricGroup(tuple(Metric(f"class {i}", "log share", True) for i in range(n_metrics)))
-    knobs = family.sample(np.random.default_rng(seed), n)
-    return Pool.gather("weighted", group, family, knobs, np.log(knobs))
+    parameters = family.sample(np.random.default_rng(seed), n)
+    return Pool.gather("weighted", group, family, parameters, np.log(parameters))

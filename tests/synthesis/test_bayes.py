@@ -68,13 +68,13 @@ def test_half_of_the_generic_particles_are_ces_functions(monkeypatch):
 def test_particles_are_standardized_and_ranked():
     found = sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
     assert len(found) == 700
-    assert len(found.knobs) == 420
-    assert {tuple(k) for k in POOL.knobs} <= {tuple(k) for k in found.knobs}
+    assert len(found.parameters) == 420
+    assert {tuple(k) for k in POOL.parameters} <= {tuple(k) for k in found.parameters}
     rows = np.arange(700)
     np.testing.assert_allclose(found.standing[rows, found.optimum], 1.0, atol=1e-5)
     np.testing.assert_allclose(found.standing @ (POOL.counts / len(POOL)), 0.0, atol=1e-4)
     np.testing.assert_array_equal(found.rank[rows, found.optimum], 1.0)
-    own = POOL.values(found.knobs)
+    own = POOL.values(found.parameters)
     np.testing.assert_array_equal(found.optimum[:420], own.argmax(1))
 
 
@@ -235,8 +235,8 @@ def test_what_is_learned_lies_near_the_truth():
         learner.tell(query, teacher.answer(query))
     after = learner.learned()
     assert (after.high - after.low).sum() < 0.6 * (before.high - before.low).sum()
-    assert np.abs(after.knobs - truth).max() < 0.15
-    POOL.family.check(after.knobs)
+    assert np.abs(after.parameters - truth).max() < 0.15
+    POOL.family.check(after.parameters)
 
 
 def test_a_refresh_solves_for_likely_objectives_and_keeps_the_history():
@@ -251,7 +251,7 @@ def test_a_refresh_solves_for_likely_objectives_and_keeps_the_history():
 
     def improve(objective):
         solved.append(objective)
-        return np.log(objective.knobs)
+        return np.log(objective.parameters)
 
     later = learner.refreshed(improve)
     assert 1 <= len(solved) <= 9

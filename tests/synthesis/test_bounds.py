@@ -27,16 +27,16 @@ def test_the_general_bound_is_the_best_of_n_random_candidates():
 def test_a_concave_problem_of_two_metrics_is_sorted_by_either():
     pool = concave_pool(120)
     order = np.argsort(pool.scores[:, 0])
-    found = sortability(pool.values(pool.knobs), pool.optimum, order, tolerance=1e-5)
+    found = sortability(pool.values(pool.parameters), pool.optimum, order, tolerance=1e-5)
     assert found.sortable
     assert found.steps == 120 * (pool.n_designs - 1)
     shuffled = np.random.default_rng(0).permutation(order)
-    assert not sortability(pool.values(pool.knobs), pool.optimum, shuffled, tolerance=1e-5).sortable
+    assert not sortability(pool.values(pool.parameters), pool.optimum, shuffled, tolerance=1e-5).sortable
 
 
 def test_three_metrics_are_not_sorted_by_the_first():
     pool = weighted_pool(120)
-    found = sortability(pool.values(pool.knobs), pool.optimum, np.argsort(pool.scores[:, 0]))
+    found = sortability(pool.values(pool.parameters), pool.optimum, np.argsort(pool.scores[:, 0]))
     assert not found.sortable
 
 

@@ -40,7 +40,7 @@ def _held(learner, n, problem=PROBLEM, **setup):
     return dialogue
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("learner", LEARNERS.names())
 @pytest.mark.parametrize("n", [0, 1, 4])
 def test_a_saved_dialogue_resumes_exactly(learner, n):
     dialogue = _held(learner, n)
@@ -56,7 +56,7 @@ def test_a_saved_dialogue_resumes_exactly(learner, n):
     assert resumed.recommend() == dialogue.recommend()
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("learner", LEARNERS.names())
 def test_undo_gives_back_the_moment_before(learner):
     dialogue = _held(learner, 2)
     query, best = dialogue.ask(), dialogue.recommend()
@@ -196,7 +196,7 @@ def test_synthesize_with_a_callable_teacher():
     ranks = quality(POOL.scores[:, 1], POOL.counts)
     assert ranks[found.design] > 0.95
     assert found.expected_quality > 0.9
-    assert found.objective["knobs"]["weight 1"]["value"] > 0.6
+    assert found.objective["parameters"]["weight 1"]["value"] > 0.6
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert document["design"] == found.design
     assert len(document["exchanges"]) == 6
@@ -220,7 +220,7 @@ def test_a_person_may_say_nothing_or_several():
 
 def _online(n_designs=25):
     family = Weighted(3)
-    return OnlineProblem("shares", POOL.group, family, lambda o: np.log(o.knobs), n_designs)
+    return OnlineProblem("shares", POOL.group, family, lambda o: np.log(o.parameters), n_designs)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a learner says that it has learned: the heaviest objective, and the 10th and 90th percentile of each knob."""
+"""What a learner has learned: the heaviest objective, and the 10th and 90th percentile of each parameter."""
 
 import numpy as np
 import pytest
@@ -9,18 +9,18 @@ from netwright.synthesis.learner import estimate_from
 
 
 def test_equal_weights_give_the_percentiles_of_the_values():
-    knobs = np.column_stack([np.arange(101.0), 1000.0 - np.arange(101.0)])
-    found = estimate_from(knobs, np.ones(101))
+    parameters = np.column_stack([np.arange(101.0), 1000.0 - np.arange(101.0)])
+    found = estimate_from(parameters, np.ones(101))
     assert found.low.tolist() == [10.0, 910.0]
     assert found.high.tolist() == [90.0, 990.0]
 
 
 def test_weights_move_the_percentiles():
-    knobs = np.arange(10.0)[:, None]
-    found = estimate_from(knobs, np.array([8.9, *[0.01] * 8, 2.0]))
+    parameters = np.arange(10.0)[:, None]
+    found = estimate_from(parameters, np.array([8.9, *[0.01] * 8, 2.0]))
     assert (found.low.tolist(), found.high.tolist()) == ([0.0], [9.0])
-    assert found.knobs.tolist() == [0.0]
-    light = estimate_from(knobs, np.array([0.5, *[1.0] * 8, 0.5]))
+    assert found.parameters.tolist() == [0.0]
+    light = estimate_from(parameters, np.array([0.5, *[1.0] * 8, 0.5]))
     assert (light.low.tolist(), light.high.tolist()) == ([1.0], [8.0])
 
 

@@ -43,13 +43,13 @@ def test_example_4_5_propose():
 
 
 class _Table:
-    """A family whose objectives are the rows of a table: knob 0 is the row, score 0 the column."""
+    """A family whose objectives are the rows of a table: parameter 0 is the row, score 0 the column."""
 
     name = "table"
-    knobs = (None,)
+    parameters = (None,)
 
-    def values(self, knobs, scores):
-        return EXAMPLE[knobs[:, 0].astype(int)][:, scores[:, 0].astype(int)]
+    def values(self, parameters, scores):
+        return EXAMPLE[parameters[:, 0].astype(int)][:, scores[:, 0].astype(int)]
 
 
 def test_example_4_5_chooses_to_propose_p3():
@@ -84,21 +84,21 @@ def test_removals_are_what_the_answers_would_do(seed):
 def test_no_answer_grows_the_set(seed, pool):
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(pool), 12)
-    pcs = ParetoCandidateSet(pool.family, pool.knobs[rows], pool.optimum[rows])
+    pcs = ParetoCandidateSet(pool.family, pool.parameters[rows], pool.optimum[rows])
     a, b = (int(d) for d in rng.choice(pool.n_designs, 2, replace=False))
     kind = (Kind.PROPOSE, Kind.COMPARE)[int(rng.integers(2))]
     answers = [(0,), (1,), ()] if kind is Kind.PROPOSE else [(0,), (1,), (0, 1), ()]
     sizes = []
     for best in answers:
         after = pcs.updated(Exchange(Query(kind, (a, b)), Answer(best)), pool.scores)
-        assert {tuple(k) for k in after.knobs} <= {tuple(k) for k in pcs.knobs}
+        assert {tuple(k) for k in after.parameters} <= {tuple(k) for k in pcs.parameters}
         sizes.append(len(after))
     assert sizes[-1] == len(pcs)  # "cannot say" rules nothing out
 
 
 def test_the_chosen_query_removes_as_many_programs_as_promised():
     pool = weighted_pool(60)
-    pcs = ParetoCandidateSet(pool.family, pool.knobs[:20], pool.optimum[:20])
+    pcs = ParetoCandidateSet(pool.family, pool.parameters[:20], pool.optimum[:20])
     best = int(pool.optimum[40])
     query = pcs.most_informative(best, pool.scores)
     answers = [(0,), (1,)] if query.kind is Kind.PROPOSE else [(0,), (1,), (0, 1)]

@@ -41,9 +41,9 @@ def test_orientation_is_its_own_inverse():
 
 def test_equal_designs_are_gathered_into_one():
     family = Concave()
-    knobs = family.sample(np.random.default_rng(0), 4)
+    parameters = family.sample(np.random.default_rng(0), 4)
     scores = np.array([[1.0, -2.0], [0.5, -1.0], [1.0 + 4e-7, -2.0], [0.5, -1.0]])
-    pool = Pool.gather("toy", TWO, family, knobs, scores)
+    pool = Pool.gather("toy", TWO, family, parameters, scores)
     assert pool.n_designs == 2
     np.testing.assert_array_equal(pool.scores[pool.optimum], [[1, -2], [0.5, -1], [1, -2], [0.5, -1]])
     np.testing.assert_array_equal(pool.counts, [2, 2])
@@ -54,7 +54,7 @@ def test_equal_designs_are_gathered_into_one():
 
 @pytest.mark.parametrize("pool", [concave_pool(), weighted_pool()], ids=lambda p: p.name)
 def test_each_objective_prefers_its_own_optimum(pool):
-    values = pool.values(pool.knobs)
+    values = pool.values(pool.parameters)
     own = values[np.arange(len(pool)), pool.optimum]
     assert (own >= values.max(1) - 1e-5).all()
     assert not dominated(pool.scores).any()
@@ -65,10 +65,10 @@ def test_a_split_shares_nothing_and_keeps_optima():
     rest, truths = pool.split(np.random.default_rng(1), 100)
     assert len(rest) == 200
     assert len(truths) == 100
-    assert {tuple(k) for k in rest.knobs}.isdisjoint({tuple(k) for k in truths})
-    where = {tuple(k): s for k, s in zip(pool.knobs, pool.scores[pool.optimum], strict=True)}
-    for knobs, scores in zip(rest.knobs, rest.scores[rest.optimum], strict=True):
-        np.testing.assert_array_equal(where[tuple(knobs)], scores)
+    assert {tuple(k) for k in rest.parameters}.isdisjoint({tuple(k) for k in truths})
+    where = {tuple(k): s for k, s in zip(pool.parameters, pool.scores[pool.optimum], strict=True)}
+    for parameters, scores in zip(rest.parameters, rest.scores[rest.optimum], strict=True):
+        np.testing.assert_array_equal(where[tuple(parameters)], scores)
     assert rest.counts.min() >= 1
 
 
@@ -78,7 +78,7 @@ def test_bad_input_is_named():
         pool.split(np.random.default_rng(0), 10)
     with pytest.raises(ConfigError, match=r"latency weight must lie in 0 to 1\.2, got 3"):
         pool.family.check(np.array([3.0, 0, 0, 0.5, 0.5]))
-    with pytest.raises(ConfigError, match="5 knobs"):
+    with pytest.raises(ConfigError, match="5 parameters"):
         pool.family.check(np.array([3.0]))
     with pytest.raises(ConfigError, match="finite"):
         TWO.oriented([np.nan, 1.0])

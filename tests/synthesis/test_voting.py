@@ -62,23 +62,23 @@ def test_candidates_explain_every_answer_and_improve_on_the_best():
             if learner.dropped or not len(learner.pcs):
                 break
             assert len(learner.pcs) <= learner.config.pcs_size
-            assert satisfying(pool.family, learner.pcs.knobs, pool.scores, learner.history).all()
+            assert satisfying(pool.family, learner.pcs.parameters, pool.scores, learner.history).all()
             best = learner.recommend()
-            values = pool.values(learner.pcs.knobs)
+            values = pool.values(learner.pcs.parameters)
             assert (values[np.arange(len(learner.pcs)), learner.pcs.designs] > values[:, best]).all()
 
 
 @pytest.mark.parametrize("name", POOLS)
 def test_candidates_that_better_the_best_are_found_whatever_their_number(name):
     pool = POOLS[name]
-    values = pool.values(pool.knobs)
+    values = pool.values(pool.parameters)
     own = values[np.arange(len(pool)), pool.optimum]
     for best in (0, 7, pool.n_designs - 1):
-        found = _better(pool.family, pool.knobs, pool.scores, pool.optimum, best)
+        found = _better(pool.family, pool.parameters, pool.scores, pool.optimum, best)
         clear = np.abs(own - values[:, best]) > 1e-9
         np.testing.assert_array_equal(found[clear], (own > values[:, best])[clear])
         assert not found[pool.optimum == best].any()
-    assert _better(pool.family, pool.knobs, pool.scores, pool.optimum, None).all()
+    assert _better(pool.family, pool.parameters, pool.scores, pool.optimum, None).all()
 
 
 def test_a_design_as_good_as_the_best_does_not_better_it():
@@ -119,7 +119,7 @@ def test_contradicting_answers_bring_in_a_backup_and_the_dialogue_goes_on():
     learner.tell(Query(Kind.COMPARE, (a, b)), Answer((1,)))
     assert learner.dropped
     kept = [e for i, e in enumerate(learner.history) if i not in learner.dropped]
-    assert satisfying(pool.family, learner.pcs.knobs, pool.scores, kept).all()
+    assert satisfying(pool.family, learner.pcs.parameters, pool.scores, kept).all()
     assert learner.ask() is not None
 
 
@@ -128,7 +128,7 @@ def test_cannot_say_rules_nothing_out():
     learner.tell(learner.ask(), Answer((0,)))
     before = learner.pcs
     learner.tell(learner.ask(), Answer(()))
-    assert learner.pcs.knobs.tolist() == before.knobs.tolist()
+    assert learner.pcs.parameters.tolist() == before.parameters.tolist()
 
 
 def test_the_online_variant_needs_no_pool():
@@ -139,7 +139,7 @@ def test_the_online_variant_needs_no_pool():
 
     def improve(objective):
         solves.append(1)
-        return np.log(objective.knobs)
+        return np.log(objective.parameters)
 
     learner = Voting(OnlineGenerator(family, improve), VotingConfig(pcs_size=4, thresh=2), seed=0)
     for _ in range(12):

@@ -113,9 +113,9 @@ def test_a_task_of_decisions_is_adapted_saved_and_loaded():
 def test_an_optimum_that_is_none_is_named():
     bw = scenario("bw")
 
-    def worse(instance, family, reference, knobs, work):
-        optima = bw.optimize(instance, family, reference, knobs, work)
-        return replace(optima, scores=optima.scores - np.linspace(0.0, 1.0, len(knobs))[:, None])
+    def worse(instance, family, reference, parameters, work):
+        optima = bw.optimize(instance, family, reference, parameters, work)
+        return replace(optima, scores=optima.scores - np.linspace(0.0, 1.0, len(parameters))[:, None])
 
     with pytest.raises(AssertionError, match="the optimum of another objective is better"):
         check_scenario(replace(bw, optimize=worse))

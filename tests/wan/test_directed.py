@@ -67,8 +67,8 @@ def test_the_most_that_two_nodes_can_exchange_differs_by_direction():
     scenario = registry.scenario("mcf")
     reference = scenario.reference(problem, Work())
     family = scenario.family(scenario.metrics(problem), reference)
-    knobs = family.sample(np.random.default_rng(0), 40)
-    scores = scenario.optimize(problem, family, reference, knobs, Work()).scores
+    parameters = family.sample(np.random.default_rng(0), 40)
+    scores = scenario.optimize(problem, family, reference, parameters, Work()).scores
     assert scores[:, 0].max() == pytest.approx(35.0)
 
 

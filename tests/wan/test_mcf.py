@@ -22,9 +22,9 @@ from tests.wan.small import abilene, with_flows
 MCF = registry.scenario("mcf")
 
 
-def by_threshold_rows(instance, family, knobs):
+def by_threshold_rows(instance, family, parameters):
     """The optimum of one objective by the program that the frontier replaces: two surplus columns and rows."""
-    a2, a3, a4, t0, lat0 = knobs
+    a2, a3, a4, t0, lat0 = parameters
     weight = instance.weight[instance.tunnels.flow]
     t = 100.0 * weight / family.throughput
     lat = weight * instance.tunnels.latency_ms / family.latency
@@ -50,9 +50,9 @@ def test_every_objective_has_the_value_of_its_own_linear_program():
     instance = abilene("mcf")
     reference = MCF.reference(instance, Work())
     family = MCF.family(MCF.metrics(instance), reference)
-    knobs = family.sample(np.random.default_rng(3), 40)
-    scores = MCF.optimize(instance, family, reference, knobs, Work()).scores
-    for row, score in zip(knobs, scores, strict=True):
+    parameters = family.sample(np.random.default_rng(3), 40)
+    scores = MCF.optimize(instance, family, reference, parameters, Work()).scores
+    for row, score in zip(parameters, scores, strict=True):
         assert family.values(row[None], score[None])[0, 0] == pytest.approx(
             by_threshold_rows(instance, family, row), abs=1e-6
         )

@@ -39,10 +39,10 @@ def pool(abilene, quick) -> Pool:
     group = OSPF.metrics(abilene)
     reference = OSPF.reference(abilene, Work())
     family = OSPF.family(group, reference)
-    knobs = family.sample(np.random.default_rng(0), 1_000)
-    found = OSPF.optimize(abilene, family, reference, knobs, Work())
+    parameters = family.sample(np.random.default_rng(0), 1_000)
+    found = OSPF.optimize(abilene, family, reference, parameters, Work())
     assert found.decisions.shape == (1_000, abilene.topology.n_arcs)
-    return Pool.gather("ospf:abilene", group, family, knobs, found.scores)
+    return Pool.gather("ospf:abilene", group, family, parameters, found.scores)
 
 
 def test_under_unit_weights_the_fullest_link_has_the_load(abilene):
@@ -58,10 +58,10 @@ def test_the_pool_is_varied_enough_to_learn_from(pool):
 
 def test_the_best_setting_for_an_objective_has_the_metrics_promised(abilene, pool):
     for i in range(5):
-        weights = OSPF.decide(abilene, pool.family, pool.knobs[i])
+        weights = OSPF.decide(abilene, pool.family, pool.parameters[i])
         scores = pool.group.oriented(OSPF.evaluate(abilene, weights))
         assert scores == pytest.approx(pool.scores[pool.optimum[i]], abs=1e-5)
-        assert pool.objective(i).values(scores[None])[0] >= pool.values(pool.knobs[i]).max() - 1e-6
+        assert pool.objective(i).values(scores[None])[0] >= pool.values(pool.parameters[i]).max() - 1e-6
 
 
 def test_no_random_setting_of_abilene_is_worth_more(abilene, quick):
@@ -104,17 +104,17 @@ def test_weights_that_no_router_takes_are_refused(abilene, change, message):
 @given(seed=st.integers(0, 10_000), better=st.integers(0, 1), by=st.floats(0.0, 50.0))
 def test_improving_a_metric_never_lowers_an_objective(seed, better, by):
     rng = np.random.default_rng(seed)
-    knobs = FAMILY.sample(rng, 8)
+    parameters = FAMILY.sample(rng, 8)
     scores = -rng.uniform([20.0, 5.0], [150.0, 50.0], (6, 2))
     improved = scores.copy()
     improved[:, better] += by
-    assert (FAMILY.values(knobs, improved) >= FAMILY.values(knobs, scores)).all()
+    assert (FAMILY.values(parameters, improved) >= FAMILY.values(parameters, scores)).all()
 
 
 @given(seed=st.integers(0, 10_000))
 def test_what_is_drawn_is_allowed(seed):
-    for knobs in FAMILY.sample(np.random.default_rng(seed), 20):
-        FAMILY.check(knobs)
+    for parameters in FAMILY.sample(np.random.default_rng(seed), 20):
+        FAMILY.check(parameters)
 
 
 def test_an_objective_worked_by_hand():
@@ -128,14 +128,14 @@ def test_an_objective_worked_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("parameters", "message"),
     [
-        ([20.0, 80.0, 2.0, 40.0], "knob lo must lie in 30 to 70, got 20"),
-        ([60.0, 50.0, 2.0, 40.0], "knob hi must be at least lo = 60, got 50; raise hi"),
-        ([60.0, 70.0, 9.0, 8.0], "knob gamma must be at least beta = 9, got 8; raise gamma"),
-        ([60.0, 70.0, 2.0], "have 4 knobs"),
+        ([20.0, 80.0, 2.0, 40.0], "parameter lo must lie in 30 to 70, got 20"),
+        ([60.0, 50.0, 2.0, 40.0], "parameter hi must be at least lo = 60, got 50; raise hi"),
+        ([60.0, 70.0, 9.0, 8.0], "parameter gamma must be at least beta = 9, got 8; raise gamma"),
+        ([60.0, 70.0, 2.0], "have 4 parameters"),
     ],
 )
-def test_impossible_knobs_are_refused(knobs, message):
+def test_impossible_parameters_are_refused(parameters, message):
     with pytest.raises(ConfigError, match=message):
-        FAMILY.check(np.array(knobs))
+        FAMILY.check(np.array(parameters))

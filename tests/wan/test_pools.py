@@ -24,12 +24,12 @@ def test_a_pool_is_built_kept_and_read_again(scenario, tmp_path):
     (path,) = tmp_path.iterdir()  # the chunks are gone
     again = pools.read(path)
     assert (again.scores == pool.scores).all()
-    assert (again.knobs == pool.knobs).all()
+    assert (again.parameters == pool.parameters).all()
     assert again.provenance == pool.provenance
     assert len(pool) == 30
     assert pool.provenance["report"]["violation_max"] < 1e-6
     assert pool.provenance["report"]["cold_gap_max"] < 1e-6
-    values = pool.values(pool.knobs)
+    values = pool.values(pool.parameters)
     own = values[np.arange(len(pool)), pool.optimum]
     assert (own >= values.max(1) - 1e-5).all()
 
@@ -91,7 +91,7 @@ def test_the_instance_of_a_pool_can_be_built_again(tmp_path):
     pool = Builder(folder=tmp_path).obtain(spec_of("mcf", "b4", n=5))
     instance = pools.instance_of(pool)
     scenario = registry.scenario("mcf")
-    share = scenario.decide(instance, pool.family, pool.knobs[0])
+    share = scenario.decide(instance, pool.family, pool.parameters[0])
     scores = pool.group.oriented(scenario.evaluate(instance, share))
     assert scores == pytest.approx(pool.scores[pool.optimum[0]], abs=2e-6)
 

@@ -118,7 +118,7 @@ def test_an_entry_of_another_type_or_range_is_named(made, tmp_path, entries, wor
         pools.read(rewritten(made, tmp_path, **entries))
 
 
-def test_a_knob_out_of_its_range_is_named(made, tmp_path):
+def test_a_parameter_out_of_its_range_is_named(made, tmp_path):
     table = pq.read_table(made)
     name = next(name for name in table.column_names if name.startswith("knob: "))
     with pytest.raises(DataError, match=r"row 3: .* must lie in"):

@@ -25,14 +25,14 @@ def solved(request):
     group = scenario.metrics(instance)
     reference = scenario.reference(instance, Work())
     family = scenario.family(group, reference)
-    knobs = family.sample(np.random.default_rng(5), 12)
+    parameters = family.sample(np.random.default_rng(5), 12)
     return (
         scenario,
         instance,
         group,
         family,
-        knobs,
-        scenario.optimize(instance, family, reference, knobs, Work()),
+        parameters,
+        scenario.optimize(instance, family, reference, parameters, Work()),
     )
 
 
@@ -47,29 +47,29 @@ def test_every_scenario_is_registered_under_its_folder():
 
 
 def test_the_family_keeps_its_contract(solved):
-    _, _, group, family, knobs, optima = solved
+    _, _, group, family, parameters, optima = solved
     assert isinstance(family, ObjectiveFamily)
-    assert knobs.shape == (12, len(family.knobs))
-    for row in knobs:
+    assert parameters.shape == (12, len(family.parameters))
+    for row in parameters:
         family.check(row)
         assert family.describe(row)
     assert optima.scores.shape == (12, len(group))
-    assert family.values(knobs, optima.scores).shape == (12, 12)
+    assert family.values(parameters, optima.scores).shape == (12, 12)
     again = family.sample(np.random.default_rng(5), 12)
-    assert (again == knobs).all()
+    assert (again == parameters).all()
 
 
-def test_knobs_that_cannot_be_are_refused(solved):
-    family, knobs = solved[3], solved[4]
+def test_parameters_that_cannot_be_are_refused(solved):
+    family, parameters = solved[3], solved[4]
     with pytest.raises(ConfigError, match=r"must lie in .*, got -1"):
-        family.check(np.concatenate([[-1.0], knobs[0][1:]]))
-    with pytest.raises(ConfigError, match="knobs"):
-        family.check(knobs[0][1:])
+        family.check(np.concatenate([[-1.0], parameters[0][1:]]))
+    with pytest.raises(ConfigError, match="parameters"):
+        family.check(parameters[0][1:])
 
 
 def test_a_decision_is_feasible_and_has_the_metrics_that_were_found(solved):
-    scenario, instance, group, family, knobs, optima = solved
-    for row, scores in list(zip(knobs, optima.scores, strict=True))[:4]:
+    scenario, instance, group, family, parameters, optima = solved
+    for row, scores in list(zip(parameters, optima.scores, strict=True))[:4]:
         share = scenario.decide(instance, family, row)
         assert share.min() >= -1e-9
         assert (instance.demand_per_capacity @ share).max() <= 1.0 + 1e-6
@@ -81,12 +81,12 @@ def test_a_decision_is_feasible_and_has_the_metrics_that_were_found(solved):
 
 
 def test_no_other_feasible_design_is_better(solved):
-    scenario, instance, group, family, knobs, optima = solved
+    scenario, instance, group, family, parameters, optima = solved
     rng = np.random.default_rng(0)
     others = [group.oriented(scenario.evaluate(instance, random_shares(instance, rng))) for _ in range(40)]
-    best = family.values(knobs, optima.scores)[np.arange(12), np.arange(12)]
-    assert (family.values(knobs, np.array(others)) <= best[:, None] + 1e-6).all()
-    assert (family.values(knobs, optima.scores) <= best[:, None] + 1e-4).all()
+    best = family.values(parameters, optima.scores)[np.arange(12), np.arange(12)]
+    assert (family.values(parameters, np.array(others)) <= best[:, None] + 1e-6).all()
+    assert (family.values(parameters, optima.scores) <= best[:, None] + 1e-4).all()
 
 
 @settings(deadline=None, max_examples=25)
@@ -105,8 +105,8 @@ def test_a_better_metric_never_lowers_a_value(name, seed, metric, amount):
 
 
 def test_exported_tables_add_up(solved):
-    scenario, instance, _, family, knobs, _ = solved
-    share = scenario.decide(instance, family, knobs[0])
+    scenario, instance, _, family, parameters, _ = solved
+    share = scenario.decide(instance, family, parameters[0])
     tables = scenario.export(instance, share)
     assert len(tables["tunnels"]) == len(instance.tunnels)
     assert len(tables["links"]) == instance.topology.n_arcs
@@ -132,12 +132,12 @@ def test_the_walk_visits_every_objective_once_and_starts_at_the_first():
 def test_walking_to_an_optimum_gives_the_same_value(monkeypatch):
     scenario, instance = registry.scenario("nf"), abilene("nf")
     family = scenario.family(scenario.metrics(instance), {})
-    knobs = family.sample(np.random.default_rng(1), 1)
-    straight = scenario.optimize(instance, family, {}, knobs, Work())
+    parameters = family.sample(np.random.default_rng(1), 1)
+    straight = scenario.optimize(instance, family, {}, parameters, Work())
     monkeypatch.setattr(weighted, "WALK_FROM_NONZEROS", 0)
-    walked = scenario.optimize(instance, family, {}, knobs, Work())
-    assert family.values(knobs, walked.scores) == pytest.approx(
-        family.values(knobs, straight.scores), abs=1e-4
+    walked = scenario.optimize(instance, family, {}, parameters, Work())
+    assert family.values(parameters, walked.scores) == pytest.approx(
+        family.values(parameters, straight.scores), abs=1e-4
     )
     assert walked.report["cold_gap_max"] < 1e-6
     assert walked.report["iterations"] < straight.report["iterations"]  # only the last step is counted
@@ -152,14 +152,14 @@ def test_an_allocation_of_another_instance_is_refused():
 def test_large_programs_are_solved_by_blocks_to_the_same_values(name, monkeypatch):
     instance, scenario = abilene(name), registry.scenario(name)
     family = scenario.family(scenario.metrics(instance), {})
-    knobs = family.sample(np.random.default_rng(4), 8)
-    usual = scenario.optimize(instance, family, {}, knobs, Work())
+    parameters = family.sample(np.random.default_rng(4), 8)
+    usual = scenario.optimize(instance, family, {}, parameters, Work())
     monkeypatch.setattr(weighted, "BLOCKS_FROM_NONZEROS", 0)
-    blocks = scenario.optimize(instance, family, {}, knobs, Work())
-    assert family.values(knobs, blocks.scores).diagonal() == pytest.approx(
-        family.values(knobs, usual.scores).diagonal(), rel=1e-6
+    blocks = scenario.optimize(instance, family, {}, parameters, Work())
+    assert family.values(parameters, blocks.scores).diagonal() == pytest.approx(
+        family.values(parameters, usual.scores).diagonal(), rel=1e-6
     )
     assert blocks.report["cold_gap_max"] <= 1e-6
     assert blocks.report["violation_max"] <= 1e-6
-    share = scenario.decide(instance, family, knobs[0])
+    share = scenario.decide(instance, family, parameters[0])
     assert scenario.evaluate(instance, share) == pytest.approx(usual.scores[0], abs=1e-3)

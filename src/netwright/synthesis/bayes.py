@@ -152,19 +152,19 @@ class Bayes(Historian):
         return float(self.mean_rank.max())
 
     def learned(self) -> Estimate:
-        """The likeliest objective of the template, and where its knobs lie with 80 % probability."""
-        knobs = self.particles.knobs
-        weights = self._posterior.sum(1)[: len(knobs)].astype(np.float64)
+        """The likeliest objective of the template, and where its parameters lie with 80 % probability."""
+        parameters = self.particles.parameters
+        weights = self._posterior.sum(1)[: len(parameters)].astype(np.float64)
         if weights.sum() <= 0.0:
-            return estimate_from(knobs, np.ones(len(knobs)))
-        return estimate_from(knobs, weights)
+            return estimate_from(parameters, np.ones(len(parameters)))
+        return estimate_from(parameters, weights)
 
     def likely_objectives(self, n: int, rng: np.random.Generator) -> list[Objective]:
         """The likeliest objective of the template, and `n` draws from the posterior on the template."""
-        knobs = self.particles.knobs
-        weights = self._posterior.sum(1)[: len(knobs)].astype(np.float64) + 1e-30
-        rows = [int(weights.argmax()), *rng.choice(len(knobs), n, p=weights / weights.sum())]
-        return [Objective(self.pool.family, knobs[i]) for i in dict.fromkeys(rows)]
+        parameters = self.particles.parameters
+        weights = self._posterior.sum(1)[: len(parameters)].astype(np.float64) + 1e-30
+        rows = [int(weights.argmax()), *rng.choice(len(parameters), n, p=weights / weights.sum())]
+        return [Objective(self.pool.family, parameters[i]) for i in dict.fromkeys(rows)]
 
     def refreshed(self, improve: Improve, n: int = 8) -> Bayes:
         """The learner with the optima of likely objectives among its designs: for pools of few designs.

@@ -27,7 +27,7 @@ class DialogueResult:
         metrics: the design's metrics in their units.
         scores: the design's oriented metrics, as objectives take them.
         expected_quality: what the learner thinks of it, 0..1; None if it has no opinion.
-        objective: what has been learned of the objective: a line, its knobs, and their likely range.
+        objective: what has been learned of the objective: a line, its parameters, and their likely range.
     """
 
     problem: str
@@ -152,11 +152,11 @@ class Dialogue:
         learned = self._learner.learned()
         objective = None
         if learned is not None:
-            names = [knob.name for knob in self.problem.family.knobs]
-            columns = zip(names, learned.knobs, learned.low, learned.high, strict=True)
+            names = [parameter.name for parameter in self.problem.family.parameters]
+            columns = zip(names, learned.parameters, learned.low, learned.high, strict=True)
             objective = {
-                "text": self.problem.family.describe(learned.knobs),
-                "knobs": {
+                "text": self.problem.family.describe(learned.parameters),
+                "parameters": {
                     name: {"value": float(v), "low": float(low), "high": float(high)}
                     for name, v, low, high in columns
                 },

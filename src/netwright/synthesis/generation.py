@@ -44,7 +44,7 @@ class Generator(Protocol):
         """Up to `n` objectives that explain all answers, are not in `known` (G, k), and have a better design.
 
         Returns:
-            Their knobs (n', k), the design of each (n',), and whether any objective at all explains the answers.
+            Their parameters (n', k), the design of each (n',), and whether any objective at all explains the answers.
         """
         ...
 
@@ -75,24 +75,24 @@ class PoolGenerator:
     ) -> tuple[Array, Index, bool]:
         """See `Generator`."""
         pool = self.pool
-        consistent = satisfying(pool.family, pool.knobs, pool.scores, exchanges)
+        consistent = satisfying(pool.family, pool.parameters, pool.scores, exchanges)
         rows = np.flatnonzero(consistent)
         explained = len(rows) > 0
-        rows = rows[~_among(pool.knobs[rows], known)]
+        rows = rows[~_among(pool.parameters[rows], known)]
         rows = rng.permutation(rows)
-        rows = rows[_better(pool.family, pool.knobs[rows], pool.scores, pool.optimum[rows], best)][:n]
-        knobs, designs = pool.knobs[rows], pool.optimum[rows]
+        rows = rows[_better(pool.family, pool.parameters[rows], pool.scores, pool.optimum[rows], best)][:n]
+        parameters, designs = pool.parameters[rows], pool.optimum[rows]
         for _ in range(FRESH_ROUNDS):
-            if len(knobs) >= n:
+            if len(parameters) >= n:
                 break
             fresh = pool.family.sample(rng, FRESH_DRAWS)
             fresh = fresh[satisfying(pool.family, fresh, pool.scores, exchanges)][: 4 * n]
             explained |= len(fresh) > 0
             wanted = pool.values(fresh).argmax(1) if len(fresh) else np.empty(0, dtype=np.int64)
             kept = _better(pool.family, fresh, pool.scores, wanted, best)
-            knobs = np.vstack([knobs, fresh[kept]])[:n]
+            parameters = np.vstack([parameters, fresh[kept]])[:n]
             designs = np.concatenate([designs, wanted[kept]])[:n]
-        return knobs, designs, explained
+        return parameters, designs, explained
 
 
 class OnlineGenerator:
@@ -123,21 +123,21 @@ class OnlineGenerator:
             fresh = self.family.sample(rng, FRESH_DRAWS)
             fresh = fresh[satisfying(self.family, fresh, self.scores, exchanges)]
             explained |= len(fresh) > 0
-            for knobs in fresh[:tries]:
+            for parameters in fresh[:tries]:
                 tries -= 1
-                design = np.array([self._solved(knobs)])
-                if _better(self.family, knobs[None], self.scores, design, best)[0]:
-                    found.append((knobs, int(design[0])))
+                design = np.array([self._solved(parameters)])
+                if _better(self.family, parameters[None], self.scores, design, best)[0]:
+                    found.append((parameters, int(design[0])))
                 if len(found) == n:
                     break
             if len(found) == n or tries <= 0:
                 break
-        knobs = np.array([k for k, _ in found]).reshape(-1, len(self.family.knobs))
-        return knobs, np.array([d for _, d in found], dtype=np.int64), explained
+        parameters = np.array([k for k, _ in found]).reshape(-1, len(self.family.parameters))
+        return parameters, np.array([d for _, d in found], dtype=np.int64), explained
 
-    def _solved(self, knobs: Array) -> int:
-        """Index of the design that is best for these knobs, which becomes known if it is new."""
-        scores = np.round(self.improve(Objective(self.family, knobs)), 6)[None]
+    def _solved(self, parameters: Array) -> int:
+        """Index of the design that is best for these parameters, which becomes known if it is new."""
+        scores = np.round(self.improve(Objective(self.family, parameters)), 6)[None]
         if not self.scores.size:
             self.scores = scores
             return 0
@@ -148,22 +148,24 @@ class OnlineGenerator:
         return len(self.scores) - 1
 
 
-def _better(family: ObjectiveFamily, knobs: Array, scores: Array, designs: Index, best: int | None) -> Mask:
+def _better(
+    family: ObjectiveFamily, parameters: Array, scores: Array, designs: Index, best: int | None
+) -> Mask:
     """Which objectives (n, k) rate their own design (n,) above the running best; shape (n,)."""
-    found: Mask = np.ones(len(knobs), dtype=bool)
+    found: Mask = np.ones(len(parameters), dtype=bool)
     if best is None:
         return found
-    for low in range(0, len(knobs), _BLOCK):
+    for low in range(0, len(parameters), _BLOCK):
         block = slice(low, low + _BLOCK)
-        values = family.values(knobs[block], scores[[*designs[block], best]])
+        values = family.values(parameters[block], scores[[*designs[block], best]])
         found[block] = np.diagonal(values) > values[:, -1]
     found &= designs != best
     return found
 
 
-def _among(knobs: Array, known: Array) -> Mask:
-    """Which rows of `knobs` (n, k) are rows of `known` (G, k)."""
-    out = np.zeros(len(knobs), dtype=bool)
+def _among(parameters: Array, known: Array) -> Mask:
+    """Which rows of `parameters` (n, k) are rows of `known` (G, k)."""
+    out = np.zeros(len(parameters), dtype=bool)
     for row in known:
-        out |= (knobs == row).all(1)
+        out |= (parameters == row).all(1)
     return out

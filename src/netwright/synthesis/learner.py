@@ -18,22 +18,22 @@ from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What has been learned of the objective: its knobs as likely as any (k,), and their range (k,) each side."""
+    """What has been learned of the objective: its parameters as likely as any (k,), and their range (k,) each side."""
 
-    knobs: Array
+    parameters: Array
     low: Array
     high: Array
 
 
-def estimate_from(knobs: Array, weights: Array) -> Estimate:
-    """The heaviest of the objectives (n, k), and the 10th and 90th percentile of each knob."""
+def estimate_from(parameters: Array, weights: Array) -> Estimate:
+    """The heaviest of the objectives (n, k), and the 10th and 90th percentile of each parameter."""
     ranges = []
-    for column in knobs.T:
+    for column in parameters.T:
         order = np.argsort(column)
         cumulative = np.cumsum(weights[order]) / weights.sum()
         ranges.append(column[order][np.minimum(np.searchsorted(cumulative, [0.1, 0.9]), len(order) - 1)])
     low, high = np.array(ranges).T
-    return Estimate(knobs[weights.argmax()], low, high)
+    return Estimate(parameters[weights.argmax()], low, high)
 
 
 class Learner(Protocol):

@@ -30,7 +30,7 @@ class ObjectiveOnly(Historian):
         best = self.recommend()
         if best is None:
             return Query(Kind.PROPOSE, (self.source.any_design(self.rng()),))
-        known = np.empty((0, len(self.source.family.knobs)))
+        known = np.empty((0, len(self.source.family.parameters)))
         _, designs, _ = self.source.draw(self.history, best, 1, self.rng(), known)
         return Query(Kind.PROPOSE, (int(designs[0]), best)) if len(designs) else None
 
@@ -44,6 +44,6 @@ class ObjectiveOnly(Historian):
 
     def learned(self) -> Estimate | None:
         """An objective that explains the answers."""
-        known = np.empty((0, len(self.source.family.knobs)))
-        knobs, _, _ = self.source.draw(self.history, None, 1, self.rng(), known)
-        return estimate_from(knobs, np.ones(len(knobs))) if len(knobs) else None
+        known = np.empty((0, len(self.source.family.parameters)))
+        parameters, _, _ = self.source.draw(self.history, None, 1, self.rng(), known)
+        return estimate_from(parameters, np.ones(len(parameters))) if len(parameters) else None

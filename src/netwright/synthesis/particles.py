@@ -23,13 +23,13 @@ class Particles:
     """F sampled objectives, evaluated on the D designs of a pool. None of this needs a solver.
 
     Attributes:
-        knobs: of the particles that come first, those of the template; shape (T, k), T <= F.
+        parameters: of the particles that come first, those of the template; shape (T, k), T <= F.
         standing: (f(d) - mean) / (max - mean) over the pool; shape (F, D).
         rank: quality of each design if the particle were the truth; shape (F, D).
         optimum: the design that each particle likes best; shape (F,).
     """
 
-    knobs: Array
+    parameters: Array
     standing: Float32
     rank: Float32
     optimum: npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ def sample_particles(pool: Pool, n: int, generic_share: float, rng: np.random.Ge
     n_template = n - n_generic
     own = rng.permutation(len(pool))[:n_template]
     fresh = pool.family.sample(rng, n_template - len(own))
-    knobs = np.vstack([pool.knobs[np.sort(own)], fresh])
+    parameters = np.vstack([pool.parameters[np.sort(own)], fresh])
     n_ces = n_generic // 2
     standing = np.empty((n, pool.n_designs), dtype=np.float32)
     rank = np.empty_like(standing)
@@ -52,14 +52,14 @@ def sample_particles(pool: Pool, n: int, generic_share: float, rng: np.random.Ge
     for low in range(0, n, _BATCH):  # in batches, so that double precision never fills the memory
         high = min(low + _BATCH, n)
         parts = [
-            pool.values(knobs[low : min(high, n_template)]) if low < n_template else None,
+            pool.values(parameters[low : min(high, n_template)]) if low < n_template else None,
             _generic(pool.scaled, low, high, n_template, n_ces, rng),
         ]
         values = np.vstack([p for p in parts if p is not None])
         standing[low:high] = normalized(values, pool.counts)
         rank[low:high] = quality(values, pool.counts)
         optimum[low:high] = values.argmax(1)
-    return Particles(knobs, standing, rank, optimum)
+    return Particles(parameters, standing, rank, optimum)
 
 
 def _generic(

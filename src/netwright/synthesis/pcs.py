@@ -18,12 +18,12 @@ class ParetoCandidateSet:
     """Objectives that are still thought possible, each with the best known design for it (Def. 4.4).
 
     Attributes:
-        knobs: the objectives; shape (G, k).
+        parameters: the objectives; shape (G, k).
         designs: the design that each objective wants; shape (G,). Several may want the same.
     """
 
     family: ObjectiveFamily
-    knobs: Array
+    parameters: Array
     designs: Index
 
     def __len__(self) -> int:
@@ -32,21 +32,21 @@ class ParetoCandidateSet:
     @classmethod
     def empty(cls, family: ObjectiveFamily) -> ParetoCandidateSet:
         """A set of nothing."""
-        return cls(family, np.empty((0, len(family.knobs))), np.empty(0, dtype=np.int64))
+        return cls(family, np.empty((0, len(family.parameters))), np.empty(0, dtype=np.int64))
 
     def programs(self) -> Index:
         """The different designs that some objective wants, in rising order."""
         return np.unique(self.designs)
 
-    def adding(self, knobs: Array, designs: Index) -> ParetoCandidateSet:
+    def adding(self, parameters: Array, designs: Index) -> ParetoCandidateSet:
         """The set with more objectives."""
         return ParetoCandidateSet(
-            self.family, np.vstack([self.knobs, knobs]), np.concatenate([self.designs, designs])
+            self.family, np.vstack([self.parameters, parameters]), np.concatenate([self.designs, designs])
         )
 
     def without(self, gone: npt.NDArray[np.bool_]) -> ParetoCandidateSet:
         """The set without the objectives marked in `gone` (G,)."""
-        return ParetoCandidateSet(self.family, self.knobs[~gone], self.designs[~gone])
+        return ParetoCandidateSet(self.family, self.parameters[~gone], self.designs[~gone])
 
     def updated(self, exchange: Exchange, scores: Array) -> ParetoCandidateSet:
         """The set after an answer: without what violates it, or has nothing better than a new running best.
@@ -54,7 +54,7 @@ class ParetoCandidateSet:
         `scores` (D, m) are the designs'. No answer makes the set larger.
         """
         query = exchange.query
-        values = self.family.values(self.knobs, scores[list(query.designs)])
+        values = self.family.values(self.parameters, scores[list(query.designs)])
         gone = ~agrees(values, exchange)
         if query.kind is Kind.PROPOSE and exchange.answer.best == (0,):
             gone |= self.designs == query.designs[0]
@@ -68,7 +68,7 @@ class ParetoCandidateSet:
         if best is None:
             return Query(Kind.PROPOSE, (int(programs[0]),))
         shown = np.append(programs, best)
-        values = self.family.values(self.knobs, scores[shown])
+        values = self.family.values(self.parameters, scores[shown])
         own = np.searchsorted(programs, self.designs)
         proposals = propose_removals(values, own).min(1)
         pairs = compare_order(len(programs))

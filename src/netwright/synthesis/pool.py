@@ -32,7 +32,7 @@ class Pool:
     Attributes:
         name: such as "mcf:abilene".
         scores: oriented metrics of the distinct designs, larger is better; shape (D, m).
-        knobs: the objectives; shape (N, k).
+        parameters: the objectives; shape (N, k).
         optimum: row of `scores` that is best for each objective; shape (N,).
         design_ids: where each design is kept by whoever solved for it; shape (D,).
         provenance: what the pool was made from, in plain data.
@@ -42,22 +42,25 @@ class Pool:
     group: MetricGroup
     family: ObjectiveFamily
     scores: Array
-    knobs: Array
+    parameters: Array
     optimum: Index
     design_ids: Index
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        n, d = len(self.knobs), len(self.scores)
+        n, d = len(self.parameters), len(self.scores)
         if not n or self.optimum.shape != (n,) or self.design_ids.shape != (d,):
             raise ConfigError(
                 f"pool {self.name}: {n} objectives need as many optima and {d} designs as many ids, "
                 f"got {self.optimum.shape} and {self.design_ids.shape}."
             )
-        if self.scores.shape != (d, len(self.group)) or self.knobs.shape != (n, len(self.family.knobs)):
+        if self.scores.shape != (d, len(self.group)) or self.parameters.shape != (
+            n,
+            len(self.family.parameters),
+        ):
             raise ConfigError(
-                f"pool {self.name}: scores are {self.scores.shape} and knobs {self.knobs.shape}, "
-                f"but there are {len(self.group)} metrics and {len(self.family.knobs)} knobs."
+                f"pool {self.name}: scores are {self.scores.shape} and parameters {self.parameters.shape}, "
+                f"but there are {len(self.group)} metrics and {len(self.family.parameters)} parameters."
             )
         if self.optimum.min() < 0 or self.optimum.max() >= d:
             raise ConfigError(f"pool {self.name}: an optimum points past the {d} designs.")
@@ -68,11 +71,11 @@ class Pool:
         name: str,
         group: MetricGroup,
         family: ObjectiveFamily,
-        knobs: Array,
+        parameters: Array,
         scores: Array,
         provenance: Mapping[str, Any] | None = None,
     ) -> Pool:
-        """The pool of `knobs` (N, k) with the oriented scores (N, m) of each objective's optimal design.
+        """The pool of `parameters` (N, k) with the oriented scores (N, m) of each objective's optimal design.
 
         Scores are rounded to `SCORE_STEP`; equal ones become one design, whose id is the first row that had it.
         """
@@ -83,7 +86,7 @@ class Pool:
             group,
             family,
             distinct,
-            np.asarray(knobs, dtype=np.float64),
+            np.asarray(parameters, dtype=np.float64),
             optimum.reshape(-1).astype(np.int64),
             first.astype(np.int64),
             provenance or {},
@@ -91,7 +94,7 @@ class Pool:
 
     def __len__(self) -> int:
         """How many objectives there are."""
-        return len(self.knobs)
+        return len(self.parameters)
 
     @property
     def n_designs(self) -> int:
@@ -112,16 +115,16 @@ class Pool:
 
     def objective(self, i: int) -> Objective:
         """One of the pool's objectives."""
-        return Objective(self.family, self.knobs[i])
+        return Objective(self.family, self.parameters[i])
 
     def design(self, d: int) -> Design:
         """One of the pool's designs, its metrics in their units."""
         values = self.group.oriented(self.scores[d])
         return Design(f"design {d}", tuple(float(v) for v in values))
 
-    def values(self, knobs: Array) -> Array:
+    def values(self, parameters: Array) -> Array:
         """What the objectives (n, k) make of the pool's designs; shape (n, D)."""
-        return self.family.values(np.atleast_2d(knobs), self.scores)
+        return self.family.values(np.atleast_2d(parameters), self.scores)
 
     def effective_optima(self) -> float:
         """How many equally likely optima would be as varied as the pool's: exp of the entropy of `counts`."""
@@ -137,7 +140,7 @@ class Pool:
             self.group,
             self.family,
             self.scores[used],
-            self.knobs[chosen],
+            self.parameters[chosen],
             optimum.reshape(-1).astype(np.int64),
             self.design_ids[used],
             self.provenance,
@@ -156,19 +159,19 @@ class Pool:
     def fingerprint(self) -> str:
         """64 hexadecimal digits that tell pools apart by their objectives and designs."""
         digest = hashlib.sha256(_SAVED_AS.get(self.family.name, self.family.name).encode())
-        for array in (self.scores, self.knobs, self.optimum):
+        for array in (self.scores, self.parameters, self.optimum):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def split(self, rng: np.random.Generator, n_truths: int) -> tuple[Pool, Array]:
-        """Hold out objectives at random: the pool of the others, and the knobs (n_truths, k) held out."""
+        """Hold out objectives at random: the pool of the others, and the parameters (n_truths, k) held out."""
         if not 0 < n_truths < len(self):
             raise ConfigError(
                 f"pool {self.name} has {len(self)} objectives, so 1 to {len(self) - 1} can be held out as "
                 f"truths, not {n_truths}; build a larger pool."
             )
         order = rng.permutation(len(self))
-        return self.subset(np.sort(order[n_truths:])), self.knobs[np.sort(order[:n_truths])]
+        return self.subset(np.sort(order[n_truths:])), self.parameters[np.sort(order[:n_truths])]
 
 
 def quality(values: Array, counts: Index) -> Array:

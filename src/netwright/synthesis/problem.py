@@ -1,4 +1,4 @@
-"""What a synthesis problem is made of: metrics, designs, and families of objectives with knobs."""
+"""What a synthesis problem is made of: metrics, designs, and families of objectives with parameters."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class Parameter:
     """One unknown of a family of objectives, with the range that its prior covers."""
 
     name: str
@@ -78,9 +78,9 @@ class Knob:
 
 @runtime_checkable
 class ObjectiveFamily(Protocol):
-    """Target functions of one template, told apart by their knobs (Def. 4.1).
+    """Target functions of one template, told apart by their parameters (Def. 4.1).
 
-    Letters: n objectives, k knobs, D designs, m metrics.
+    Letters: n objectives, k parameters, D designs, m metrics.
     """
 
     @property
@@ -89,64 +89,65 @@ class ObjectiveFamily(Protocol):
         ...
 
     @property
-    def knobs(self) -> tuple[Knob, ...]:
-        """The k knobs in their order."""
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The k parameters in their order."""
         ...
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """`n` draws from the prior; shape (n, k)."""
         ...
 
-    def values(self, knobs: Array, scores: Array) -> Array:
+    def values(self, parameters: Array, scores: Array) -> Array:
         """What objectives (n, k) make of designs with scores (D, m); shape (n, D), higher is better."""
         ...
 
-    def describe(self, knobs: Array) -> str:
+    def describe(self, parameters: Array) -> str:
         """One objective (k,) in a line that a person can read."""
         ...
 
-    def check(self, knobs: Array) -> None:
-        """Refuse knobs (k,) that no objective of the family has.
+    def check(self, parameters: Array) -> None:
+        """Refuse parameters (k,) that no objective of the family has.
 
         Raises:
-            ConfigError: says which knob and what it may be.
+            ConfigError: says which parameter and what it may be.
         """
         ...
 
 
-def check_within_ranges(family: ObjectiveFamily, knobs: Array) -> None:
-    """The check that suits most families: as many knobs as named, each finite and inside its range.
+def check_within_ranges(family: ObjectiveFamily, parameters: Array) -> None:
+    """The check that suits most families: as many parameters as named, each finite and inside its range.
 
     Raises:
-        ConfigError: says which knob and what it may be.
+        ConfigError: says which parameter and what it may be.
     """
-    names = [knob.name for knob in family.knobs]
-    if np.shape(knobs) != (len(names),):
-        got = "x".join(map(str, np.shape(knobs))) or "a single number"
+    names = [parameter.name for parameter in family.parameters]
+    if np.shape(parameters) != (len(names),):
+        got = "x".join(map(str, np.shape(parameters))) or "a single number"
         raise ConfigError(
-            f"{family.name} objectives have {len(names)} knobs ({', '.join(names)}), got {got}."
+            f"{family.name} objectives have {len(names)} parameters ({', '.join(names)}), got {got}."
         )
-    for knob, value in zip(family.knobs, knobs, strict=True):
-        if not knob.low <= value <= knob.high:
+    for parameter, value in zip(family.parameters, parameters, strict=True):
+        if not parameter.low <= value <= parameter.high:
             raise ConfigError(
-                f"{family.name} knob {knob.name} must lie in {knob.low:g} to {knob.high:g}, got {value:g}."
+                f"{family.name} parameter {parameter.name} must lie in {parameter.low:g} to {parameter.high:g}, "
+                f"got {value:g}."
             )
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """One target function: a family and its knobs (k,)."""
+    """One target function: a family and its parameters (k,)."""
 
     family: ObjectiveFamily
-    knobs: Array
+    parameters: Array
 
     def values(self, scores: Array) -> Array:
         """Value of designs with scores (D, m); shape (D,)."""
-        found: Array = self.family.values(self.knobs[None], scores)[0]
+        found: Array = self.family.values(self.parameters[None], scores)[0]
         return found
 
     def __str__(self) -> str:
-        return self.family.describe(self.knobs)
+        return self.family.describe(self.parameters)
 
 
 def dominated(scores: Array) -> npt.NDArray[np.bool_]:

@@ -164,14 +164,14 @@ def agrees(values: Array, exchange: Exchange) -> npt.NDArray[np.bool_]:
 
 
 def satisfying(
-    family: ObjectiveFamily, knobs: Array, scores: Array, exchanges: Sequence[Exchange]
+    family: ObjectiveFamily, parameters: Array, scores: Array, exchanges: Sequence[Exchange]
 ) -> npt.NDArray[np.bool_]:
     """Which objectives (n, k) explain all of the answers; `scores` (D, m) are the designs'. Shape (n,)."""
-    out = np.ones(len(knobs), dtype=bool)
+    out = np.ones(len(parameters), dtype=bool)
     shown = sorted({d for e in exchanges for d in e.query.designs})
     if not shown:
         return out
-    values = family.values(knobs, scores[shown])
+    values = family.values(parameters, scores[shown])
     for exchange in exchanges:
         out &= agrees(values[:, np.searchsorted(shown, exchange.query.designs)], exchange)
     return out

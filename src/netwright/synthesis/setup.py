@@ -157,9 +157,9 @@ class OnlineProblem:
 
     def sample_pool(self, seed: int) -> Pool:
         """The optima of `n_designs` objectives drawn from the prior."""
-        knobs = self.family.sample(generator(seed, _POOL_STREAM), self.n_designs)
-        scores = np.array([self.improve(Objective(self.family, k)) for k in knobs])
-        pool = Pool.gather(self.name, self.group, self.family, knobs, scores)
+        parameters = self.family.sample(generator(seed, _POOL_STREAM), self.n_designs)
+        scores = np.array([self.improve(Objective(self.family, k)) for k in parameters])
+        pool = Pool.gather(self.name, self.group, self.family, parameters, scores)
         self._source.scores = pool.scores
         return pool
 

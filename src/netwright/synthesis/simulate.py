@@ -27,19 +27,19 @@ TRUTHS = ("template", "minimum", "power")
 _TEACHER_STREAM = 1 << 22
 
 
-def truth_values(kind: str, pool: Pool, knobs: Array, rng: np.random.Generator) -> Array:
+def truth_values(kind: str, pool: Pool, parameters: Array, rng: np.random.Generator) -> Array:
     """What the truths make of the pool's designs; shape (R, D).
 
     Args:
-        kind: `template`: the objectives `knobs` (R, k), held out from the pool; `minimum`: as many of the form
+        kind: `template`: the objectives `parameters` (R, k), held out from the pool; `minimum`: as many of the form
             min_i (x_i + 0.02) / (w_i + 0.02); `power`: sum_i w_i x_i^e_i with e in 0.2..1. The two last lie
             outside of any template; x are the metrics scaled to 0..1 over the pool.
     """
     if kind not in TRUTHS:
         raise UnknownNameError("kind of truth", kind, TRUTHS)
     if kind == "template":
-        return pool.values(knobs)
-    n, m = len(knobs), len(pool.group)
+        return pool.values(parameters)
+    n, m = len(parameters), len(pool.group)
     weights = (10.0 if m == 2 else 100.0) ** rng.uniform(0.0, 1.0, (n, m))
     weights /= weights.sum(1, keepdims=True)
     if kind == "minimum":

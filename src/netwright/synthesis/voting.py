@@ -81,7 +81,7 @@ class Voting(Historian):
 
     def learned(self) -> Estimate | None:
         """One of the candidates, and the range of all."""
-        return estimate_from(self.pcs.knobs, np.ones(len(self.pcs))) if len(self.pcs) else None
+        return estimate_from(self.pcs.parameters, np.ones(len(self.pcs))) if len(self.pcs) else None
 
     def _generate_more(self) -> None:
         """Fill the set up; where no objective explains all answers, let a backup of the ensemble take over."""
@@ -98,10 +98,10 @@ class Voting(Historian):
         """Draw candidates that explain all but the dropped answers; whether any objective explains them."""
         followed: Sequence[Exchange] = [e for i, e in enumerate(self.history) if i not in dropped]
         missing = self.config.pcs_size - len(self.pcs)
-        knobs, designs, explained = self.source.draw(
-            followed, self.recommend(), missing, self.rng(), self.pcs.knobs
+        parameters, designs, explained = self.source.draw(
+            followed, self.recommend(), missing, self.rng(), self.pcs.parameters
         )
-        self.pcs = self.pcs.adding(knobs, designs)
+        self.pcs = self.pcs.adding(parameters, designs)
         return explained
 
     def _dropped_by(self, backup: int) -> frozenset[int]:

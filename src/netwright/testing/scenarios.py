@@ -36,21 +36,21 @@ def check_scenario(scenario: Scenario | str, topology: str = "abilene") -> None:
     reference = found.reference(instance, work)
     family = found.family(group, reference)
     require(isinstance(family, ObjectiveFamily), f"{who}: `family` must give an ObjectiveFamily.")
-    knobs = family.sample(np.random.default_rng(0), N_OBJECTIVES)
+    parameters = family.sample(np.random.default_rng(0), N_OBJECTIVES)
     again = family.sample(np.random.default_rng(0), N_OBJECTIVES)
-    require((knobs == again).all(), f"{who}: one seed must give the same objectives.")
-    optima = found.optimize(instance, family, reference, knobs, work)
+    require((parameters == again).all(), f"{who}: one seed must give the same objectives.")
+    optima = found.optimize(instance, family, reference, parameters, work)
     shape = (N_OBJECTIVES, len(group))
     require(optima.scores.shape == shape, f"{who}: scores have shape {optima.scores.shape}, not {shape}.")
     require(np.isfinite(optima.scores).all(), f"{who}: a score is not finite.")
-    _check_optimal(who, family, knobs, optima)
-    _check_monotone(who, family, knobs, optima.scores)
-    _check_decisions(found, instance, family, knobs, optima)
+    _check_optimal(who, family, parameters, optima)
+    _check_monotone(who, family, parameters, optima.scores)
+    _check_decisions(found, instance, family, parameters, optima)
 
 
-def _check_optimal(who: str, family: ObjectiveFamily, knobs: Array, optima: Optima) -> None:
-    values = family.values(knobs, optima.scores)
-    best = values[np.arange(len(knobs)), np.arange(len(knobs))]
+def _check_optimal(who: str, family: ObjectiveFamily, parameters: Array, optima: Optima) -> None:
+    values = family.values(parameters, optima.scores)
+    best = values[np.arange(len(parameters)), np.arange(len(parameters))]
     scale = np.maximum(1.0, np.abs(best))
     require(
         (values <= (best + TOLERANCE * scale)[:, None]).all(),
@@ -58,24 +58,24 @@ def _check_optimal(who: str, family: ObjectiveFamily, knobs: Array, optima: Opti
     )
 
 
-def _check_monotone(who: str, family: ObjectiveFamily, knobs: Array, scores: Array) -> None:
-    values = family.values(knobs, scores)
+def _check_monotone(who: str, family: ObjectiveFamily, parameters: Array, scores: Array) -> None:
+    values = family.values(parameters, scores)
     for metric in range(scores.shape[1]):
         better = scores.copy()
         better[:, metric] += 0.01 * max(1.0, float(np.ptp(scores[:, metric])))
         require(
-            (family.values(knobs, better) >= values - 1e-9).all(),
+            (family.values(parameters, better) >= values - 1e-9).all(),
             f"{who}: improving metric {metric} lowers the value of a design; scores must be oriented so that larger "
             "is better.",
         )
 
 
 def _check_decisions(
-    scenario: Scenario, instance: Instance, family: ObjectiveFamily, knobs: Array, optima: Optima
+    scenario: Scenario, instance: Instance, family: ObjectiveFamily, parameters: Array, optima: Optima
 ) -> None:
     who, group = f"scenario {scenario.name}", scenario.metrics(instance)
     given = optima.decisions
-    decision = given[0] if given is not None else scenario.decide(instance, family, knobs[0])
+    decision = given[0] if given is not None else scenario.decide(instance, family, parameters[0])
     found = group.oriented(scenario.evaluate(instance, decision))
     require(
         np.allclose(found, optima.scores[0], rtol=TOLERANCE, atol=TOLERANCE),

@@ -40,7 +40,7 @@ def decision_of(pool: Pool, path: Path, instance: Instance, design: int) -> Arra
     kept = read_decision(path, row)
     if kept is not None:
         return kept
-    return scenario(pool.provenance["scenario"]).decide(instance, pool.family, pool.knobs[row])
+    return scenario(pool.provenance["scenario"]).decide(instance, pool.family, pool.parameters[row])
 
 
 @dataclass(frozen=True)

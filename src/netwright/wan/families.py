@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from netwright.core.errors import ConfigError
-from netwright.synthesis.problem import Array, Knob, MetricGroup, check_within_ranges
+from netwright.synthesis.problem import Array, MetricGroup, Parameter, check_within_ranges
 
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """f = sum of weight times score, one knob in 0..1 for each metric; the knobs sum to 1.
+    """f = sum of weight times score, one parameter in 0..1 for each metric; the parameters sum to 1.
 
     Attributes:
         draw: weights (n, m) above 0 of any sum, from a generator, n and m.
@@ -24,9 +24,9 @@ class WeightedSum:
     draw: Callable[[np.random.Generator, int, int], Array]
 
     @property
-    def knobs(self) -> tuple[Knob, ...]:
+    def parameters(self) -> tuple[Parameter, ...]:
         """The weight of each metric."""
-        return tuple(Knob(f"weight of {m.name}", 0.0, 1.0, m.summary) for m in self.group.metrics)
+        return tuple(Parameter(f"weight of {m.name}", 0.0, 1.0, m.summary) for m in self.group.metrics)
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Draws from the prior, normalized; shape (n, m)."""
@@ -34,21 +34,21 @@ class WeightedSum:
         normed: Array = weights / weights.sum(1, keepdims=True)
         return normed
 
-    def values(self, knobs: Array, scores: Array) -> Array:
+    def values(self, parameters: Array, scores: Array) -> Array:
         """Shape (n, D)."""
-        found: Array = np.asarray(knobs) @ np.asarray(scores).T
+        found: Array = np.asarray(parameters) @ np.asarray(scores).T
         return found
 
-    def describe(self, knobs: Array) -> str:
+    def describe(self, parameters: Array) -> str:
         """Such as "0.60 class 1 + 0.40 class 2"."""
-        terms = (f"{w:.2f} {m.name}" for w, m in zip(knobs, self.group.metrics, strict=True))
+        terms = (f"{w:.2f} {m.name}" for w, m in zip(parameters, self.group.metrics, strict=True))
         return " + ".join(terms)
 
-    def check(self, knobs: Array) -> None:
+    def check(self, parameters: Array) -> None:
         """Weights lie in 0..1 and sum to 1."""
-        check_within_ranges(self, knobs)
-        if abs(float(np.sum(knobs)) - 1.0) > 1e-6:
-            raise ConfigError(f"the weights of {self.name} must sum to 1, got {float(np.sum(knobs)):g}.")
+        check_within_ranges(self, parameters)
+        if abs(float(np.sum(parameters)) - 1.0) > 1e-6:
+            raise ConfigError(f"the weights of {self.name} must sum to 1, got {float(np.sum(parameters)):g}.")
 
 
 def log_uniform(rng: np.random.Generator, n: int, m: int) -> Array:

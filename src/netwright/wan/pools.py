@@ -1,7 +1,7 @@
 """Pools of (objective, optimal design) pairs: built in parallel, resumable, kept on disk as parquet.
 
-One file holds one pool: a row for each objective with its knobs, the metrics of its optimal design and that design's
-number; what it was made from lies in the file's metadata under the key `netwright`, as JSON.
+One file holds one pool: a row for each objective with its parameters, the metrics of its optimal design and the
+number of that design. The metadata key `netwright` holds the pool's origin as JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from netwright.wan import registry
 from netwright.wan.chunks import Work
 from netwright.wan.demand_tables import has_classes
 from netwright.wan.instance import Instance, InstanceConfig, build, load_topology, with_overrides
-from netwright.wan.saved_pool import REMEDY, SavedPool, check_knobs, check_table, digest
+from netwright.wan.saved_pool import REMEDY, SavedPool, check_parameters, check_table, digest
 from netwright.wan.scenario import Optima, Reference, Scenario
 from netwright.wan.topology import Array
 
@@ -44,7 +44,7 @@ SIZES = (300, 1000, 5000)
 FEW_OPTIMA = 15.0  # effective number of optima below which learners cannot be told apart
 
 _KEY = b"netwright"
-_KNOB, _METRIC = "knob: ", "metric: "
+_PARAMETER, _METRIC = "knob: ", "metric: "  # words: ok, names of columns in saved pools
 
 
 def _silent(message: str) -> None:
@@ -145,9 +145,9 @@ def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work)
     group = scenario.metrics(instance)
     reference = scenario.reference(instance, work)
     family = scenario.family(group, reference)
-    knobs = family.sample(generator(spec.seed, 2), spec.n)
-    optima = scenario.optimize(instance, family, reference, knobs, work)
-    pool = Pool.gather(spec.name, group, family, knobs, optima.scores)
+    parameters = family.sample(generator(spec.seed, 2), spec.n)
+    optima = scenario.optimize(instance, family, reference, parameters, work)
+    pool = Pool.gather(spec.name, group, family, parameters, optima.scores)
     found: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "scenario": spec.scenario,
@@ -169,7 +169,7 @@ def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work)
             f"{spec.name}: only {pool.effective_optima():.1f} effectively different optima; another load "
             "would make objectives tell designs apart."
         )
-    _write(path, group, scenario, knobs, optima, pool, found)
+    _write(path, group, scenario, parameters, optima, pool, found)
 
 
 def _at_best(pool: Pool) -> list[float]:
@@ -188,14 +188,16 @@ def _write(
     path: Path,
     group: MetricGroup,
     scenario: Scenario,
-    knobs: Array,
+    parameters: Array,
     optima: Optima,
     pool: Pool,
     facts: Mapping[str, Any],
 ) -> None:
     values = group.oriented(optima.scores)
     columns: dict[str, Any] = {"design": pool.optimum}
-    columns |= {_KNOB + knob.name: knobs[:, i] for i, knob in enumerate(pool.family.knobs)}
+    columns |= {
+        _PARAMETER + parameter.name: parameters[:, i] for i, parameter in enumerate(pool.family.parameters)
+    }
     columns |= {_METRIC + metric.name: values[:, i] for i, metric in enumerate(group.metrics)}
     if optima.decisions is not None:
         columns["decision"] = pa.array(list(optima.decisions), type=pa.list_(pa.float64()))
@@ -218,12 +220,12 @@ def read(path: Path) -> Pool:
         group = MetricGroup(tuple(Metric(**metric.model_dump()) for metric in saved.metrics))
         family = registry.scenario(saved.scenario).family(group, saved.reference)
         values = _matrix(table, [_METRIC + metric.name for metric in group.metrics])
-        knobs = _matrix(table, [_KNOB + knob.name for knob in family.knobs])
+        parameters = _matrix(table, [_PARAMETER + parameter.name for parameter in family.parameters])
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path}: lacks {error} of a pool; {REMEDY}.") from None
-    check_knobs(family, knobs, path)
+    check_parameters(family, parameters, path)
     name = f"{saved.scenario}:{Path(saved.instance.topology).stem}"
-    pool = Pool.gather(name, group, family, knobs, group.oriented(values), facts)
+    pool = Pool.gather(name, group, family, parameters, group.oriented(values), facts)
     _check_designs(pool, table, saved, path)
     return pool
 

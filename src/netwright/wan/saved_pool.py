@@ -119,13 +119,13 @@ def check_table(table: pa.Table, document: SavedPool, where: object) -> None:
             raise DataError(f"{where}: column {name!r}, {row} holds no finite number; {REMEDY}.")
 
 
-def check_knobs(family: ObjectiveFamily, knobs: Array, where: object) -> None:
-    """Check that each row of knobs (n, k) is an objective of the family.
+def check_parameters(family: ObjectiveFamily, parameters: Array, where: object) -> None:
+    """Check that each row of parameters (n, k) is an objective of the family.
 
     Raises:
-        DataError: names the row and the knob.
+        DataError: names the row and the parameter.
     """
-    for number, row in enumerate(knobs, start=1):
+    for number, row in enumerate(parameters, start=1):
         try:
             family.check(row)
         except ConfigError as error:

@@ -1,7 +1,7 @@
 """The contract of a scenario: one `SCENARIO = Scenario(...)` in `netwright/wan/scenarios/<name>/__init__.py`.
 
 A scenario says by which metrics designs of an instance are judged, which target functions an operator may have
-(a family with knobs), and which design is best for each of them.
+(a family with parameters), and which design is best for each of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`netwright design solve`: the best design for an objective that can be written down, knob by knob."""
+"""`netwright design solve`: the best design for an objective that can be written down, parameter by parameter."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ from netwright.wan.selection import Wanted, built
 
 def solve(
     network: inputs.NetworkOptions,
-    knob: Annotated[
+    parameter: Annotated[
         list[str] | None,
         typer.Option(
+            "--parameter",
+            "--knob",
             metavar="NAME=VALUE",
-            help="A knob of the objective, such as latency-weight=0.4; give each. Without any, the error lists them.",
+            help="A parameter of the objective, such as latency-weight=0.4; repeat for each. Without any, the error "
+            "lists them.",
         ),
     ] = None,
     out: Annotated[
@@ -45,8 +48,8 @@ def solve(
     wanted = Wanted(network.scenario, network.network(), pool=pool, data=data, say=progress)
     with interruptible("nothing was written."):
         name, instance, family = _problem(wanted)
-        knobs = read_knobs(family, knob or [])
-        document, tables = _solved(name, instance, family, knobs)
+        parameters = read_parameters(family, parameter or [])
+        document, tables = _solved(name, instance, family, parameters)
         document["figures"] = figures(tables, today_of(tables, instance, today))
         files = write_design(folder, document, tables)
     if as_json:
@@ -59,19 +62,19 @@ def solve(
 
 
 def _solved(
-    name: str, instance: Instance, family: ObjectiveFamily, knobs: Array
+    name: str, instance: Instance, family: ObjectiveFamily, parameters: Array
 ) -> tuple[dict[str, Any], Tables]:
     """The best design for an objective: what it is, and its tables."""
     chosen = scenario_named(name)
-    decision = chosen.decide(instance, family, knobs)
+    decision = chosen.decide(instance, family, parameters)
     metrics, values = chosen.metrics(instance).metrics, chosen.evaluate(instance, decision)
     document = {
         "scenario": name,
         "instance": instance.describe(),
         "load": LoadFacts.of(instance).to_json(),
         "objective": {
-            "text": family.describe(knobs),
-            "knobs": {k.name: float(v) for k, v in zip(family.knobs, knobs, strict=True)},
+            "text": family.describe(parameters),
+            "parameters": {k.name: float(v) for k, v in zip(family.parameters, parameters, strict=True)},
         },
         "metrics": {f"{m.name} ({m.unit})": float(v) for m, v in zip(metrics, values, strict=True)},
     }
@@ -89,34 +92,34 @@ def _problem(wanted: Wanted) -> tuple[str, Instance, ObjectiveFamily]:
     return spec.scenario, instance, chosen.family(chosen.metrics(instance), reference)
 
 
-def read_knobs(family: ObjectiveFamily, given: Sequence[str]) -> Array:
-    """An objective (k,) from `NAME=VALUE` for each knob; hyphens stand for spaces in a name.
+def read_parameters(family: ObjectiveFamily, given: Sequence[str]) -> Array:
+    """An objective (k,) from `NAME=VALUE` for each parameter; hyphens stand for spaces in a name.
 
     Raises:
-        ConfigError: a knob is missing, unknown, given twice, no number, or no objective of the family has it.
+        ConfigError: a parameter is missing, unknown, given twice, no number, or no objective of the family has it.
     """
-    names = {_plain(knob.name): i for i, knob in enumerate(family.knobs)}
+    names = {_plain(parameter.name): i for i, parameter in enumerate(family.parameters)}
     values = np.full(len(names), np.nan)
     for text in given:
         name, _, amount = text.partition("=")
         name = _plain(name)
         if name not in names:
-            raise UnknownNameError(f"knob of {family.name}", name, names)
+            raise UnknownNameError(f"parameter of {family.name}", name, names)
         if not np.isnan(values[names[name]]):
-            raise ConfigError(f"--knob {name} is given twice; keep one.")
+            raise ConfigError(f"--parameter {name} is given twice; keep one.")
         try:
             values[names[name]] = float(amount)
         except ValueError:
-            raise ConfigError(f"--knob takes NAME=VALUE with a number, got {text!r}.") from None
+            raise ConfigError(f"--parameter takes NAME=VALUE with a number, got {text!r}.") from None
         if not np.isfinite(values[names[name]]):
-            raise ConfigError(f"--knob {name} must be a finite number, got {amount!r}.")
+            raise ConfigError(f"--parameter {name} must be a finite number, got {amount!r}.")
     missing = [
-        f"{_plain(knob.name)} in {knob.low:g} to {knob.high:g}"
-        for knob, value in zip(family.knobs, values, strict=True)
+        f"{_plain(parameter.name)} in {parameter.low:g} to {parameter.high:g}"
+        for parameter, value in zip(family.parameters, values, strict=True)
         if np.isnan(value)
     ]
     if missing:
-        raise ConfigError(f"give --knob NAME=VALUE for {'; '.join(missing)}.")
+        raise ConfigError(f"give --parameter NAME=VALUE for {'; '.join(missing)}.")
     family.check(values)
     return values
 

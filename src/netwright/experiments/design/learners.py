@@ -232,14 +232,14 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
     )
     if cell == Cell("mcf", topology, "voting"):
         order = np.argsort(rest.scores[:, 0])
-        steps = sortability(rest.values(rest.knobs[:100]), rest.optimum[:100], order, tolerance=1e-4)
+        steps = sortability(rest.values(rest.parameters[:100]), rest.optimum[:100], order, tolerance=1e-4)
         document["sortability_violations"] = steps.violations / steps.steps
     write_json(path, document)
     return document
 
 
 def with_truths(pool: Pool) -> tuple[Pool, Array]:
-    """The pool of the learners, and the knobs (N_TRUTHS, k) of objectives that it does not hold.
+    """The pool of the learners, and the parameters (N_TRUTHS, k) of objectives that it does not hold.
 
     Truths are held out, or where the pool is small drawn beside it: they are only evaluated on its designs.
     """

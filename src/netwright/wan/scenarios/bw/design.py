@@ -47,16 +47,16 @@ def linear_design(instance: Instance) -> LinearDesign:
 
 
 def optimize(
-    instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
+    instance: Instance, family: ObjectiveFamily, reference: Reference, parameters: Array, work: Work
 ) -> Optima:
     """The best design of each objective (N, classes)."""
-    return weighted.optimize(linear_design, instance, knobs, work)
+    return weighted.optimize(linear_design, instance, parameters, work)
 
 
-def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
+def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Array:
     """What each tunnel carries in the best design of one objective, as a share of demand; shape (T,)."""
-    family.check(knobs)
-    return weighted.best(linear_design, instance, knobs)
+    family.check(parameters)
+    return weighted.best(linear_design, instance, parameters)
 
 
 def export(instance: Instance, share: Array) -> Mapping[str, list[dict[str, Any]]]:

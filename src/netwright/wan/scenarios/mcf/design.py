@@ -119,34 +119,37 @@ def _steps(steep: float, flat: float) -> list[float]:
 
 
 def optimize(
-    instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
+    instance: Instance, family: ObjectiveFamily, reference: Reference, parameters: Array, work: Work
 ) -> Optima:
     """The best design of each objective (N, 5), on the frontier that the reference holds."""
     assert isinstance(family, ThroughputLatency)
     vertices = reference["frontier"]
     frontier = np.column_stack([vertices["latency_ms"], vertices["throughput_percent"]])
-    scores = on_frontier(family, knobs, frontier)
+    scores = on_frontier(family, parameters, frontier)
     return Optima(np.round(scores, SCORE_DECIMALS) + 0.0, report=reference["report"])
 
 
-def on_frontier(family: ThroughputLatency, knobs: Array, frontier: Array) -> Array:
+def on_frontier(family: ThroughputLatency, parameters: Array, frontier: Array) -> Array:
     """Scores (N, 2) of the best point of a frontier (V, 2) of latency (ms) and throughput (%).
 
     Ties go to the smaller throughput.
     """
     lat, t = frontier[:, 0] / family.latency, frontier[:, 1] / family.throughput
-    at_throughput, at_latency = np.clip(knobs[:, [3]], t[0], t[-1]), np.clip(knobs[:, [4]], lat[0], lat[-1])
+    at_throughput, at_latency = (
+        np.clip(parameters[:, [3]], t[0], t[-1]),
+        np.clip(parameters[:, [4]], lat[0], lat[-1]),
+    )
     crossings_t = np.hstack([at_throughput, np.interp(at_latency, lat, t)])
     crossings_lat = np.hstack([np.interp(at_throughput, t, lat), at_latency])
     values = np.hstack(
         [
-            family.of_fractions(knobs, crossings_t, crossings_lat),
-            family.of_fractions(knobs, t[None], lat[None]),
+            family.of_fractions(parameters, crossings_t, crossings_lat),
+            family.of_fractions(parameters, t[None], lat[None]),
         ]
     )
     # Crossings come first: where one coincides with a vertex up to rounding, either is the same design.
     best = values.argmax(1)
-    rows = np.arange(len(knobs))
+    rows = np.arange(len(parameters))
     is_vertex, vertex, crossing = best >= 2, np.maximum(best - 2, 0), np.minimum(best, 1)
     chosen_t = np.where(is_vertex, t[vertex], crossings_t[rows, crossing])
     chosen_lat = np.where(is_vertex, lat[vertex], crossings_lat[rows, crossing])
@@ -154,13 +157,13 @@ def on_frontier(family: ThroughputLatency, knobs: Array, frontier: Array) -> Arr
     return found
 
 
-def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
+def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Array:
     """What each tunnel carries in the best design of one objective, as a share of demand; shape (T,).
 
     Bisects the frontier: a vertex whose two sides both lose is the optimum, and so is the best point of a chord.
     """
     assert isinstance(family, ThroughputLatency)
-    family.check(knobs)
+    family.check(parameters)
     weighing = Weighing(instance)
     to_fractions = np.array([weighing.unit_ms / family.latency, 100.0 / family.throughput])
     left = (ORIGIN, np.zeros(len(instance.tunnels)))
@@ -174,9 +177,9 @@ def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
         middle = _solved(weighing, slope)
         height = (middle[0].gain - slope * middle[0].cost) - (a.gain - slope * a.cost)
         if height <= weighing.tolerance:
-            return _best_between(family, knobs, np.array([a, b]) * to_fractions, x_a, x_b)
+            return _best_between(family, parameters, np.array([a, b]) * to_fractions, x_a, x_b)
         lat, t = np.array(middle[0]) * to_fractions
-        right_gain, left_gain = _sides(knobs, t, lat, slope * to_fractions[1] / to_fractions[0])
+        right_gain, left_gain = _sides(parameters, t, lat, slope * to_fractions[1] / to_fractions[0])
         if right_gain <= 0.0 <= left_gain:
             return middle[1]
         left, right = (middle, right) if right_gain > 0.0 else (left, middle)
@@ -187,24 +190,24 @@ def _solved(weighing: Weighing, slope: float) -> tuple[Point, Array]:
     return point, solution.x
 
 
-def _sides(knobs: Array, t: float, lat: float, slope: float) -> tuple[float, float]:
+def _sides(parameters: Array, t: float, lat: float, slope: float) -> tuple[float, float]:
     """What an objective gains per unit of latency to the right of a point, and to its left, at that slope."""
-    a2, a3, a4, t0, lat0 = knobs
+    a2, a3, a4, t0, lat0 = parameters
     rightwards = slope * (1.0 - a3 * (t >= t0)) - (a2 + a4 * (lat >= lat0))
     leftwards = slope * (1.0 - a3 * (t > t0)) - (a2 + a4 * (lat > lat0))
     return float(rightwards), float(leftwards)
 
 
-def _best_between(family: ThroughputLatency, knobs: Array, ends: Array, x_a: Array, x_b: Array) -> Array:
+def _best_between(family: ThroughputLatency, parameters: Array, ends: Array, x_a: Array, x_b: Array) -> Array:
     """The best mixture of the designs at the ends (2, 2) of a chord, in fractions of latency and throughput."""
     (lat_a, t_a), (lat_b, t_b) = ends
     shares = [0.0, 1.0]
-    for value, a, b in ((knobs[3], t_a, t_b), (knobs[4], lat_a, lat_b)):
+    for value, a, b in ((parameters[3], t_a, t_b), (parameters[4], lat_a, lat_b)):
         if a < value < b:
             shares.append(float((value - a) / (b - a)))
     share = np.sort(np.array(shares))
     t, lat = t_a + share * (t_b - t_a), lat_a + share * (lat_b - lat_a)
-    best = share[family.of_fractions(knobs[None], t[None], lat[None])[0].argmax()]
+    best = share[family.of_fractions(parameters[None], t[None], lat[None])[0].argmax()]
     found: Array = (1.0 - best) * x_a + best * x_b
     return found
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netwright.synthesis.problem import Array, Knob, MetricGroup, check_within_ranges
+from netwright.synthesis.problem import Array, MetricGroup, Parameter, check_within_ranges
 from netwright.wan.scenario import Reference
 
-KNOBS = (
-    Knob("latency weight", 0.0, 1.2, "what latency costs"),
-    Knob("throughput discount", 0.0, 1.0, "how much less throughput is worth above its threshold"),
-    Knob("latency surcharge", 0.0, 3.0, "how much more latency costs above its threshold"),
-    Knob("throughput threshold", 0.4, 1.0, "as a fraction of the largest throughput"),
-    Knob("latency threshold", 0.3, 1.0, "as a fraction of the latency at the largest throughput"),
+PARAMETERS = (
+    Parameter("latency weight", 0.0, 1.2, "what latency costs"),
+    Parameter("throughput discount", 0.0, 1.0, "how much less throughput is worth above its threshold"),
+    Parameter("latency surcharge", 0.0, 3.0, "how much more latency costs above its threshold"),
+    Parameter("throughput threshold", 0.4, 1.0, "as a fraction of the largest throughput"),
+    Parameter("latency threshold", 0.3, 1.0, "as a fraction of the latency at the largest throughput"),
 )
 
 
@@ -30,20 +30,20 @@ class ThroughputLatency:
     throughput: float
     latency: float
     name: str = "mcf"
-    knobs: tuple[Knob, ...] = KNOBS
+    parameters: tuple[Parameter, ...] = PARAMETERS
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
-        """Every knob uniform over its range; shape (n, 5)."""
-        return rng.uniform([k.low for k in KNOBS], [k.high for k in KNOBS], (n, len(KNOBS)))
+        """Every parameter uniform over its range; shape (n, 5)."""
+        return rng.uniform([k.low for k in PARAMETERS], [k.high for k in PARAMETERS], (n, len(PARAMETERS)))
 
-    def values(self, knobs: Array, scores: Array) -> Array:
+    def values(self, parameters: Array, scores: Array) -> Array:
         """Shape (n, D)."""
         t, lat = self.fractions(np.asarray(scores)).T
-        return self.of_fractions(np.asarray(knobs), t[None], lat[None])
+        return self.of_fractions(np.asarray(parameters), t[None], lat[None])
 
-    def of_fractions(self, knobs: Array, t: Array, lat: Array) -> Array:
-        """The formula; `t` and `lat` (n or 1, D) are fractions of the reference, knobs (n, 5)."""
-        a2, a3, a4, t0, lat0 = (knobs[:, [i]] for i in range(len(KNOBS)))
+    def of_fractions(self, parameters: Array, t: Array, lat: Array) -> Array:
+        """The formula; `t` and `lat` (n or 1, D) are fractions of the reference, parameters (n, 5)."""
+        a2, a3, a4, t0, lat0 = (parameters[:, [i]] for i in range(len(PARAMETERS)))
         found: Array = t - a2 * lat - a3 * np.maximum(t - t0, 0.0) - a4 * np.maximum(lat - lat0, 0.0)
         return found
 
@@ -52,18 +52,18 @@ class ThroughputLatency:
         found: Array = scores / np.array([self.throughput, -self.latency])
         return found
 
-    def describe(self, knobs: Array) -> str:
+    def describe(self, parameters: Array) -> str:
         """The formula with its figures in units."""
-        a2, a3, a4, t0, lat0 = knobs
+        a2, a3, a4, t0, lat0 = parameters
         return (
             f"throughput - {a2:.2f} latency - {a3:.2f} (throughput above {t0 * self.throughput:.1f} %) "
             f"- {a4:.2f} (latency above {lat0 * self.latency:.2f} ms), "
             f"in units of {self.throughput:.1f} % and {self.latency:.2f} ms"
         )
 
-    def check(self, knobs: Array) -> None:
-        """Every knob lies in its range."""
-        check_within_ranges(self, knobs)
+    def check(self, parameters: Array) -> None:
+        """Every parameter lies in its range."""
+        check_within_ranges(self, parameters)
 
 
 def family(group: MetricGroup, reference: Reference) -> ThroughputLatency:

@@ -65,13 +65,13 @@ def _metrics(instance: Instance) -> sparse.csr_array:
 
 
 def optimize(
-    instance: Instance, family: ObjectiveFamily, reference: Reference, knobs: Array, work: Work
+    instance: Instance, family: ObjectiveFamily, reference: Reference, parameters: Array, work: Work
 ) -> Optima:
     """The best design of each objective (N, 2 * groups)."""
-    return weighted.optimize(linear_design, instance, knobs, work)
+    return weighted.optimize(linear_design, instance, parameters, work)
 
 
-def decide(instance: Instance, family: ObjectiveFamily, knobs: Array) -> Array:
+def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Array:
     """What is reserved on each tunnel in the best design of one objective, as a share of demand; shape (T,)."""
-    family.check(knobs)
-    return weighted.best(linear_design, instance, knobs)
+    family.check(parameters)
+    return weighted.best(linear_design, instance, parameters)

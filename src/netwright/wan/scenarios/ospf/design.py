@@ -103,11 +103,11 @@ def archive(instance: Instance, work: Work) -> Archive:
 
 
 def optimize(
-    instance: Instance, objectives: ObjectiveFamily, facts: Reference, knobs: Array, work: Work
+    instance: Instance, objectives: ObjectiveFamily, facts: Reference, parameters: Array, work: Work
 ) -> Optima:
     """The archive's best setting for each objective (N, k)."""
     found = archive(instance, work)
-    best = objectives.values(knobs, scores_of(found)).argmax(axis=1)
+    best = objectives.values(parameters, scores_of(found)).argmax(axis=1)
     report = {
         "settings_kept": len(found),
         "utilization_percent": [100.0 * float(found.utilization[i]) for i in (0, -1)],
@@ -116,10 +116,10 @@ def optimize(
     return Optima(scores_of(found)[best], found.weights[best].astype(np.float64), report)
 
 
-def decide(instance: Instance, objectives: ObjectiveFamily, knobs: Array) -> Array:
+def decide(instance: Instance, objectives: ObjectiveFamily, parameters: Array) -> Array:
     """The best link weights for one objective (k,); shape (A,)."""
     found = _archive(instance)
-    best = int(objectives.values(np.atleast_2d(knobs), scores_of(found))[0].argmax())
+    best = int(objectives.values(np.atleast_2d(parameters), scores_of(found))[0].argmax())
     weights: Array = found.weights[best].astype(np.float64)
     return weights
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netwright.core.errors import ConfigError
-from netwright.synthesis.problem import Array, Knob, check_within_ranges
+from netwright.synthesis.problem import Array, Parameter, check_within_ranges
 
 LO_RANGE = (30.0, 70.0)
 HI_MOST = 110.0
@@ -23,7 +23,7 @@ STEEPER = (10.0, 100.0)  # gamma / beta
 
 @dataclass(frozen=True)
 class UtilizationThresholds:
-    """The family of objectives with knobs lo, hi (%), beta and gamma (both per 100 % of utilization).
+    """The family of objectives with parameters lo, hi (%), beta and gamma (both per 100 % of utilization).
 
     Attributes:
         latency_scale_ms: L0, the latency that counts as 1.
@@ -37,13 +37,13 @@ class UtilizationThresholds:
         return "utilization thresholds"
 
     @property
-    def knobs(self) -> tuple[Knob, ...]:
+    def parameters(self) -> tuple[Parameter, ...]:
         """lo, hi, beta, gamma."""
         return (
-            Knob("lo", *LO_RANGE, "utilization in % from which fuller links count"),
-            Knob("hi", LO_RANGE[0], HI_MOST, "utilization in % from which fuller links count above all"),
-            Knob("beta", *BETA_RANGE, "cost of 100 % more utilization between lo and hi"),
-            Knob(
+            Parameter("lo", *LO_RANGE, "utilization in % from which fuller links count"),
+            Parameter("hi", LO_RANGE[0], HI_MOST, "utilization in % from which fuller links count above all"),
+            Parameter("beta", *BETA_RANGE, "cost of 100 % more utilization between lo and hi"),
+            Parameter(
                 "gamma",
                 BETA_RANGE[0] * STEEPER[0],
                 BETA_RANGE[1] * STEEPER[1],
@@ -59,35 +59,35 @@ class UtilizationThresholds:
         steeper = np.exp(rng.uniform(math.log(STEEPER[0]), math.log(STEEPER[1]), n))
         return np.stack([lo, hi, beta, beta * steeper], axis=1)
 
-    def values(self, knobs: Array, scores: Array) -> Array:
+    def values(self, parameters: Array, scores: Array) -> Array:
         """What objectives (n, 4) make of designs with scores (D, 2); shape (n, D)."""
-        lo, hi, beta, gamma = (column[:, None] for column in np.asarray(knobs).T)
+        lo, hi, beta, gamma = (column[:, None] for column in np.asarray(parameters).T)
         utilization, latency_ms = -scores[:, 0], -scores[:, 1]
         over_lo = np.maximum(utilization - lo, 0.0) / 100.0
         over_hi = np.maximum(utilization - hi, 0.0) / 100.0
         found: Array = -latency_ms / self.latency_scale_ms - beta * over_lo - gamma * over_hi
         return found
 
-    def describe(self, knobs: Array) -> str:
+    def describe(self, parameters: Array) -> str:
         """The objective in a line."""
-        lo, hi, beta, gamma = map(float, knobs)
+        lo, hi, beta, gamma = map(float, parameters)
         worth = beta * self.latency_scale_ms / 100.0
         return (
             f"least latency; above {lo:.0f} % maximum utilization, 1 % costs as much as {worth:.2g} ms; "
             f"above {hi:.0f} % as much as {worth + gamma * self.latency_scale_ms / 100.0:.2g} ms"
         )
 
-    def check(self, knobs: Array) -> None:
-        """Refuse knobs (4,) out of range, and thresholds that are the wrong way round.
+    def check(self, parameters: Array) -> None:
+        """Refuse parameters (4,) out of range, and thresholds that are the wrong way round.
 
         Raises:
-            ConfigError: says which knob and what it may be.
+            ConfigError: says which parameter and what it may be.
         """
-        check_within_ranges(self, knobs)
-        lo, hi, beta, gamma = map(float, knobs)
+        check_within_ranges(self, parameters)
+        lo, hi, beta, gamma = map(float, parameters)
         if hi < lo:
-            raise ConfigError(f"{self.name} knob hi must be at least lo = {lo:g}, got {hi:g}; raise hi.")
+            raise ConfigError(f"{self.name} parameter hi must be at least lo = {lo:g}, got {hi:g}; raise hi.")
         if gamma < beta:
             raise ConfigError(
-                f"{self.name} knob gamma must be at least beta = {beta:g}, got {gamma:g}; raise gamma."
+                f"{self.name} parameter gamma must be at least beta = {beta:g}, got {gamma:g}; raise gamma."
             )
