@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -19,6 +20,7 @@ from netwright.tasks.abr.media import Floats, Ints, Trace, Video
 from netwright.tasks.abr.metrics import normalised_qoe
 from netwright.tasks.abr.observation import BitratePolicy
 from netwright.tasks.abr.overlap import connected
+from netwright.tasks.abr.playback import Playback, bandwidth_by_second, by_variability
 from netwright.tasks.abr.reference import optimum_qoe
 from netwright.tasks.abr.settings import AbrConfig
 from netwright.tasks.abr.units import TIMES_TOP_RUNG
@@ -28,13 +30,20 @@ MOST_ROWS_PER_CHUNK = 1e6  # more are a slip of units, and would take hours
 
 @dataclass(frozen=True, eq=False)
 class Rollout:
-    """B sessions that a policy played, T decisions each; QoE is its three factors, weighted."""
+    """B sessions that a policy played, T decisions each; QoE is its three factors, weighted.
+
+    Attributes:
+        elapsed_s: from the decision to the chunk's last byte.
+        buffer_s: left to play when the next chunk may be asked for.
+    """
 
     levels: Ints  # (B, T)
     bitrate_mbps: Floats  # (B, T)
     rebuffer_s: Floats  # (B, T)
     change_mbps: Floats  # (B, T)
     qoe: Floats  # (B, T)
+    elapsed_s: Floats  # (B, T)
+    buffer_s: Floats  # (B, T)
 
 
 def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator) -> Rollout:
@@ -68,17 +77,21 @@ def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator)
 
 
 def _play(policy: BitratePolicy, sessions: Sessions) -> Rollout:
-    levels, outcomes = [], []
+    levels, outcomes, elapsed_s = [], [], []
     while not sessions.done:
         levels.append(np.asarray(policy.act(sessions.observe())))
+        waited_s: Floats | float = 0.0
         if isinstance(policy, OneByOnePolicy):
-            sessions.wait(policy.decision_seconds)
+            waited_s = policy.decision_seconds
+            sessions.wait(waited_s)
         outcomes.append(sessions.step(levels[-1]))
+        elapsed_s.append(waited_s + outcomes[-1].delay_ms / 1000.0)
     return Rollout(
         levels=np.stack(levels, axis=1).astype(np.int64),
+        elapsed_s=np.stack(elapsed_s, axis=1),
         **{
             name: np.stack([getattr(o, name) for o in outcomes], axis=1)
-            for name in ("bitrate_mbps", "rebuffer_s", "change_mbps", "qoe")
+            for name in ("bitrate_mbps", "rebuffer_s", "change_mbps", "qoe", "buffer_s")
         },
     )
 
@@ -149,8 +162,9 @@ def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: st
     Returns:
         Mean QoE per chunk of each trace (Appendix A.6; the first chunk is left out unless the setting counts
         it), and in `detail`: the means of its factors `bitrate_mbps`, `rebuffer_s`, `change_mbps`, these by
-        trace in `by_episode`, `groups` (the log that each trace is cut from), and of the offline optimum, which
-        knows each trace, `optimum` by trace and `share_of_optimum` (mean QoE over mean optimum).
+        trace in `by_episode`, `groups` (the log that each trace is cut from), `playbacks` (over the steadiest, a
+        middling and the most variable trace, see `Playback`), and of the offline optimum, which knows each trace,
+        `optimum` by trace and `share_of_optimum` (mean QoE over mean optimum).
     """
     config: AbrConfig = setting.config
     sessions = sessions_of(config, data)
@@ -181,9 +195,28 @@ def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: st
             "optimum": optimum.round(6).tolist(),
             **{factor: float(values.mean()) for factor, values in factors.items()},
             "by_episode": {factor: values.round(6).tolist() for factor, values in factors.items()},
+            "playbacks": [
+                _playback(sessions, played, i, float(qoe[i])).to_json() for i in by_variability(traces)
+            ],
             "groups": [f"log {label}" for label in connected(traces, [log_of(t.name) for t in traces])],
         },
     )
+
+
+def _playback(sessions: Sessions, played: Rollout, index: int, qoe: float) -> Playback:
+    """One of the sessions over time, with the first chunk if it has been downloaded."""
+    trace, first = sessions.traces.traces[sessions.trace_of[index]], sessions.first
+    series = {
+        name: getattr(played, name)[index] for name in ("bitrate_mbps", "elapsed_s", "buffer_s", "rebuffer_s")
+    }
+    if first is not None:
+        begun = {name: getattr(first, name) for name in ("bitrate_mbps", "buffer_s", "rebuffer_s")}
+        begun["elapsed_s"] = first.delay_ms / 1000.0
+        series = {name: np.concatenate([begun[name][index : index + 1], v]) for name, v in series.items()}
+    chunk_s = float(sessions.videos.chunk_s[sessions.video_of[index]])
+    seconds = math.ceil(series["rebuffer_s"].sum() + chunk_s * len(series["buffer_s"]))
+    bandwidth = bandwidth_by_second(trace, int(sessions.start_rows[index]), seconds)
+    return Playback(trace.name, chunk_s, **series, bandwidth_mbps=bandwidth, qoe=qoe)
 
 
 def _optimum(sessions: Sessions, count_first: bool) -> Floats:
