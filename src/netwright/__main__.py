@@ -4,4 +4,6 @@ import sys
 
 from netwright.cli.main import main
 
-sys.exit(main())
+code = main()
+exec("")  # CPython keeps in mind that Ctrl-C came inside of an exec() and would end by that signal, whatever the code
+sys.exit(code)

@@ -1,4 +1,5 @@
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -112,6 +113,20 @@ def test_an_interruption_has_its_exit_code_wherever_it_comes(cli, monkeypatch, n
     assert run.code == code
     assert "Traceback" not in run.err
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_ctrl_c_inside_of_code_from_a_string_is_130_as_well(tmp_path):
+    """CPython ends by the signal (-2) after an interrupt inside of `exec`, such as a compiler's import."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import netwright.cli.main as main\n"
+        "source = 'import signal; signal.signal(2, signal.default_int_handler); signal.raise_signal(2)'\n"
+        "main.app = lambda **_: exec(source)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    run = subprocess.run(
+        [sys.executable, "-m", "netwright", "list"], env={**os.environ, "PYTHONPATH": path}, check=False
+    )
+    assert run.returncode == 130
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

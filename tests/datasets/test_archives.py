@@ -93,3 +93,10 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
     for place in (tmp_path / "pipe", tmp_path):
         with pytest.raises(DataError, match="not a plain file"):
             list(archives.members(place))
+
+
+def test_an_archive_without_a_file_is_refused(tmp_path):
+    """Zeros alone are a valid, empty tar."""
+    path = _written(tmp_path, gzip.compress(bytes(20_480)))
+    with pytest.raises(DamagedArchiveError, match="holds no file"):
+        list(members(path))

@@ -38,14 +38,16 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
     data file is. The whole stream is read, so that its checksum is verified.
 
     Raises:
-        DamagedArchiveError: cut short, or not a tar.gz.
+        DamagedArchiveError: cut short, empty, or not a tar.gz.
         DataError: not a regular file, a name that leaves the archive's folder, or more unpacked than is plausible.
     """
     try:
         with opened(path, limit=LARGEST_ARCHIVE_BYTES) as file, gzip.GzipFile(fileobj=file) as unpacked:
             stream = _Bounded(unpacked, path)
+            empty = True
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_SmallHeaders) as archive:
                 for member in archive:
+                    empty = False
                     name = PurePosixPath(member.name)
                     if name.is_absolute() or ".." in name.parts or "\\" in member.name:
                         raise DataError(
@@ -61,6 +63,8 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
                         yield "/".join(name.parts[1:]), content.read()
             while stream.read(_CHUNK_BYTES):
                 pass
+            if empty:
+                raise DamagedArchiveError(f"{path}: holds no file; fetch it again.")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
         raise DamagedArchiveError(f"{path}: damaged or cut short ({error}); fetch it again.") from None
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.raw import RawGraph, RawLink, RawNode
@@ -16,13 +17,13 @@ _TOKEN = re.compile(
     r"""|(?P<word>-?(?:\.\d+|\d+(?:\.\d*)?)|[^\W\d]\w*))""",
     re.DOTALL,
 )
+_FIRST = ("strict", "graph", "digraph")
 MAX_DEPTH = 50
 
 Attributes = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     text: str
     line: int
     word: bool  # a name or a value, and not a mark
@@ -72,13 +73,16 @@ def _tokens(text: str, source: str) -> list[_Token]:
         if not match:
             line += text.count("\n", at, at + len(text[at:]) - len(text[at:].lstrip()))
             raise DataError(f"{source}: line {line}: not DOT at {text[at:].lstrip()[:20]!r}; check the file.")
-        line += text.count("\n", at, match.end())
-        at = match.end()
-        if match["quoted"] is not None:
-            plain = re.sub(r'\\(["\\])', r"\1", match["quoted"][1:-1].replace("\\\n", ""))
+        after, kind = match.end(), match.lastgroup or ""
+        line += text.count("\n", at, after)
+        at = after
+        if kind == "quoted":
+            plain = re.sub(r'\\(["\\])', r"\1", match[kind][1:-1].replace("\\\n", ""))
             found.append(_Token(plain, line, True))
-        elif match["skip"] is None:
-            found.append(_Token(match["word"] or match["mark"], line, match["word"] is not None))
+        elif kind != "skip":
+            found.append(_Token(match[kind], line, kind == "word"))
+        if len(found) == 1 and found[0].text.lower() not in _FIRST:  # before a long file is cut into tokens
+            raise DataError(f"{source}: line {line}: expected `graph` or `digraph`; correct the DOT file.")
     return found
 
 

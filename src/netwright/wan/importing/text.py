@@ -21,7 +21,7 @@ def decoded(content: bytes, source: str) -> str:
 
 
 MAX_LINES = 1_000_000
-MAX_TOKENS = 1_500_000
+MAX_TOKENS = 1_000_000
 
 
 def lines_of(content: bytes, source: str) -> list[str]:
