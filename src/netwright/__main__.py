@@ -5,5 +5,7 @@ import sys
 from netwright.cli.main import main
 
 code = main()
-exec("")  # CPython keeps in mind that Ctrl-C came inside of an exec() and would end by that signal, whatever the code
+exec(
+    ""
+)  # CPython keeps in mind that Ctrl-C came inside of an exec() and would end by that signal, whatever the code
 sys.exit(code)
