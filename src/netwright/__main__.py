@@ -7,5 +7,5 @@ from netwright.cli.main import main
 code = main()
 exec(
     ""
-)  # CPython keeps in mind that Ctrl-C came inside of an exec() and would end by that signal, whatever the code
+)  # CPython records that Ctrl-C came inside an exec() and would end by that signal, whatever the code
 sys.exit(code)
