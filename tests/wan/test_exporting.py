@@ -13,7 +13,7 @@ import pytest
 from netwright.core.errors import DataError, FormatError, OutputError
 from netwright.wan import pools
 from netwright.wan.exporting import as_csv, changes, figures, solved, today_of, write_design
-from netwright.wan.registry import scenario_names
+from netwright.wan.registry import scenario, scenario_names
 
 NETWORK = "a b 10 1\nb c 10 2\nc d 5 1\nd a 10 3\na c 5 6\nb d 10 4\n"
 
@@ -50,10 +50,14 @@ def test_links_carry_no_more_than_tunnels_put_on_them(chosen):
         assert max(row["utilization"] for row in tables["links"]) <= 1.0 + 1e-6
 
 
+def _scenario(pool):
+    return scenario(pool.provenance["scenario"])
+
+
 def test_what_operators_ask_for(chosen):
     pool, path, instance = chosen
     tables = solved(pool, path, instance, 0).tables
-    found = figures(tables, today_of(tables, instance, None))
+    found = figures(tables, today_of(_scenario(pool), instance, None))
     fullest = max(row["utilization"] for row in tables["links"])
     assert found["worst link (%)"] == pytest.approx(100.0 * fullest)
     assert ("starved flows" in found) == ("tunnels" in tables)
@@ -67,7 +71,7 @@ def test_files_say_what_the_design_is(chosen, tmp_path):
     assert {file.name for file in files} == {f"{name}.csv" for name in found.tables} | {"design.json"}
     rows = list(csv.DictReader((tmp_path / "links.csv").read_text().splitlines()))
     assert [float(row["utilization"]) for row in rows] == [r["utilization"] for r in found.tables["links"]]
-    again = today_of(found.tables, instance, tmp_path / "design.json")
+    again = today_of(_scenario(pool), instance, tmp_path / "design.json")
     assert again is not None
     assert changes(found.tables, again) == 0
 
@@ -77,10 +81,10 @@ def test_files_say_what_the_design_is(chosen, tmp_path):
     [{"format_version": 2}, {"format_version": 1}, {"format_version": 1, "tables": {"links": 3}}, []],
 )
 def test_a_file_that_is_no_design_of_the_network_is_refused(chosen, tmp_path, document):
-    pool, path, instance = chosen
+    pool, _path, instance = chosen
     (tmp_path / "today.json").write_text(json.dumps(document))
     with pytest.raises(FormatError, match=r"today\.json"):
-        today_of(solved(pool, path, instance, 0).tables, instance, tmp_path / "today.json")
+        today_of(_scenario(pool), instance, tmp_path / "today.json")
 
 
 def test_tunnels_are_matched_by_flow_and_path_and_not_by_their_order(chosen, tmp_path):
@@ -88,7 +92,7 @@ def test_tunnels_are_matched_by_flow_and_path_and_not_by_their_order(chosen, tmp
     tables = solved(pool, path, instance, 0).tables
     turned = {name: list(reversed(rows)) for name, rows in tables.items()}
     write_design(tmp_path, {}, turned)
-    again = today_of(tables, instance, tmp_path / "design.json")
+    again = today_of(_scenario(pool), instance, tmp_path / "design.json")
     assert again is not None
     assert changes(tables, again) == 0
     name, column = ("tunnels", "share_of_demand") if "tunnels" in tables else ("links", "weight")
@@ -109,16 +113,34 @@ def test_a_strangers_design_is_refused_with_the_link_that_differs(chosen, tmp_pa
     ):
         write_design(tmp_path, {}, {**tables, "links": links})
         with pytest.raises(FormatError, match=words):
-            today_of(tables, instance, tmp_path / "design.json")
+            today_of(_scenario(pool), instance, tmp_path / "design.json")
     name = "tunnels" if "tunnels" in tables else "links"
     write_design(tmp_path, {}, {**tables, name: [tables[name][0], *tables[name]]})
     with pytest.raises(FormatError, match=r"row 2 of its .* occurs twice"):
-        today_of(tables, instance, tmp_path / "design.json")
+        today_of(_scenario(pool), instance, tmp_path / "design.json")
     if name == "tunnels":
         other = [{**row, "source": row["target"] + "x"} for row in tables[name]]
         write_design(tmp_path, {}, {**tables, name: other})
         with pytest.raises(FormatError, match="other demands"):
-            today_of(tables, instance, tmp_path / "design.json")
+            today_of(_scenario(pool), instance, tmp_path / "design.json")
+
+
+def test_a_changed_table_is_refused_unless_its_hash_was_removed(chosen, tmp_path):
+    pool, path, instance = chosen
+    tables = solved(pool, path, instance, 0).tables
+    write_design(tmp_path, {}, tables)
+    file = tmp_path / "design.json"
+    document = json.loads(file.read_text())
+    name, column = ("tunnels", "share_of_demand") if "tunnels" in tables else ("links", "weight")
+    document["tables"][name][0][column] += 1.0
+    file.write_text(json.dumps(document))
+    with pytest.raises(FormatError, match=f"its {name} are not those that netwright wrote"):
+        today_of(_scenario(pool), instance, file)
+    del document["files"]
+    file.write_text(json.dumps(document))
+    again = today_of(_scenario(pool), instance, file)
+    assert again is not None
+    assert changes(tables, again) == 1
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netwright.wan.exporting import Solved, Tables, figures, solved, today_of
+from netwright.wan.exporting import Solved, figures, solved, today_of
+from netwright.wan.registry import scenario
 from netwright.wan.selection import Source
 
 QUICK_TUNNELS = 2_000  # up to here a design is solved for again in a fraction of a second
 
 
 class Details:
-    """Figures beside the metrics that operators ask for, of the designs that a question shows."""
+    """Figures beside the metrics that operators ask for, of the designs that a question shows.
+
+    Args:
+        source: the pool.
+        today: a `design.json` from which changes are counted; see `exporting.today_of`, which checks it now.
+    """
 
     def __init__(self, source: Source, today: Path | None) -> None:
         self.source = source
-        self._today_file = today
-        self._today: Tables | None = None
         self._known: dict[int, dict[str, float | str]] = {}
-        stored = source.pool.provenance["scenario"] == "ospf"
+        known = scenario(source.pool.provenance["scenario"])
+        self._today = today_of(known, source.instance, today)
+        stored = known.changes_in == "links"
         self.quick = stored or len(source.instance.tunnels) <= QUICK_TUNNELS
 
     def solved(self, design: int) -> Solved:
@@ -33,6 +39,4 @@ class Details:
 
     def figures_of(self, chosen: Solved) -> dict[str, float | str]:
         """The figures of a design that the pool need not hold."""
-        if self._today is None:
-            self._today = today_of(chosen.tables, self.source.instance, self._today_file)
         return figures(chosen.tables, self._today)

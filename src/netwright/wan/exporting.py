@@ -20,6 +20,7 @@ from netwright.wan.importing.text import escaped
 from netwright.wan.instance import Instance
 from netwright.wan.pools import read_decision
 from netwright.wan.registry import scenario
+from netwright.wan.scenario import Scenario
 from netwright.wan.topology import Array
 
 FORMAT_VERSION = 1
@@ -72,39 +73,51 @@ def described(pool: Pool, instance: Instance, decision: Array) -> Solved:
     )
 
 
-def today_of(tables: Tables, instance: Instance, path: Path | None) -> Tables | None:
+def today_of(known: Scenario, instance: Instance, path: Path | None) -> Tables | None:
     """The design that changes are counted from.
 
     Args:
-        tables: of a design of the instance, for what kind of design it is.
+        known: the scenario, which says in which table changes are counted.
         path: a `design.json` of the same network; if None, all traffic on shortest tunnels, where there are tunnels.
 
     Raises:
-        FormatError: the file holds no design, or one of another network or kind of scenario.
+        FormatError: the file holds no design, one that was changed, or one of another network or kind of scenario.
     """
+    name = known.changes_in
     if path is None:
-        return shortest_paths_today(instance).tables() if "tunnels" in tables else None
+        return shortest_paths_today(instance).tables() if name == "tunnels" else None
     document = read_json(path)
     check_format_version(document, FORMAT_VERSION, path)
     found = document.get("tables")
-    name = _compared(tables)
     if not isinstance(found, dict) or not all(_is_table(found.get(each)) for each in {name, "links"}):
         raise FormatError(
             f"{path}: holds no design of this network and scenario; give the one that is in use."
         )
     today: Tables = {each: found[each] for each in {name, "links"}}
+    _check_unchanged(document, today, path)
     _check_same_network(instance, today, path)
     _settings(today, name, path)
     return today
 
 
+def _check_unchanged(document: Mapping[str, object], tables: Tables, path: Path) -> None:
+    """Compare tables with the SHA-256 that were written with them; a design from elsewhere has none."""
+    hashes = document.get("files", {})
+    for name, rows in tables.items():
+        expected = hashes.get(f"{name}.csv") if isinstance(hashes, dict) else ""
+        if expected is not None and expected != _sha256(as_csv(rows)):
+            raise FormatError(
+                f"{path}: its {name} are not those that netwright wrote, the SHA-256 differs; give the file as it "
+                'was written, or remove its entry "files" if it was changed on purpose.'
+            )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _is_table(rows: Any) -> bool:
     return isinstance(rows, list) and bool(rows) and all(isinstance(row, dict) for row in rows)
-
-
-def _compared(tables: Tables) -> str:
-    """The table in which changes are counted."""
-    return "tunnels" if "tunnels" in tables else "links"
 
 
 def _check_same_network(instance: Instance, today: Tables, path: Path) -> None:
@@ -176,7 +189,7 @@ def changes(tables: Tables, today: Tables) -> int:
     Tunnels are matched by flow and path, links by their ends; one that only one of the designs has carries 0 in the
     other.
     """
-    name = _compared(tables)
+    name = "tunnels" if "tunnels" in tables else "links"
     new, old = _settings(tables, name), _settings(today, name)
     return sum(
         abs(new.get(place, 0.0) - old.get(place, 0.0)) > SAME_WITHIN for place in new.keys() | old.keys()
@@ -194,7 +207,7 @@ def write_design(folder: Path, document: Mapping[str, Any], tables: Tables) -> l
     plain = {name: [dict(row) for row in rows] for name, rows in tables.items()}
     _check_finite({**document, "tables": plain}, "the design")
     texts = {f"{name}.csv": as_csv(rows) for name, rows in tables.items()}
-    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    hashes = {name: _sha256(text) for name, text in texts.items()}
     whole = {"format_version": FORMAT_VERSION, **document, "files": hashes, "tables": plain}
     return write_files(folder, {**texts, DESIGN_FILE: json_text(whole)}, private=True)
 

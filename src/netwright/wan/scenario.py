@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,7 @@ class Scenario:
         evaluate: metric values (m,), in their units, of a decision vector.
         export: a decision vector as tables by name ("tunnels", "links", ..), each a list of flat rows.
         fits_settle: whether nothing is left to decide where all demand fits on its shortest paths.
+        changes_in: the exported table in which changes from the design in use are counted.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Scenario:
     evaluate: Callable[[Instance, Array], Array]
     export: Callable[[Instance, Array], Mapping[str, list[dict[str, Any]]]]
     fits_settle: bool = False
+    changes_in: Literal["tunnels", "links"] = "tunnels"
 
 
 def tunnel_rule(topology: Topology) -> str:

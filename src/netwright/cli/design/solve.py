@@ -49,8 +49,9 @@ def solve(
     with interruptible("nothing was written."):
         name, instance, family = _problem(wanted)
         parameters = read_parameters(family, parameter or [])
+        in_use = today_of(scenario_named(name), instance, today)
         document, tables = _solved(name, instance, family, parameters)
-        document["figures"] = figures(tables, today_of(tables, instance, today))
+        document["figures"] = figures(tables, in_use)
         files = write_design(folder, document, tables)
     if as_json:
         print_json({**document, "files": [str(path) for path in files]})

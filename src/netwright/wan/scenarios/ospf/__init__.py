@@ -15,4 +15,5 @@ SCENARIO = Scenario(
     decide=design.decide,
     evaluate=design.evaluate,
     export=design.export,
+    changes_in="links",
 )
