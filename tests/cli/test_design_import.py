@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,23 @@ def test_demands_of_an_earlier_import_do_not_stay_beside_another_network(cli):
     assert Path("t.demands.csv.old").read_bytes() == old
     assert any("of an earlier import" in line for line in run.document["notes"])
     assert "t.demands.csv is of an earlier import" in run.err
+
+
+def test_network_and_demands_appear_together_or_not_at_all(cli, monkeypatch):
+    """The disk is full when the second file is flushed."""
+    real, calls = os.fsync, []
+
+    def full_at_second(handle):
+        calls.append(handle)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    Path("made").mkdir()
+    monkeypatch.setattr(os, "fsync", full_at_second)
+    run = cli("design", "import", "ring.xml", "--out", "made/net.json")
+    assert run.code == 2
+    assert "No space left on device" in run.err
+    assert list(Path("made").iterdir()) == []
+    assert cli("design", "import", "ring.xml", "--out", "made/net.json").code == 0
+    assert {path.name for path in Path("made").iterdir()} == {"net.json", "net.demands.csv"}

@@ -212,6 +212,10 @@ def test_a_matrix_of_objects_or_of_a_false_size_is_never_loaded(tmp_path):
     np.save(tmp_path / "d.npy", np.array([[None] * 3] * 3), allow_pickle=True)
     with pytest.raises(DataError, match="not plain numbers"):
         with_demands(graph, tmp_path / "d.npy")
+    for wrong in (np.full((3, 3), "1"), np.zeros((3, 2)), np.zeros((2, 3)), np.zeros((1, 1, 3, 3))):
+        np.save(tmp_path / "d.npy", wrong)
+        with pytest.raises(DataError, match=r"not a matrix of numbers for 3 nodes"):
+            with_demands(graph, tmp_path / "d.npy")
     np.save(tmp_path / "d.npy", np.zeros((1, 3, 3)))
     content = (tmp_path / "d.npy").read_bytes()
     (tmp_path / "d.npy").write_bytes(content.replace(b"(1, 3, 3)", b"(9, 3, 3)"))

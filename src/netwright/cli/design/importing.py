@@ -14,7 +14,7 @@ from netwright.core.files import writing
 from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
 from netwright.wan.importing.demand_files import with_demands
 from netwright.wan.importing.raw import count
-from netwright.wan.importing.writing import WRITTEN, write_demands, write_network
+from netwright.wan.importing.writing import WRITTEN, write_import
 from netwright.wan.topology import Topology
 from netwright.wan.units import rate
 
@@ -123,13 +123,12 @@ def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions
     if demands is not None:
         graph = with_demands(graph, demands)
     found = as_topology(graph)
-    write_network(out, found)
     facts, notes = _facts(graph, found, out), [*found.notes]
     place = out.with_suffix(".demands.csv")
+    notes += write_import(out, place, graph, found)
     if not graph.demands:
         notes += set_aside(place)
     else:
-        notes += write_demands(place, graph, found)
         facts["demands"] = {"file": str(place), "listed": len(graph.demands)}
     if notes:
         progress(f"{file.name}: {'; '.join(notes)}")

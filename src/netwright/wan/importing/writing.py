@@ -11,18 +11,40 @@ import networkx as nx
 import numpy as np
 
 from netwright.core.errors import ConfigError
-from netwright.core.files import write_text
+from netwright.core.files import json_text, write_files, write_text
 from netwright.wan.importing.graph import ImportedGraph
 from netwright.wan.importing.raw import count
 from netwright.wan.importing.text import escaped
-from netwright.wan.topology import Topology, write
+from netwright.wan.topology import Topology, to_json
 from netwright.wan.units import Rate, rate_unit
 
 WRITTEN = (".json", ".csv", ".graphml")
 
 
-def write_network(path: Path, topology: Topology) -> None:
-    """Write a topology in the format that the ending of the path names.
+def write_import(path: Path, demands: Path, graph: ImportedGraph, topology: Topology) -> list[str]:
+    """Write an imported network and, beside it, its demands where it has some: both or neither.
+
+    Demands are the CSV table that `--demands` takes, in the capacities' unit where both have one. Demands of 0 and from
+    a node to itself are left out, and those of a pair of nodes in one step are added.
+
+    Args:
+        path: of the network; its ending says the format, see `network_text`.
+        demands: a file in the same folder.
+
+    Returns:
+        What was made of the demands.
+    """
+    network = network_text(path, topology)
+    if not graph.demands:
+        write_text(path, network)
+        return []
+    table, notes = _demand_table(graph, topology)
+    write_files(path.parent, {demands.name: table, path.name: network})
+    return notes
+
+
+def network_text(path: Path, topology: Topology) -> str:
+    """A topology in the format that the ending of a path names.
 
     Every format keeps ids, directions, capacities and latencies; CSV has no place for labels and positions.
 
@@ -33,9 +55,8 @@ def write_network(path: Path, topology: Topology) -> None:
     if suffix not in WRITTEN:
         raise ConfigError(f"{path}: networks are written as {', '.join(WRITTEN)}; give --out such an ending.")
     if suffix == ".json":
-        write(path, topology)
-    else:
-        write_text(path, _edge_list(topology) if suffix == ".csv" else _graphml(topology))
+        return json_text(to_json(topology))
+    return _edge_list(topology) if suffix == ".csv" else _graphml(topology)
 
 
 def _ids(topology: Topology) -> Sequence[str]:
@@ -84,12 +105,7 @@ def _graphml(topology: Topology) -> str:
     return stream.getvalue().decode()
 
 
-def write_demands(path: Path, graph: ImportedGraph, topology: Topology) -> list[str]:
-    """Write a network's demands as the CSV table that `--demands` takes; gives what was made of them.
-
-    Volumes are in the capacities' unit where both have one. Demands of 0 and from a node to itself are left out, and
-    those of a pair of nodes in one step are added.
-    """
+def _demand_table(graph: ImportedGraph, topology: Topology) -> tuple[str, list[str]]:
     unit, notes = _volume_unit(graph, topology)
     total: dict[tuple[int, str, str], float] = {}
     listed = 0
@@ -106,10 +122,9 @@ def write_demands(path: Path, graph: ImportedGraph, topology: Topology) -> list[
         [escaped(names[a]), escaped(names[b]), volume, *([step] if steps else [])]
         for (step, a, b), volume in total.items()
     ]
-    write_text(path, _csv([["source", "target", "volume", *(["step"] if steps else [])], *rows]))
     if listed > len(total):
         notes.append(f"{count(listed - len(total), 'demand')} added to others of the same pair of nodes")
-    return notes
+    return _csv([["source", "target", "volume", *(["step"] if steps else [])], *rows]), notes
 
 
 def _volume_unit(graph: ImportedGraph, topology: Topology) -> tuple[str, list[str]]:
