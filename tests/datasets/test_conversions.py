@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from local_site import Site, tar_gz
 
 from netwright.core.errors import DataError
-from netwright.datasets import cjs
 from netwright.datasets.check import check
 from netwright.datasets.fetch import fetch
 from netwright.datasets.plain_values import object_of_npy, plain_values
 from netwright.datasets.sources import FLEXILE, GENET, NETLLM, TOPOLOGY_ZOO
 from netwright.tasks.abr import area as abr
+from netwright.tasks.cjs import area as cjs
 from netwright.wan import area as wan
 
 PLAIN = st.recursive(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from netwright.core.errors import UnknownNameError
+from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.policy import Policy
 from netwright.core.results import Evaluation
 
@@ -96,7 +96,7 @@ class Task:
         evaluate: an `Evaluator`.
         adapter: called as `adapter(recipe_config, data, seed=..)` or, without data, with `state=..` of a saved model;
             gives what `netwright.adaptation` trains and answers with (`netwright.adaptation.contract`). A task of
-            decisions is also handed `experience=..` to learn from.
+            decisions is also handed `experience=..` to learn from. "" for a task without recipes.
         collector: called with the data; gives the environments in which a task of decisions collects experience
             (`netwright.adaptation.environment.Collector`). None for a task of predictions.
         trial: called with a setting and the data; gives a function that lets a policy decide once, and raises
@@ -122,7 +122,7 @@ class Task:
     recipes: Mapping[str, Recipe]
     load_data: str
     evaluate: str
-    adapter: str
+    adapter: str = ""
     trial: str | None = None
     conditions: str | None = None
     report: str | None = None
@@ -144,7 +144,13 @@ class Task:
         return _named(f"{self.name} policy", name, self.policies)
 
     def recipe(self, name: str | None) -> Recipe:
-        """The recipe of that name, or the first one for None; an unknown one raises `UnknownNameError`."""
+        """The recipe of that name, or the first one for None; an unknown one raises `UnknownNameError`.
+
+        Raises:
+            ConfigError: the task has no recipe.
+        """
+        if not self.recipes:
+            raise ConfigError(f"task {self.name!r} has no recipe to adapt by; see `netwright list recipes`.")
         return _named(f"{self.name} recipe", name or next(iter(self.recipes)), self.recipes)
 
 

@@ -11,7 +11,7 @@ from netwright.datasets.area import Area
 
 def _find() -> Mapping[str, str]:
     tasks = map(registry.task, registry.task_names())
-    own = {"cjs": "netwright.datasets.cjs:AREA", "wan": "netwright.wan.area:AREA"}
+    own = {"wan": "netwright.wan.area:AREA"}
     return own | {task.name: task.area for task in tasks if task.area}
 
 

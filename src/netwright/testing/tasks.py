@@ -50,7 +50,7 @@ def check_task(task: Task | str, data: Any = None, *, adapt: bool = True) -> Non
     ]
     require(evaluations, f"task {task.name}: no policy works without training; add a simple baseline.")
     _check_comparison(task, evaluations)
-    if adapt:
+    if adapt and task.adapter:
         _check_adaptation(task, made, setting)
 
 
@@ -109,7 +109,10 @@ def _check_names(task: Task) -> None:
                 key == thing.name, f"task {task.name}: {kind} hold {thing.name!r} under the name {key!r}."
             )
     require(task.settings, f"task {task.name}: it needs at least one setting.")
-    require(task.recipes, f"task {task.name}: it needs at least one recipe.")
+    require(
+        bool(task.recipes) == bool(task.adapter),
+        f"task {task.name}: an adapter needs a recipe, a recipe an adapter.",
+    )
     for name in ("load_data", "evaluate", "adapter", "collector", "report", "verify", "area"):
         reference = getattr(task, name)
         if reference:

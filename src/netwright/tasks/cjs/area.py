@@ -5,21 +5,20 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.core.array_files import npy_of_bytes
 from netwright.core.errors import DataError
-from netwright.datasets.area import Area, Conversion
-from netwright.datasets.plain_values import Named, object_of_npy, plain_values
+from netwright.datasets.area import Area, Conversion, Finding
+from netwright.datasets.plain_values import Named, plain_values
 from netwright.datasets.sources import NETLLM
-
-SIZES = ("2g", "5g", "10g", "20g", "50g", "80g", "100g")
-N_QUERIES = 22
-WAVES = ("first_wave", "fresh_durations", "rest_wave")
+from netwright.tasks.cjs.data import FOLDER
+from netwright.tasks.cjs.originals import PARTS, arrays_of
+from netwright.tasks.cjs.tpch import N_QUERIES, SIZES, read_size
 
 _PROFILE = re.compile(
     r"cluster_job_scheduling/(?:.*/)?(?P<file>\d+g/(?:adj_mat|task_duration|stage_id_to_node_idx_map)_\d+\.npy)"
@@ -43,46 +42,14 @@ def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
     for size in SIZES:
         arrays: dict[str, NDArray[Any]] = {}
         for query in range(1, N_QUERIES + 1):
-            parts = (
-                f"{size}/{part}_{query}.npy"
-                for part in ("adj_mat", "task_duration", "stage_id_to_node_idx_map")
-            )
+            parts = (f"{size}/{part}_{query}.npy" for part in PARTS)
             try:
-                for key, array in _profile(*((name, originals[name]) for name in parts)).items():
+                for key, array in arrays_of(*((name, originals[name]) for name in parts)).items():
                     arrays[f"q{query}_{key}"] = array
             except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
                 raise DataError(f"TPC-H query {query} of {size} is incomplete ({error}).") from None
         made[f"tpch_npz/{size}.npz"] = _npz(arrays)
     return made
-
-
-def _profile(
-    adjacency: tuple[str, bytes], durations: tuple[str, bytes], nodes: tuple[str, bytes]
-) -> dict[str, NDArray[Any]]:
-    """The arrays of one query, from the names and contents of its three files."""
-    matrix = npy_of_bytes(adjacency[1], adjacency[0], remedy="fetch it again")
-    stages = object_of_npy(durations[1], durations[0])
-    node_of_stage = object_of_npy(nodes[1], nodes[0])
-    index: list[tuple[int, int, int, int, int]] = []
-    flat: list[int] = []
-    for stage, waves in stages.items():
-        for wave, levels in waves.items():
-            for level, values in levels.items():
-                index.append((stage, WAVES.index(wave), level, len(flat), len(values)))
-                flat += values
-    n_tasks = []
-    for stage in range(len(stages)):
-        first, rest = stages[stage]["first_wave"], stages[stage]["rest_wave"]
-        level = next(iter(first))  # in the file's order, which the published simulator takes
-        n_tasks.append(len(first[level]) + len(rest[level]))
-    spark_stage = sorted(node_of_stage, key=node_of_stage.__getitem__)
-    return {
-        "adj": matrix.astype(np.int8),
-        "num_tasks": np.array(n_tasks, dtype=np.int32),
-        "index": np.array(index, dtype=np.int32),
-        "durations_ms": np.array(flat, dtype=np.int32),
-        "spark_stage_id": np.array(spark_stage, dtype=np.int32),
-    }
 
 
 def pack_weights(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -120,6 +87,16 @@ def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return stream.getvalue()
 
 
+def check(folder: Path) -> Iterator[Finding]:
+    """What the reader refuses of the job profiles, each file on its own."""
+    for size in SIZES:
+        try:
+            read_size(folder / FOLDER / f"{size}.npz")
+        except DataError as error:
+            place, _, what = str(error).partition(": ")
+            yield Finding("error", place, what)
+
+
 AREA = Area(
     name="cjs",
     title="cluster job scheduling: TPC-H job profiles, Decima weights",
@@ -132,4 +109,5 @@ AREA = Area(
         ("golden/*", "recorded from the reference simulators by the netwright developers"),
         ("tpch_checks.json", "worked out from the profiles by the netwright developers"),
     ),
+    check=lambda folder: tuple(check(folder)),
 )

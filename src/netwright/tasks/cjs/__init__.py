@@ -1,0 +1,46 @@
+"""Cluster job scheduling (CJS): which stage of which job should a cluster's free executors work on?"""
+
+from netwright.core.task import PolicySpec, Task
+from netwright.tasks.cjs.settings import SETTINGS
+
+_RULES = "netwright.tasks.cjs.baselines.ruled"
+
+_POLICIES = (
+    PolicySpec("fifo", "jobs in order of arrival", f"{_RULES}:fifo"),
+    PolicySpec(
+        "fifo-half", "FIFO, at most half of the executors for a job: the paper's FIFO", f"{_RULES}:fifo_half"
+    ),
+    PolicySpec("fair", "equal shares of the executors", f"{_RULES}:fair"),
+    PolicySpec(
+        "fair-plus",
+        "shares of 1.5 times the equal one, the job with the least work first",
+        f"{_RULES}:fair_plus",
+    ),
+    PolicySpec(
+        "fair-plus-c",
+        "fair-plus, executors that will leave a job not counted as its own",
+        f"{_RULES}:fair_plus_c",
+    ),
+    PolicySpec("sjf-cp", "all executors for the shortest job, its critical path first", f"{_RULES}:sjf_cp"),
+    PolicySpec("weighted-fair", "shares in proportion to (work left)^0.25", f"{_RULES}:weighted_fair"),
+    PolicySpec("random", "any job, any number of executors", f"{_RULES}:random"),
+)
+
+TASK = Task(
+    name="cjs",
+    title="cluster job scheduling",
+    kind="decision",
+    metric="jct",
+    unit="seconds",
+    lower_is_better=True,
+    settings=SETTINGS,
+    policies={p.name: p for p in _POLICIES},
+    recipes={},
+    load_data="netwright.tasks.cjs.data:load",
+    evaluate="netwright.tasks.cjs.evaluation:evaluate",
+    trial="netwright.tasks.cjs.evaluation:trial",
+    verify="netwright.tasks.cjs.golden:verify",
+    reference_policy="fair",
+    area="netwright.tasks.cjs.area:AREA",
+    documentation="docs/tasks/cjs.md",
+)
