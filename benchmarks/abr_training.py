@@ -31,10 +31,11 @@ def measure(sessions: TrainingSet, iterations: int) -> Iterator[tuple[str, str, 
     """Policy, metric, unit, value and number of decisions behind it."""
     for name, design in DESIGNS.items():
         learner = PpoTrainer(design, 6, PpoConfig(iterations=iterations), seed=0)
-        learner.iterate(sessions.sample)  # compiles
+        learner.sample = sessions.sample
+        learner.update(0)  # compiles
         before, busy = learner.n_decisions, time.process_time()
-        for _ in range(iterations):
-            learner.iterate(sessions.sample)
+        for step in range(iterations):
+            learner.update(step)
         n = learner.n_decisions - before
         yield name, "throughput", "decisions per processor second", n / (time.process_time() - busy), n
 

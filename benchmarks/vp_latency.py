@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.inference import predict_fn
 from netwright.adaptation.models.adapted import AutoregressiveModel
 from netwright.adaptation.saved_model import assemble
-from netwright.adaptation.trainer import answerer
 from netwright.core import registry
 from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
@@ -43,7 +43,7 @@ def policy(recipe: str, data: VpData, *, cached: bool = True) -> WindowPolicy:
     model.backbone.model = model.backbone.model.merge_and_unload()
     if isinstance(model, AutoregressiveModel):
         model.n_steps, model.cached = HORIZON, cached
-    return adapter.policy(answerer(model.eval()))
+    return adapter.policy(predict_fn(model, model.device))
 
 
 def observations(n: int, data: VpData) -> list[Observation]:

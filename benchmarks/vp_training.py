@@ -20,7 +20,7 @@ import torch
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.saved_model import assemble
-from netwright.adaptation.trainer import Trainer
+from netwright.adaptation.trainer import AdaptationTrainer
 from netwright.core import registry
 from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
@@ -46,7 +46,7 @@ def ours(data: VpData, *, joined: bool) -> tuple[Callable[[int], object], int]:
     adapter = ViewportAdapter(task.recipe("strict").config, data, None)
     config = TrainingConfig.from_options(task.training_defaults)
     model = assemble(build_backbone("tiny"), adapter, config, seed=0)
-    trainer = Trainer(model, adapter, config, seed=0, folder=Path("unused"), progress=print)
+    trainer = AdaptationTrainer(model, adapter, config, seed=0)
     first = config.joins_at if joined else 0
     return lambda step: trainer.update(first + step), config.batch_size * config.accumulation
 

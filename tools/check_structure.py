@@ -22,6 +22,7 @@ MAY = {
     "torch": (
         "netwright.llm*",
         "netwright.rl*",
+        "netwright.training*",
         "netwright.adaptation*",
         "netwright.tasks.*.adapter",
         "netwright.tasks.*.baselines*",
@@ -32,6 +33,8 @@ MUST_NOT = (
     "netwright.rl.advantages",
     "netwright.rl.environment",
     "netwright.rl.vine",
+    "netwright.training",
+    "netwright.training.log",
     "netwright.adaptation",
     "netwright.adaptation.guard",
     "netwright.adaptation.offline",

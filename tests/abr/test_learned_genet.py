@@ -88,7 +88,6 @@ def test_the_search_finds_where_bba_trails_most(base):
 
 def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
     from netwright.tasks.abr.baselines import ppo_trainer as learner
-    from netwright.tasks.abr.baselines import training
 
     def run(out):
         genet.train(
@@ -97,16 +96,16 @@ def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
 
     monkeypatch.setattr(genet, "N_TRACES", 4)
     run(tmp_path / "whole")
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    iterate, count = learner.PpoTrainer.iterate, iter(range(100))
+    monkeypatch.setattr(learner, "CHECKPOINT_SECONDS", 0.0)
+    update = learner.PpoTrainer.update
 
-    def interrupted(self, sample):
-        if next(count) == 5:
+    def interrupted(self, step):
+        if step == 5:
             raise KeyboardInterrupt
-        return iterate(self, sample)
+        return update(self, step)
 
     with monkeypatch.context() as patched:
-        patched.setattr(learner.PpoTrainer, "iterate", interrupted)
+        patched.setattr(learner.PpoTrainer, "update", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "broken")
     run(tmp_path / "broken")

@@ -1,6 +1,8 @@
 """The shared trainer: its formulas against slow ones, what it learns, and that a run can be interrupted."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +11,16 @@ import torch
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json
+from netwright.core.interrupts import listening
+from netwright.core.locks import BusyError, locked
 from netwright.rl.ppo import entropy_coefficient
 from netwright.tasks.abr import features
-from netwright.tasks.abr.baselines import pensieve, ppo, training
+from netwright.tasks.abr.baselines import pensieve, ppo
 from netwright.tasks.abr.baselines import ppo_trainer as learning
 from netwright.tasks.abr.baselines.ppo_trainer import OBS, PpoConfig, PpoTrainer
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.training_set import TrainingSet
+from netwright.training.run import partial_folder
 
 QUICK = PpoConfig(iterations=4, n_sessions=32, minibatch_size=512)
 
@@ -52,7 +57,11 @@ def test_options_out_of_range_are_refused(wrong):
 def test_it_learns(sessions):
     config = PpoConfig(iterations=12, n_sessions=64, minibatch_size=256, ent_coef=0.05, learning_rate=2e-3)
     learner = PpoTrainer(ppo.DESIGN, 6, config, seed=0)
-    figures = [learner.iterate(sessions.sample) for _ in range(config.iterations)]
+    learner.sample = sessions.sample
+    figures = []
+    for step in range(config.iterations):
+        learner.update(step)
+        figures.append(learner.diagnostics)
     early, late = (np.mean([f["reward"] for f in part]) for part in (figures[:3], figures[-3:]))
     assert late > early + 1.5
     assert (
@@ -106,17 +115,17 @@ def test_a_seed_says_everything(generated, tmp_path):
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, monkeypatch):
     whole = run(generated, tmp_path / "whole").actor.state_dict()
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(learning, "CHECKPOINT_SECONDS", 0.0)
     out = tmp_path / "broken"
-    iterate, count = learning.PpoTrainer.iterate, iter(range(100))
+    update = PpoTrainer.update
 
-    def interrupted(self, sample):
-        if next(count) == 2:
+    def interrupted(self, step):
+        if step == 2:
             raise KeyboardInterrupt
-        return iterate(self, sample)
+        return update(self, step)
 
     with monkeypatch.context() as patched:
-        patched.setattr(learning.PpoTrainer, "iterate", interrupted)
+        patched.setattr(PpoTrainer, "update", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(generated, out)
     assert not out.exists()
@@ -124,10 +133,37 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(generated, tmp_path, mo
         run(generated, out, seed=7)
     told = []
     ppo.train(generated, recipe="advantage", out=out, seed=0, progress=told.append, config=QUICK)
-    assert "from iteration 2" in told[0]
+    assert "from step 2" in told[0]
     resumed = ppo.load(out).actor.state_dict()
     assert all((whole[k] == resumed[k]).all() for k in whole)
-    assert not training.partial_folder(out).exists()
+    assert not partial_folder(out).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_call_continues(generated, tmp_path, number):
+    """The signal comes in the first iteration, long before a checkpoint is due."""
+    whole = run(generated, tmp_path / "whole").actor.state_dict()
+    out, update = tmp_path / "cut", PpoTrainer.update
+
+    def signaled(self, step):
+        os.kill(os.getpid(), number)
+        return update(self, step)
+
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        listening(),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        patched.setattr(PpoTrainer, "update", signaled)
+        run(generated, out)
+    assert read_json(partial_folder(out) / "checkpoint" / "state.json")["state"]["step"] == 1
+    resumed = run(generated, out).actor.state_dict()
+    assert all((whole[k] == resumed[k]).all() for k in whole)
+
+
+def test_two_processes_do_not_train_one_policy(generated, tmp_path):
+    with locked(partial_folder(tmp_path / "out")), pytest.raises(BusyError):
+        run(generated, tmp_path / "out")
 
 
 def test_a_run_leaves_its_description_and_stages(generated, tmp_path):
@@ -146,5 +182,6 @@ def test_a_loss_that_is_no_number_ends_the_run(sessions):
     learner = PpoTrainer(ppo.DESIGN, 6, QUICK, seed=0)
     with torch.no_grad():
         learner.critic.layers[0].weight.fill_(float("nan"))
+    learner.sample = sessions.sample
     with pytest.raises(DataError, match="is not finite"):
-        learner.iterate(sessions.sample)
+        learner.update(0)

@@ -11,8 +11,8 @@ import torch
 
 from netwright.adaptation import api
 from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.inference import predict_fn
 from netwright.adaptation.saved_model import assemble
-from netwright.adaptation.trainer import answerer
 from netwright.core.errors import DataError
 from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone
@@ -109,7 +109,7 @@ def wild_policy(recipe: str, backbone: str, data: VpData) -> Any:
     torch.manual_seed(0)
     for parameter in model.head.parameters():
         torch.nn.init.normal_(parameter, std=30.0)
-    return adapter.policy(answerer(model))
+    return adapter.policy(predict_fn(model, model.device))
 
 
 def random_windows(rng: np.random.Generator, n: int) -> Windows:
@@ -149,4 +149,4 @@ def test_a_damaged_model_is_refused(backbone: str, generated: VpData) -> None:
     model = assemble(build_backbone(backbone), adapter, TrainingConfig(rank=2), seed=0).eval()
     torch.nn.init.constant_(next(model.head.parameters()), float("nan"))
     with pytest.raises(DataError, match="answered NaN"):
-        adapter.policy(answerer(model)).act(Observation(np.zeros((40, 3)), 20))
+        adapter.policy(predict_fn(model, model.device)).act(Observation(np.zeros((40, 3)), 20))

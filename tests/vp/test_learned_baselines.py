@@ -1,7 +1,9 @@
 """Baselines that learn: they improve on last value, are the same under a seed, and come back from disk unchanged."""
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -9,12 +11,15 @@ import torch
 
 from netwright.adaptation import api
 from netwright.core.errors import ConfigError, DataError, FormatError, UnknownNameError
+from netwright.core.identity import RunIdentity, data_sha256
+from netwright.core.locks import BusyError, locked
 from netwright.tasks.vp import metrics
 from netwright.tasks.vp.angles import LIMITS_DEG, wrapped_deg
 from netwright.tasks.vp.baselines import linear_l1, track, training
 from netwright.tasks.vp.baselines.last_value import LastValue
 from netwright.tasks.vp.settings import SETTINGS, VpConfig
 from netwright.tasks.vp.windows import Observation, windows
+from netwright.training.run import Run, partial_folder
 from tests.saved import rehashed
 
 METHODS = {
@@ -211,35 +216,68 @@ def test_the_error_of_track_wraps():
     assert track.wrapped_l1(near, -near).item() == pytest.approx(2.0 / track.UNIT_DEG / 3.0, abs=1e-5)
 
 
-def test_fitting_keeps_the_best_look():
+def fitted(model, validation, out, updates=7, evaluate_every=2):
+    def batch(rng):
+        return torch.ones(1, 1), torch.full((1, 1), 10.0)
+
+    settings = training.Settings(updates, 0.1, evaluate_every)
+    trainer = training.BaselineTrainer(
+        model, batch, torch.nn.functional.l1_loss, validation, settings, seed=0
+    )
+    identity = RunIdentity.made(kind="train", task="vp", config={}, seed=0, data=data_sha256("none"))
+    Run(out, lambda line: None).train(trainer, identity)
+    return trainer.state
+
+
+def test_fitting_keeps_the_best_weights(tmp_path):
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(model.weight)
-    seen, looks = [], iter([5.0, 1.0, 3.0, 2.0])
+    seen, scores = [], iter([5.0, 1.0, 3.0, 2.0])
 
     def validate() -> float:
         assert not model.training
         seen.append(model.weight.item())
-        return next(looks)
+        return next(scores)
 
-    def batch(rng):
-        return torch.ones(1, 1), torch.full((1, 1), 10.0)
-
-    best = training.fit(
-        model, batch, torch.nn.functional.l1_loss, validate,
-        updates=7, learning_rate=0.1, evaluate_every=2, seed=0, progress=lambda line: None,
-    )  # fmt: skip
-    assert best == 1.0
-    assert len(seen) == 4
+    state = fitted(model, validate, tmp_path / "out")
+    assert state.kept_score == 1.0
+    assert [entry["step"] for entry in state.history] == [2, 4, 6, 7]
     assert model.weight.item() == seen[1] < seen[3]
+    assert not model.training
 
 
-def test_training_that_never_gives_a_number_is_an_error():
-    model = torch.nn.Linear(1, 1)
+def test_training_that_never_gives_a_number_is_an_error(tmp_path):
     with pytest.raises(DataError, match="did not converge"):
-        training.fit(
-            model, lambda rng: (torch.ones(1, 1), torch.ones(1, 1)), torch.nn.functional.l1_loss,
-            lambda: float("nan"), updates=1, learning_rate=0.1, evaluate_every=1, seed=0, progress=print,
-        )  # fmt: skip
+        fitted(torch.nn.Linear(1, 1), lambda: float("nan"), tmp_path / "out", 1, 1)
+
+
+def test_the_learning_rate_is_a_cosine_to_zero():
+    rates = training._cosine(training.Settings(8, 0.5, 1))
+    assert rates == pytest.approx([0.25 * (1 + np.cos(np.pi * i / 8)) for i in range(8)])
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(name, generated, tmp_path, monkeypatch):
+    chosen = windows(generated, VpConfig())
+    whole = learn(name, generated, tmp_path / "whole", updates=12).predict(chosen)
+    out, update = tmp_path / "cut", training.BaselineTrainer.update
+
+    def signaled(self, step):
+        if step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return update(self, step)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(training.BaselineTrainer, "update", signaled)
+        learn(name, generated, out, updates=12)
+    assert not out.exists()
+    with pytest.raises(ConfigError, match="another seed"):
+        learn(name, generated, out, updates=12, seed=4)
+    with pytest.raises(ConfigError, match=r"another config\.updates"):
+        learn(name, generated, out, updates=13)
+    with locked(partial_folder(out)), pytest.raises(BusyError):
+        learn(name, generated, out, updates=12)
+    assert (learn(name, generated, out, updates=12).predict(chosen) == whole).all()
+    assert not partial_folder(out).exists()
 
 
 @pytest.mark.slow

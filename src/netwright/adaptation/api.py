@@ -11,10 +11,11 @@ import torch
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import DescribedAdapter, OnlineAdapter
+from netwright.adaptation.inference import inference
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.offline.experience import read_all
 from netwright.adaptation.offline.experience import read_description as read_experience
-from netwright.adaptation.run import Run, llm_device, validation
+from netwright.adaptation.run import AdaptationRun, llm_device, validation
 from netwright.adaptation.saved_model import (
     DESCRIPTION,
     ENCODER_HEAD,
@@ -26,7 +27,7 @@ from netwright.adaptation.saved_model import (
     training_of,
     weights_sha256,
 )
-from netwright.adaptation.trainer import Trainer, deployed, machine
+from netwright.adaptation.trainer import AdaptationTrainer, machine
 from netwright.core import registry
 from netwright.core.documents import checked
 from netwright.core.errors import ConfigError, FormatError
@@ -98,7 +99,7 @@ def adapt(
     task = registry.task(task) if isinstance(task, str) else task
     chosen = customised(task.recipe(recipe), recipe_options or {})
     config = TrainingConfig.from_options(task.training_defaults, options or {})
-    run = Run(out, resume, progress)
+    run = AdaptationRun(out, progress, resume=resume)
     with run.locked():
         llm = build_backbone(
             backbone,
@@ -126,17 +127,14 @@ def adapt(
             return load(out, task, device=device, backbone=backbone)
         adapter = _adapter(task, chosen.config, data, folders, seed)
         model = assemble(llm, adapter, config, seed)
-        trainer = Trainer(
+        trainer = AdaptationTrainer(
             model,
             adapter,
             config,
             seed=seed,
-            folder=run.partial,
-            progress=progress,
-            identity=identity,
             lower_is_better=task.lower_is_better,
         )
-        cost = run.trained(trainer)
+        cost = run.trained(trainer, identity)
         if config.method == "lora":
             assert llm.weights_hash() == about.sha256, "the frozen backbone changed in training"
         description = {
@@ -189,7 +187,7 @@ def improve(
     Raises:
         ConfigError, KeyboardInterrupt: as for `adapt`.
     """
-    from netwright.adaptation.online.ppo import OnlineConfig, OnlineTrainer
+    from netwright.adaptation.online.ppo import INTERACTING, OnlineConfig, OnlineTrainer
     from netwright.adaptation.online.vine import VineTrainer
 
     out, origin = Path(out), Path(start)
@@ -203,7 +201,7 @@ def improve(
     kept = {name: getattr(offline, name) for name in ("method", "rank", "alpha", "targets", "max_layers")}
     config = OnlineConfig.from_options(kept, task.online_defaults, options or {})
     online = asdict(config) | {"seed": seed, "start": sha256_of_file(origin / ENCODER_HEAD)}
-    run = Run(out, resume, progress)
+    run = AdaptationRun(out, progress, resume=resume)
     with run.locked():
         identity = RunIdentity.made(
             kind="improve",
@@ -227,21 +225,18 @@ def improve(
         assert isinstance(model, DecisionModel)
         if config.joins_at and model.gate is not None:
             torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
-        kind: type[Trainer] = VineTrainer if config.advantages == "vine" else OnlineTrainer
+        kind: type[AdaptationTrainer] = VineTrainer if config.advantages == "vine" else OnlineTrainer
         trainer = kind(
             model,
             adapter,
             config,
             seed=seed,
-            folder=run.partial,
-            progress=progress,
-            identity=identity,
             lower_is_better=task.lower_is_better,
         )
-        cost, state = run.trained(trainer), trainer.state
+        cost, state = run.trained(trainer, identity), trainer.state
         cost |= {
-            "seconds_interacting": round(state.seconds_interacting, 3),
-            "seconds_learning": round(state.seconds - state.seconds_interacting, 3),
+            "seconds_interacting": round(state.totals.get(INTERACTING, 0.0), 3),
+            "seconds_learning": round(state.seconds - state.totals.get(INTERACTING, 0.0), 3),
             "offline": before["cost"],
         }
         description = {
@@ -299,7 +294,7 @@ def load(
     else:
         adapter = _adapter_of(found, description, folder)
         policy = adapter.policy(
-            deployed(read_model(folder, description, adapter, device=device, backbone=backbone))
+            inference(read_model(folder, description, adapter, device=device, backbone=backbone))
         )
         name = description["name"]
     if isinstance(policy, TrainedPolicy) and "trained_for" in description:

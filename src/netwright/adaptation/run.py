@@ -1,52 +1,40 @@
-"""One run on disk: its lock, the unfinished folder, and the complete model that takes its place."""
+"""One adaptation on disk: the run, and the complete model that takes its place."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.saved_model import DESCRIPTION, REMEDY, SavedAdapted, read_saved, write_model
-from netwright.adaptation.trainer import CHECKPOINT, RunState, Trainer, peak_rss_mib
+from netwright.adaptation.trainer import AdaptationTrainer
 from netwright.core.documents import plain
 from netwright.core.errors import ConfigError
 from netwright.core.files import replacing
 from netwright.core.identity import RunIdentity
-from netwright.core.locks import locked
 from netwright.core.task import Task
 from netwright.llm.backbone import Backbone
+from netwright.training.log import BOARD, LOG, peak_rss_mib
+from netwright.training.run import Run
 
-LOG = "training.jsonl"
 
-
-class Run:
-    """A run that becomes the folder `out`; unfinished, it lives in `partial`.
-
-    Args:
-        out: folder of the complete model.
-        resume: whether to go on with what stands there.
-        progress: called with one line now and then.
-    """
-
-    def __init__(self, out: Path, resume: bool, progress: Callable[[str], None]) -> None:
-        self.out, self.resume, self.progress = out, resume, progress
-        self.partial = out.with_name(out.name + ".partial")
+class AdaptationRun(Run):
+    """A `Run` whose result is an adapted model; it is resumed only if the user says so."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Inside, no other process is at work on this run; what stands there may be replaced.
+        """Inside, no other process works on this run, and its folders may be written.
 
         Raises:
-            BusyError: another process is.
+            BusyError: another process does.
             ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set.
         """
-        with locked(self.partial):
+        with super().locked():
             if not (self.resume and (self.out / DESCRIPTION).is_file()):
                 self._check_free()
             yield
@@ -71,13 +59,12 @@ class Run:
         self.progress(f"{self.out} is complete; nothing to resume")
         return True
 
-    def trained(self, trainer: Trainer) -> dict[str, Any]:
+    def trained(self, trainer: AdaptationTrainer, identity: RunIdentity) -> dict[str, Any]:
         """Train to the end, from the checkpoint if there is one to resume; what it cost."""
-        if self.resume:
-            trainer.resume()
+        self.restore(trainer, identity)
         started = time.perf_counter()
-        state = trainer.run()
-        return _cost(trainer, state, time.perf_counter() - started)
+        self.train(trainer, identity)
+        return _cost(trainer, time.perf_counter() - started)
 
     def write(self, model: AdaptedModel, description: Mapping[str, Any]) -> None:
         """Put the complete model in place, with its log, and remove the unfinished run."""
@@ -87,20 +74,20 @@ class Run:
             temporary.mkdir()
             shutil.copy(self.partial / LOG, temporary / LOG)
             write_model(temporary, model, saved)
-            if (self.partial / "tensorboard").is_dir():
-                shutil.copytree(self.partial / "tensorboard", temporary / "tensorboard")
-        shutil.rmtree(self.partial)
+            if (self.partial / BOARD).is_dir():
+                shutil.copytree(self.partial / BOARD, temporary / BOARD)
+        self.remove()
 
     def _check_free(self) -> None:
         if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
             raise ConfigError(f"{self.out} exists already; choose another --out, or delete it first.")
         if self.resume:
             return
-        if (self.partial / CHECKPOINT).exists():
+        if self.has_checkpoint:
             raise ConfigError(
-                f"{self.partial} holds an unfinished run; add --resume to go on with it, or delete it."
+                f"{self.partial} holds an unfinished run; add --resume to continue it, or delete it."
             )
-        shutil.rmtree(self.partial, ignore_errors=True)
+        self.remove()
 
 
 def llm_device(backbone: Backbone) -> torch.device:
@@ -108,7 +95,7 @@ def llm_device(backbone: Backbone) -> torch.device:
     return next((p.device for p in backbone.parameters()), torch.device("cpu"))
 
 
-def validation(task: Task, trainer: Trainer) -> dict[str, Any]:
+def validation(task: Task, trainer: AdaptationTrainer) -> dict[str, Any]:
     """The metric of the kept weights on validation data, and the best that was seen."""
     state, sign = trainer.state, trainer.sign
     return {
@@ -119,7 +106,8 @@ def validation(task: Task, trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def _cost(trainer: Trainer, state: RunState, seconds_here: float) -> dict[str, Any]:
+def _cost(trainer: AdaptationTrainer, seconds_here: float) -> dict[str, Any]:
+    state = trainer.state
     n_trainable = sum(p.numel() for p in trainer.model.trainable().values())
     n_total = sum(p.numel() for p in trainer.model.parameters())
     return {

@@ -111,7 +111,7 @@ def pretrain(
         seed: of weights and sequences; on one machine the same seed gives the same file.
         progress: is handed a line of text now and then.
         preset: "tiny" or "small".
-        config: the sequences and the optimiser.
+        config: the sequences and the optimizer.
 
     Returns:
         What the file's metadata holds: command, seed, shape, versions, and in nats the final loss on fresh

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -24,11 +23,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import Inputs, OnlineAdapter
+from netwright.adaptation.contract import OnlineAdapter
+from netwright.adaptation.inference import to_tensors
 from netwright.adaptation.models.decision import DecisionModel
-from netwright.adaptation.trainer import Progress, Trainer, learning_rate_at, to_tensors
+from netwright.adaptation.trainer import AdaptationTrainer
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.core.identity import RunIdentity
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.seeding import seeded
 from netwright.rl import ppo, rollout
@@ -40,6 +39,7 @@ from netwright.rl.rollout import Obs, Rollout, roll_out
 Advantages = Literal["critic", "vine"]
 
 CRITIC = "critic."
+INTERACTING = "seconds_interacting"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class OnlineConfig(TrainingConfig):
         return found | {"advantages": "vine"} if found.get("advantages") == "branches" else found
 
 
-class OnlineTraining(Trainer):
+class OnlineTraining(AdaptationTrainer):
     """What every online phase does in an update: play fresh episodes, then learn from them in a few passes."""
 
     adapter: OnlineAdapter
@@ -141,10 +141,7 @@ class OnlineTraining(Trainer):
 
     def begin(self, step: int) -> np.random.Generator:
         """Set the model and the rates for that iteration; gives the generator of all that it draws."""
-        self.model.joined = step >= self.joins_at
-        for group in self.optimiser.param_groups:
-            rate = learning_rate_at(step, self.config, start=group["start"])
-            group["lr"] = group.get("factor", 1.0) * rate
+        self.set_learning_rates(step)
         torch.manual_seed(derived_seed(self.seed, step))
         return generator(self.seed, step)
 
@@ -154,7 +151,7 @@ class OnlineTraining(Trainer):
         config, began = self.config, time.monotonic()
         with_backbone = self.model.joined and self.model.gate is not None
         yield config.joined_batch_size if with_backbone else config.batch_size
-        self.state.seconds_interacting += time.monotonic() - began
+        self.state.add(INTERACTING, time.monotonic() - began)
 
     def minibatches(self, rng: np.random.Generator, n: int, epochs: int) -> Iterator[Tensor]:
         """Rows of the `n` episodes, a minibatch at a time."""
@@ -164,15 +161,11 @@ class OnlineTraining(Trainer):
     def descend(self, loss: Tensor, step: int, *groups: Iterable[nn.Parameter]) -> float:
         """One optimizer step, see `rl.ppo.descend`."""
         what = f"the loss at iteration {step}"
-        return ppo.descend(loss, self.optimiser, groups, self.config.max_grad_norm, what)
+        return ppo.descend(loss, self.optimizer, groups, self.config.max_grad_norm, what)
 
     def tensor(self, values: NDArray[Any]) -> Tensor:
         """An array in single precision, on the model's device."""
         return torch.from_numpy(values.astype(np.float32)).to(self.device)
-
-    def tensors(self, arrays: Inputs) -> dict[str, Tensor]:
-        """What the model reads of one step (B, ..), on its device."""
-        return to_tensors(arrays, self.device)
 
 
 @dataclass(frozen=True)
@@ -211,28 +204,16 @@ class OnlineTrainer(OnlineTraining):
         config: OnlineConfig,
         *,
         seed: int,
-        folder: Path,
-        progress: Progress,
-        identity: RunIdentity,
         lower_is_better: bool = False,
     ) -> None:
         probe = AdapterEpisodes(adapter.environment(generator(seed), 1), adapter, model.device, -1.0)
         with seeded(seed):
             self.critic = Critic(probe.observe()[1].shape[1]).to(model.device)
-        super().__init__(
-            model,
-            adapter,
-            config,
-            seed=seed,
-            folder=folder,
-            progress=progress,
-            identity=identity,
-            lower_is_better=lower_is_better,
-        )
+        super().__init__(model, adapter, config, seed=seed, lower_is_better=lower_is_better)
 
-    def learned(self) -> dict[str, nn.Parameter]:
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
         """The model's trainable parameters, and the critic's."""
-        return super().learned() | {CRITIC + name: p for name, p in self.critic.named_parameters()}
+        return super().trained_parameters() | {CRITIC + name: p for name, p in self.critic.named_parameters()}
 
     def update(self, step: int) -> float:
         """One iteration; the mean loss of its updates."""
@@ -260,11 +241,11 @@ class OnlineTrainer(OnlineTraining):
         model = [p for name, p in self.parameters.items() if not name.startswith(CRITIC)]
         return model, list(self.critic.parameters())
 
-    def _groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self, parameters: Mapping[str, nn.Parameter]) -> list[dict[str, Any]]:
         """As of any run, with the critic apart, which has a learning rate of its own."""
         critic = {id(p) for p in self.critic.parameters()}
         groups = []
-        for group in super()._groups():
+        for group in super().parameter_groups(parameters):
             for own in (False, True):
                 params = [p for p in group["params"] if (id(p) in critic) == own]
                 factor = self.config.critic_learning_rate / self.config.learning_rate if own else 1.0

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from netwright.adaptation.inference import to_tensors
 from netwright.adaptation.online.ppo import OnlineTraining
 from netwright.adaptation.trainer import autocast_dtype
 from netwright.rl.environment import Environment
@@ -106,7 +107,7 @@ class VineTrainer(OnlineTraining):
         return np.asarray(torch.cat(chosen).cpu().numpy())
 
     def _read(self, environment: Environment) -> dict[str, Tensor]:
-        return self.tensors(self.adapter.inputs(environment.observe()))
+        return to_tensors(self.adapter.inputs(environment.observe()), self.device)
 
     def _learn(self, step: int, explored: Explored, rows: Tensor) -> float:
         """One step on the clipped objective, summed over all actions, and the entropy, where actions were tried."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from netwright.core.seeding import derived_seed, generator
 from netwright.tasks.abr.baselines import learned, pensieve, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.mpc import Mpc
-from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, Sampler
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
 from netwright.tasks.abr.baselines.search import highest
 from netwright.tasks.abr.batch import Sessions, TraceTable
 from netwright.tasks.abr.dataset import AbrData
@@ -33,6 +32,7 @@ from netwright.tasks.abr.generator import SynthRange, synth_traces
 from netwright.tasks.abr.media import Floats, Trace
 from netwright.tasks.abr.observation import BitratePolicy
 from netwright.tasks.abr.training_set import TrainingSet
+from netwright.training.run import Progress, partial_folder
 
 NAME = "genet"
 CONFIG = PpoConfig(iterations=180)
@@ -189,7 +189,7 @@ def train(
     recipe: str,
     out: Path,
     seed: int,
-    progress: training.Progress,
+    progress: Progress,
     config: PpoConfig = CONFIG,
     rounds: int = 9,
     first_share: float = 0.4,
@@ -201,39 +201,29 @@ def train(
         rounds: searches, evenly spread over the rest of the run.
         first_share: of the run, before the first search.
     """
-    base = training.training_set(data, recipe)
-    curriculum = Curriculum(base, rounds, seed)
-    kept = training.partial_folder(out) / CURRICULUM
+    job = training.Job(DESIGN, data, recipe, out, seed, progress, config)
+    curriculum = Curriculum(job.sessions, rounds, seed)
+    saved = partial_folder(out) / CURRICULUM
     rests = np.linspace(first_share, 1.0, rounds, endpoint=False) * config.iterations
     searches = {int(iteration) for iteration in rests}
 
-    def search(trainer: training.PpoTrainer) -> None:
-        if trainer.iteration not in searches:
+    def begin(trainer: PpoTrainer) -> None:
+        trainer.sample = curriculum.around(trainer.sample)
+        if saved.exists():
+            curriculum.extend([e for e in _environments(saved) if e.iteration <= trainer.state.step])
+
+    def search(trainer: PpoTrainer) -> None:
+        iteration = trainer.state.step
+        if iteration not in searches:
             return
         policy = LearnedPolicy(DESIGN, trainer.average, trainer.n_levels)
-        found = find_environment(policy, base, seed=seed, iteration=trainer.iteration)
-        curriculum.extend([found])
-        write_json(kept, [asdict(e) for e in curriculum.environments])
-        progress(f"environment {len(curriculum.environments)}/{rounds}: {describe(found)}")
+        curriculum.extend([find_environment(policy, job.sessions, seed=seed, iteration=iteration)])
+        write_json(saved, [asdict(e) for e in curriculum.environments])
+        progress(
+            f"environment {len(curriculum.environments)}/{rounds}: {describe(curriculum.environments[-1])}"
+        )
 
-    def resumed(trainer: training.PpoTrainer) -> None:
-        if kept.exists():
-            known = _environments(kept)
-            curriculum.extend([e for e in known if e.iteration <= trainer.iteration])
-
-    training.train(
-        DESIGN,
-        data,
-        recipe=recipe,
-        out=out,
-        seed=seed,
-        progress=progress,
-        config=config,
-        sampler=curriculum.around,
-        after_iteration=search,
-        resumed=resumed,
-        more=partial(_about, curriculum),
-    )
+    training.train(job, training.Variation(begin, search, lambda: _about(curriculum)))
 
 
 def _environments(path: Path) -> list[Environment]:

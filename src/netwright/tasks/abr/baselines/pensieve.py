@@ -17,6 +17,7 @@ from netwright.tasks.abr.baselines import learned, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig
 from netwright.tasks.abr.dataset import AbrData
+from netwright.training.run import Progress
 
 NAME = "pensieve"
 WIDTH = 128
@@ -65,8 +66,8 @@ def train(
     recipe: str,
     out: Path,
     seed: int,
-    progress: training.Progress,
+    progress: Progress,
     config: PpoConfig = CONFIG,
 ) -> None:
     """Train on the sessions of the recipe's place and write the folder `out`; see `ppo.train`."""
-    training.train(DESIGN, data, recipe=recipe, out=out, seed=seed, progress=progress, config=config)
+    training.train(training.Job(DESIGN, data, recipe, out, seed, progress, config))

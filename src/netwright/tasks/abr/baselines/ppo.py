@@ -11,6 +11,7 @@ from netwright.tasks.abr.baselines import learned, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy, mlp
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig
 from netwright.tasks.abr.dataset import AbrData
+from netwright.training.run import Progress
 
 NAME = "ppo"
 WIDTH = 256
@@ -40,7 +41,7 @@ def train(
     recipe: str,
     out: Path,
     seed: int,
-    progress: training.Progress,
+    progress: Progress,
     config: PpoConfig = CONFIG,
     stages: training.Stages = (),
 ) -> None:
@@ -55,6 +56,5 @@ def train(
         config: of the run.
         stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
     """
-    training.train(
-        DESIGN, data, recipe=recipe, out=out, seed=seed, progress=progress, config=config, stages=stages
-    )
+    job = training.Job(DESIGN, data, recipe, out, seed, progress, config)
+    training.train(job, training.Variation(stages=stages))

@@ -8,42 +8,35 @@ bandwidth to come, which removes most of the noise of the advantages. The critic
 from __future__ import annotations
 
 import copy
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from netwright.core.documents import Count, SavedFolder, read_folder, write_folder
 from netwright.core.errors import ConfigError
-from netwright.core.files import replacing
-from netwright.core.identity import RunIdentity
 from netwright.core.seeding import derived_seed, generator
-from netwright.llm.tensors import read_tensors
+from netwright.llm.seeding import seeded
 from netwright.rl import ppo
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.averages import update_average
 from netwright.rl.rollout import Obs, Rollout, minibatches, roll_out
 from netwright.tasks.abr import features
-from netwright.tasks.abr.baselines.learned import Critic, Design
+from netwright.tasks.abr.baselines.learned import Critic, Design, LearnedPolicy
 from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.observation import Observation
 from netwright.tasks.abr.training_set import NOISY_RULES, SCALE_RANGE, SCALED
+from netwright.training.trainer import CHECKPOINT_SECONDS, Schedule, Trainer
 
 Sampler = Callable[[np.random.Generator, int], Sessions]
 """Draws that many sessions to train on."""
 
 OBS = "obs"
 VALUE_CHUNK = 4096
-STATE, TENSORS = "state.json", "tensors.safetensors"
-PROGRESS = ("iteration", "n_decisions", "seconds", "processor_seconds")
+N_EVALUATIONS = 10
 
 
 @dataclass(frozen=True)
@@ -96,18 +89,6 @@ class PpoConfig:
         return self.learning_rate * (1.0 - (1.0 - self.final_rate) * share)
 
 
-class PpoCheckpoint(SavedFolder):
-    """`state.json` of a checkpoint: of which run it is, where that stands, and the hash of its tensors."""
-
-    FORMAT_VERSION: ClassVar[int] = 2
-
-    identity: RunIdentity
-    iteration: Count
-    n_decisions: Count
-    seconds: Annotated[float, Field(ge=0)]
-    processor_seconds: Annotated[float, Field(ge=0)]
-
-
 class SessionEpisodes:
     """Bitrate sessions as a network of this design and its critic observe them; implements `rl.rollout.Episodes`."""
 
@@ -136,8 +117,10 @@ class SessionEpisodes:
         return compress_rewards(self.sessions.step(levels).qoe, self.reward_threshold)
 
 
-class PpoTrainer:
-    """An actor and its critic in training; plain state, so that a run can be stopped and resumed.
+class PpoTrainer(Trainer):
+    """An actor and its critic in training; an update is one iteration: a round of sessions, and passes over it.
+
+    The result is the running average of the actor's weights at the end: validation is shown, and selects nothing.
 
     Args:
         design: what the actor is.
@@ -145,45 +128,99 @@ class PpoTrainer:
         config: of the run.
         seed: of the initial weights and of all that is drawn.
         actor: whose weights to start from; new ones if None.
+
+    Attributes:
+        sample: draws the sessions of an iteration.
+        validation: batches of sessions for `validate`.
+        hooks: called after every iteration.
     """
+
+    sample: Sampler
 
     def __init__(
         self, design: Design, n_levels: int, config: PpoConfig, *, seed: int, actor: nn.Module | None = None
     ) -> None:
         self.design, self.n_levels, self.config, self.seed = design, n_levels, config, seed
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derived_seed(seed))
+        with seeded(derived_seed(seed)):
             self.actor = design.actor(n_levels)
             self.critic = Critic(n_levels)
         if actor is not None:
             self.actor.load_state_dict(actor.state_dict())
         self.actor.requires_grad_(True)
         self.average = copy.deepcopy(self.actor).requires_grad_(False).eval()
-        self.optimizers = {
-            "actor": torch.optim.Adam(self.actor.parameters(), lr=config.learning_rate, fused=True),
-            "critic": torch.optim.Adam(self.critic.parameters(), lr=config.learning_rate, fused=True),
+        networks = {"actor": self.actor, "critic": self.critic}
+        self.optimizers_of = {
+            name: torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+            for name, network in networks.items()
         }
-        self.iteration = self.n_decisions = 0
-        self.seconds = self.processor_seconds = 0.0
         # Half the time on processors that have these instructions; weights and log-probabilities stay in float32.
         self.half = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+        self.validation: Sequence[Sessions] = ()
+        self.hooks: list[Callable[[], None]] = []
+        super().__init__(
+            {f"{part}.{k}": p for part, network in networks.items() for k, p in network.named_parameters()},
+            list(self.optimizers_of.values()),
+            Schedule(
+                config.iterations,
+                max(1, config.iterations // N_EVALUATIONS),
+                checkpoint_seconds=CHECKPOINT_SECONDS,
+            ),
+            lower_is_better=False,
+        )
 
-    def iterate(self, sample: Sampler) -> dict[str, float]:
-        """Play one round of sessions and learn from it; mean reward and the diagnostics of `rl.ppo.diagnostics`."""
-        began, busy = time.perf_counter(), time.process_time()
-        rng = generator(self.seed, self.iteration)
-        rewards, losses, targets = self._round(sample(rng, self.config.n_sessions), rng)
+    @property
+    def n_decisions(self) -> int:
+        """Decisions taken so far."""
+        return round(self.state.totals.get("decisions", 0.0))
+
+    def update(self, step: int) -> float:
+        """One iteration; the mean loss of the actor."""
+        rng = generator(self.seed, step)
+        rewards, losses, targets = self._round(self.sample(rng, self.config.n_sessions), rng, step)
         update_average(
             dict(self.average.named_parameters()), dict(self.actor.named_parameters()), self.config.average
         )
-        self.iteration += 1
-        self.n_decisions += rewards.size
-        self.seconds += time.perf_counter() - began
-        self.processor_seconds += time.process_time() - busy
-        return {"reward": float(rewards.mean())} | ppo.diagnostics(losses, targets)
+        self.state.add("decisions", rewards.size)
+        self.diagnostics = {"reward": float(rewards.mean())} | ppo.diagnostics(losses, targets)
+        return float(np.mean([float(loss.loss.detach()) for loss in losses]))
+
+    def after_update(self) -> None:
+        """Call the hooks."""
+        for hook in self.hooks:
+            hook()
+
+    def validate(self) -> float:
+        """Mean QoE per chunk of the averaged actor, greedy, over batches of sessions that count alike."""
+        policy = LearnedPolicy(self.design, self.average, self.n_levels)
+        rng = np.random.default_rng(0)
+        return float(np.mean([rollout(policy, batch.copy(), rng).qoe.mean() for batch in self.validation]))
+
+    def keep(self) -> None:
+        """Nothing: the average of all weights is the result."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """As of any trainer, with the averaged actor."""
+        return super().tensors() | {f"average/{k}": v for k, v in self.average.state_dict().items()}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put the tensors of a checkpoint in place."""
+        super().restore(tensors)
+        self.average.load_state_dict({k: tensors[f"average/{k}"] for k in self.average.state_dict()})
+
+    def progress_line(self, loss: float) -> str:
+        """Reward and diagnostics of the last iteration, last validation figure, remaining time."""
+        figures, state, n = self.diagnostics, self.state, self.config.iterations
+        left = round(state.seconds / state.step * (n - state.step))
+        validation = f"validation {state.history[-1]['validation']:.4f}, " if state.history else ""
+        return (
+            f"iteration {state.step}/{n}, {self.n_decisions / 1e6:.2f} M decisions: "
+            f"reward {figures['reward']:.3f}, entropy {figures['entropy']:.2f}, KL {figures['approx_kl']:.4f}, "
+            f"clipped {100 * figures['clip_fraction']:.0f} %, "
+            f"explained {100 * figures['explained_variance']:.0f} %, {validation}{left // 60}:{left % 60:02d} left"
+        )
 
     def _round(
-        self, sessions: Sessions, rng: np.random.Generator
+        self, sessions: Sessions, rng: np.random.Generator, step: int
     ) -> tuple[NDArray[np.float64], list[ppo.ActorLoss], ppo.Targets]:
         config = self.config
         played = self.play(sessions, rng)
@@ -192,8 +229,8 @@ class PpoTrainer:
         advantages, returns = (
             torch.from_numpy(x.T.astype(np.float32).ravel()) for x in (targets.advantages, targets.returns)
         )
-        for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = config.learning_rate_at(self.iteration)
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
         losses = []
         for rows in minibatches(rng, len(played), config.minibatch_size, config.epochs):
             losses.append(self._update_actor(played, advantages, rows))
@@ -221,7 +258,7 @@ class PpoTrainer:
             played.logprobs[rows],
             advantages[rows],
             self.config,
-            ppo.entropy_coefficient(self.config, self.iteration),
+            ppo.entropy_coefficient(self.config, self.state.step),
         )
         self._descend("actor", self.actor, loss.loss)
         return loss
@@ -232,49 +269,5 @@ class PpoTrainer:
         self._descend("critic", self.critic, nn.functional.mse_loss(value.float(), returns[rows]))
 
     def _descend(self, name: str, network: nn.Module, loss: Tensor) -> None:
-        what = f"the {name}'s loss in iteration {self.iteration}"
-        ppo.descend(loss, self.optimizers[name], [network.parameters()], self.config.max_grad_norm, what)
-
-    def save(self, folder: Path, identity: RunIdentity) -> None:
-        """Write a checkpoint in one step."""
-        tensors: dict[str, Tensor] = {}
-        for part, module in self._modules().items():
-            tensors |= {f"{part}/{k}": v for k, v in module.state_dict().items()}
-        for name, optimizer in self.optimizers.items():
-            for index, state in optimizer.state_dict()["state"].items():
-                tensors |= {f"{name}.adam/{index}/{k}": v for k, v in state.items()}
-        with replacing(folder) as temporary:
-            temporary.mkdir()
-            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary / TENSORS)
-            progress = {name: getattr(self, name) for name in PROGRESS}
-            write_folder(temporary, STATE, PpoCheckpoint(identity=identity, **progress))
-
-    def resume(self, folder: Path, identity: RunIdentity) -> None:
-        """Take up a checkpoint.
-
-        Raises:
-            ConfigError: it is of a run with other settings, seed or data.
-            DataError: it is damaged.
-        """
-        remedy = f"delete {folder.parent} to train from the start"
-        document = read_folder(folder, STATE, PpoCheckpoint, remedy=remedy, needed=(TENSORS,))
-        identity.check(
-            document.identity, folder.parent, "unfinished run", "delete that folder, or give another --out"
-        )
-        for name in PROGRESS:
-            setattr(self, name, getattr(document, name))
-        tensors = read_tensors(folder / TENSORS, remedy=remedy)
-        for part, module in self._modules().items():
-            module.load_state_dict({k: tensors[f"{part}/{k}"] for k in module.state_dict()})
-        for name, optimizer in self.optimizers.items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in tensors.items():
-                if key.startswith(f"{name}.adam/"):
-                    _, index, field = key.split("/")
-                    state.setdefault(int(index), {})[field] = value
-            optimizer.load_state_dict(
-                {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-            )
-
-    def _modules(self) -> dict[str, nn.Module]:
-        return {"actor": self.actor, "critic": self.critic, "average": self.average}
+        what = f"the {name}'s loss in iteration {self.state.step}"
+        ppo.descend(loss, self.optimizers_of[name], [network.parameters()], self.config.max_grad_norm, what)

@@ -1,46 +1,32 @@
-"""A training run of a learned baseline, from the data to its folder; an interrupted one goes on where it stopped."""
+"""Training of a learned baseline, from the data to its folder; an interrupted run is resumed by the same call."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
 from netwright.core.errors import UnknownNameError
 from netwright.core.identity import RunIdentity, data_sha256
-from netwright.core.locks import locked
 from netwright.core.trained_for import to_json
 from netwright.tasks.abr.baselines import learned
-from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
-from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.baselines.learned import Design
+from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector
-from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import QoE, Rules
 from netwright.tasks.abr.recipes import RECIPES
 from netwright.tasks.abr.trained_for import of_videos
 from netwright.tasks.abr.training_set import TrainingSet
+from netwright.training.run import Progress, Run
 
-__all__ = ["PpoConfig", "PpoTrainer", "Progress", "Stages", "partial_folder", "train", "training_set"]
-
-Progress = Callable[[str], None]
 Stages = Sequence[tuple[str, float]]
 """Names, and shares of the run after which the policy is kept beside the finished one, too."""
-
-CHECKPOINT = "checkpoint"
-CHECKPOINT_SECONDS = 20.0
-SHOW_SECONDS = 10.0
-N_LOOKS = 10
 
 
 def training_set(data: AbrData, recipe: str) -> TrainingSet:
@@ -53,130 +39,134 @@ def training_set(data: AbrData, recipe: str) -> TrainingSet:
     return AbrCollector(data).training_set(RECIPES[recipe].config.place)
 
 
-def partial_folder(out: Path) -> Path:
-    """Where an unfinished run lives."""
-    return out.with_name(out.name + ".partial")
+@dataclass(frozen=True)
+class Job:
+    """A learned policy that is to be trained: what, from which sessions, and where it is written.
 
-
-def qoe(design: Design, actor: nn.Module, n_levels: int, sessions: Sequence[Sessions]) -> float:
-    """Mean QoE per chunk of an actor, greedy, over batches of sessions that count alike."""
-    policy = LearnedPolicy(design, actor, n_levels)
-    rng = np.random.default_rng(0)
-    return float(np.mean([rollout(policy, batch.copy(), rng).qoe.mean() for batch in sessions]))
-
-
-def train(
-    design: Design,
-    data: AbrData,
-    *,
-    recipe: str,
-    out: Path,
-    seed: int,
-    progress: Progress,
-    config: PpoConfig,
-    stages: Stages = (),
-    sampler: Callable[[Sampler], Sampler] = lambda sample: sample,
-    resumed: Callable[[PpoTrainer], None] = lambda trainer: None,
-    after_iteration: Callable[[PpoTrainer], None] = lambda trainer: None,
-    more: Callable[[], Mapping[str, Any]] = dict,
-) -> None:
-    """Train a policy and write the folder `out`: actor, critic and what they learned from.
-
-    The kept weights are the running average at the end of the run: validation is shown, nothing is chosen by it.
-
-    Args:
+    Attributes:
         design: of the policy.
         data: traces and videos.
-        recipe: name of a recipe; its place says on which sessions.
-        out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call goes on.
+        recipe: name of a recipe; its training environment says on which sessions.
+        out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call continues.
         seed: of weights and sessions.
-        progress: told about the run.
+        progress: called with one line now and then.
         config: of the run.
-        stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
-        sampler: given what draws from the recipe's training set, gives what draws instead.
-        resumed: called with the trainer before the first iteration, where a checkpoint may have been taken up.
-        after_iteration: called after every iteration.
-        more: entries for the description, asked for at the end.
-
-    Raises:
-        ConfigError: `<out>.partial` holds a run with other settings, seed or data.
-        KeyboardInterrupt: Ctrl-C; the same call goes on from the last checkpoint.
     """
-    with locked(partial_folder(out)):
-        sessions = training_set(data, recipe)
-        trainer = PpoTrainer(design, sessions.videos.bitrates_kbps.shape[1], config, seed=seed)
-        unfinished = partial_folder(out)
-        about_sessions = {
-            k: v for k, v in sessions.provenance().items() if k != "data"
-        }  # a folder may be moved
-        identity = RunIdentity.made(
+
+    design: Design
+    data: AbrData
+    recipe: str
+    out: Path
+    seed: int
+    progress: Progress
+    config: PpoConfig
+
+    @cached_property
+    def sessions(self) -> TrainingSet:
+        """The recipe's training sessions."""
+        return training_set(self.data, self.recipe)
+
+    def trainer(self) -> PpoTrainer:
+        """A new trainer on the recipe's sessions."""
+        n_levels = self.sessions.videos.bitrates_kbps.shape[1]
+        trainer = PpoTrainer(self.design, n_levels, self.config, seed=self.seed)
+        trainer.validation = self.sessions.validation()
+        trainer.sample = partial(
+            self.sessions.sample,
+            rules=Rules(noise=self.config.noise),
+            scaled=self.config.scaled,
+            scale_range=self.config.scale_range,
+        )
+        return trainer
+
+    def identity(self, trainer: PpoTrainer) -> RunIdentity:
+        """What the run's numbers depend on."""
+        return RunIdentity.made(
             kind="train",
             task="abr",
-            method=f"{design.name}:{recipe}",
-            config=asdict(config),
-            seed=seed,
-            data=data_sha256(data),
+            method=f"{self.design.name}:{self.recipe}",
+            config=asdict(self.config),
+            seed=self.seed,
+            data=data_sha256(self.data),
             machine={
                 "threads": torch.get_num_threads(),
                 "precision": "bfloat16" if trainer.half else "float32",
             },
         )
-        origin = {"policy": design.name, "recipe": recipe, "seed": seed, "config": asdict(config)}
-        if (unfinished / CHECKPOINT).is_dir():
-            trainer.resume(unfinished / CHECKPOINT, identity)
-            progress(f"going on with {unfinished} from iteration {trainer.iteration}")
-        resumed(trainer)
-        sample = sampler(
-            partial(
-                sessions.sample,
-                rules=Rules(noise=config.noise),
-                scaled=config.scaled,
-                scale_range=config.scale_range,
-            )
-        )
-        validation = sessions.validation()
-        marks = {max(1, round(share * config.iterations)): name for name, share in stages}
-        every = max(1, config.iterations // N_LOOKS)
 
-        def description() -> dict[str, Any]:
-            return origin | {
-                "name": _full_name(design.name, recipe),
-                "n_levels": trainer.n_levels,
-                "trained_for": to_json(of_videos(sessions.videos.videos, Rules(), QoE())),
-                "qoe": asdict(QoE()),
-                "data": {"synthetic": data.synthetic, "sha256": _digest(data), "sessions": about_sessions},
-                "validation": {"metric": "qoe", "kept": look()},
-                "cost": {
-                    "decisions": trainer.n_decisions,
-                    "seconds": round(trainer.seconds, 1),
-                    "processor_seconds": round(trainer.processor_seconds, 1),
-                },
-                "identity": identity.model_dump(),
-                **more(),
-            }
+    def write(self, trainer: PpoTrainer, out: Path, more: Mapping[str, Any]) -> None:
+        """Write actor, critic and what they learned from as the folder `out`; `more` entries are added."""
+        description = {**self._description(trainer), **more}
+        learned.save(out, self.design, trainer.average, trainer.critic, description)
 
-        def look() -> float:
-            return qoe(design, trainer.average, trainer.n_levels, validation)
+    def _description(self, trainer: PpoTrainer) -> dict[str, Any]:
+        made_of = {
+            k: v for k, v in self.sessions.provenance().items() if k != "data"
+        }  # a folder may be moved
+        state = trainer.state
+        return {
+            "policy": self.design.name,
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "config": asdict(self.config),
+            "name": _full_name(self.design.name, self.recipe),
+            "n_levels": trainer.n_levels,
+            "trained_for": to_json(of_videos(self.sessions.videos.videos, Rules(), QoE())),
+            "qoe": asdict(QoE()),
+            "data": {"synthetic": self.data.synthetic, "sha256": _digest(self.data), "sessions": made_of},
+            "validation": {"metric": "qoe", "kept": trainer.validate()},
+            "cost": {
+                "decisions": trainer.n_decisions,
+                "seconds": round(state.seconds, 1),
+                "processor_seconds": round(state.processor_seconds, 1),
+            },
+            "identity": self.identity(trainer).model_dump(),
+        }
 
-        shown = saved = time.monotonic()
-        while trainer.iteration < config.iterations:
-            figures = trainer.iterate(sample)
-            after_iteration(trainer)
-            done, now = trainer.iteration, time.monotonic()
-            if done in marks:
-                folder = out.with_name(f"{out.name}-{marks[done]}")
-                learned.save(folder, design, trainer.average, trainer.critic, description())
-            if done % every == 0 or done == config.iterations:
-                progress(f"{_line(trainer, figures)}, validation {look():.4f}")
-                shown = now
-            elif now - shown > SHOW_SECONDS:
-                progress(_line(trainer, figures))
-                shown = now
-            if now - saved > CHECKPOINT_SECONDS:
-                trainer.save(unfinished / CHECKPOINT, identity)
-                saved = now
-        learned.save(out, design, trainer.average, trainer.critic, description())
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+@dataclass
+class Variation:
+    """What a policy adds to the common training.
+
+    Attributes:
+        begin: called with the trainer before the first iteration, after a checkpoint was restored.
+        after_iteration: called with the trainer after every iteration.
+        more: entries for the description, asked for when it is written.
+        stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
+    """
+
+    begin: Callable[[PpoTrainer], None] = lambda trainer: None
+    after_iteration: Callable[[PpoTrainer], None] = lambda trainer: None
+    more: Callable[[], Mapping[str, Any]] = dict
+    stages: Stages = ()
+
+
+def train(job: Job, variation: Variation | None = None) -> None:
+    """Train a policy and write its folder: actor, critic and what they learned from.
+
+    Raises:
+        BusyError: another process trains there.
+        ConfigError: `<out>.partial` holds a run with other settings, seed or data.
+        KeyboardInterrupt: Ctrl-C; the same call continues from the last checkpoint.
+    """
+    variation = variation or Variation()
+    run = Run(job.out, job.progress)
+    with run.locked():
+        trainer = job.trainer()
+        identity = job.identity(trainer)
+        run.restore(trainer, identity)
+        variation.begin(trainer)
+        marks = {max(1, round(share * job.config.iterations)): name for name, share in variation.stages}
+
+        def keep_stage() -> None:
+            name = marks.get(trainer.state.step)
+            if name is not None:
+                job.write(trainer, job.out.with_name(f"{job.out.name}-{name}"), variation.more())
+
+        trainer.hooks += [lambda: variation.after_iteration(trainer), keep_stage]
+        run.train(trainer, identity)
+        job.write(trainer, job.out, variation.more())
+        run.remove()
 
 
 def _digest(data: AbrData) -> str | None:
@@ -188,13 +178,3 @@ def _digest(data: AbrData) -> str | None:
 def _full_name(policy: str, recipe: str) -> str:
     """As it stands in reports: the recipe behind the name unless it is the task's first."""
     return policy if recipe == next(iter(RECIPES)) else f"{policy}:{recipe}"
-
-
-def _line(trainer: PpoTrainer, figures: Mapping[str, float]) -> str:
-    left = round(trainer.seconds / trainer.iteration * (trainer.config.iterations - trainer.iteration))
-    return (
-        f"iteration {trainer.iteration}/{trainer.config.iterations}, {trainer.n_decisions / 1e6:.2f} M decisions: "
-        f"reward {figures['reward']:.3f}, entropy {figures['entropy']:.2f}, KL {figures['approx_kl']:.4f}, "
-        f"clipped {100 * figures['clip_fraction']:.0f} %, explained {100 * figures['explained_variance']:.0f} %, "
-        f"{left // 60}:{left % 60:02d} left"
-    )

@@ -14,6 +14,7 @@ from netwright.tasks.vp.baselines import training
 from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.features import LONGEST_HORIZON
 from netwright.tasks.vp.recipes import VpRecipe
+from netwright.training.run import Progress
 
 NAME = "linear-l1"
 STEPS = 9  # between ten samples
@@ -47,24 +48,14 @@ def train(
     recipe: str,
     out: Path,
     seed: int,
-    progress: training.Progress,
+    progress: Progress,
     updates: int = 2000,
 ) -> None:
     """Learn from the recipe's datasets (its other inputs play no part) and write the folder `out`."""
-    model, best = training.fit_residual(
-        training.initialised(Linear, seed),
-        _recipe(recipe),
-        data,
-        batch_size=256,
-        updates=updates,
-        learning_rate=3e-3,
-        evaluate_every=max(1, updates // 4),
-        seed=seed,
-        progress=progress,
-    )
-    training.save_baseline(
-        out, model, policy=NAME, recipe=recipe, seed=seed, data=data, shape={}, validation_deg=best
-    )
+    network = training.initialized(Linear, seed)
+    settings = training.Settings(updates, 3e-3, max(1, updates // 4))
+    trainer = training.residual_trainer(network, _recipe(recipe), data, settings, seed=seed)
+    training.Baseline(NAME, recipe, data, seed, {}).train(trainer, out, progress)
 
 
 def load(folder: Path) -> AdaptedViewportPolicy:

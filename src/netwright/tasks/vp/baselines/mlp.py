@@ -16,6 +16,7 @@ from netwright.tasks.vp.baselines import training
 from netwright.tasks.vp.dataset import VpData
 from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
 from netwright.tasks.vp.recipes import VpRecipe
+from netwright.training.run import Progress
 
 NAME = "mlp"
 WIDTH, DROPOUT = 512, 0.5
@@ -52,27 +53,16 @@ class ResidualMlp(nn.Module):
 
 
 def train(
-    data: VpData, *, recipe: str, out: Path, seed: int, progress: training.Progress, updates: int = 2400
+    data: VpData, *, recipe: str, out: Path, seed: int, progress: Progress, updates: int = 2400
 ) -> None:
     """Learn from the recipe's datasets and write the folder `out`; recipe "plain" is the plain small one."""
     chosen = training.recipe_named(recipe)
     plain = recipe == "plain"
     shape = {"width": PLAIN_WIDTH if plain else WIDTH, "dropout": PLAIN_DROPOUT if plain else DROPOUT}
-    model, best = training.fit_residual(
-        training.initialised(lambda: _network(chosen, shape), seed),
-        chosen,
-        data,
-        batch_size=256,
-        updates=updates,
-        learning_rate=1e-3,
-        weight_decay=0.05,
-        evaluate_every=max(1, updates // 12),
-        seed=seed,
-        progress=progress,
-    )
-    training.save_baseline(
-        out, model, policy=NAME, recipe=recipe, seed=seed, data=data, shape=shape, validation_deg=best
-    )
+    network = training.initialized(lambda: _network(chosen, shape), seed)
+    settings = training.Settings(updates, 1e-3, max(1, updates // 12), weight_decay=0.05)
+    trainer = training.residual_trainer(network, chosen, data, settings, seed=seed)
+    training.Baseline(NAME, recipe, data, seed, shape).train(trainer, out, progress)
 
 
 def load(folder: Path) -> AdaptedViewportPolicy:

@@ -29,6 +29,7 @@ from netwright.tasks.vp.metrics import mae
 from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.settings import SETTINGS
 from netwright.tasks.vp.windows import Windows, windows
+from netwright.training.run import Progress
 
 NAME = "track"
 UNIT_DEG = 10.0  # with 30, velocities are too small to be learned in as many updates
@@ -180,7 +181,7 @@ def train(
     recipe: str,
     out: Path,
     seed: int,
-    progress: training.Progress,
+    progress: Progress,
     saliency: SaliencySource | None = None,
     map_shape: tuple[int, int] | None = None,
     hidden: int = HIDDEN,
@@ -196,12 +197,12 @@ def train(
         progress: told about every look at the validation windows.
         saliency, map_shape: source and size of saliency maps; without them there is no content branch.
         hidden: size of the recurrent states.
-        updates: optimiser steps of 64 windows each.
+        updates: optimizer steps of 64 windows each.
     """
     datasets = training.recipe_named(recipe).datasets
     examples = Examples(replace(training.recipe_named(recipe), modalities=("motion",)), data)
     shape = {"hidden": hidden, "map_shape": None if map_shape is None else list(map_shape)}
-    network = training.initialised(lambda: _build(shape), seed)
+    network = training.initialized(lambda: _build(shape), seed)
     policy = Track(network, saliency, map_shape)
 
     def batch(rng: np.random.Generator) -> tuple[tuple[Tensor, int, Tensor | None], Tensor]:
@@ -213,25 +214,14 @@ def train(
         change = residual(some, LONGEST_HORIZON, mirrored) / UNIT_DEG
         return inputs, inputs[0][:, -1:] + torch.from_numpy(change.astype(np.float32))
 
-    looks = _validation(data, datasets)
+    validation = _validation(data, datasets)
 
     def validate() -> float:
-        return float(np.mean([mae(policy.predict(w), w.future_deg()) for w in looks]))
+        return float(np.mean([mae(policy.predict(w), w.future_deg()) for w in validation]))
 
-    best = training.fit(
-        network,
-        batch,
-        wrapped_l1,
-        validate,
-        updates=updates,
-        learning_rate=1e-3,
-        evaluate_every=max(1, updates // 6),
-        seed=seed,
-        progress=progress,
-    )
-    training.save_baseline(
-        out, network, policy=NAME, recipe=recipe, seed=seed, data=data, shape=shape, validation_deg=best
-    )
+    settings = training.Settings(updates, 1e-3, max(1, updates // 6), batch_size=BATCH)
+    trainer = training.BaselineTrainer(network, batch, wrapped_l1, validate, settings, seed=seed)
+    training.Baseline(NAME, recipe, data, seed, shape).train(trainer, out, progress)
 
 
 def load(folder: Path, saliency: SaliencySource | None = None) -> Track:

@@ -1,10 +1,9 @@
-"""What the learned baselines share: a short training loop, and how they are saved and loaded."""
+"""What the learned baselines share: their trainer, and how they are saved and loaded."""
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import Answer, Inputs
+from netwright.adaptation.contract import Answer
+from netwright.adaptation.inference import predict_fn
 from netwright.adaptation.saved_model import BASELINE, DESCRIPTION, REMEDY, SavedBaseline, read_saved
 from netwright.core.documents import JsonObject, plain, write_folder
 from netwright.core.errors import DataError, FormatError, UnknownNameError
 from netwright.core.files import replacing
+from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
@@ -32,13 +33,16 @@ from netwright.tasks.vp.features import LONGEST_HISTORY, LONGEST_HORIZON
 from netwright.tasks.vp.policy import WindowPolicy
 from netwright.tasks.vp.recipes import RECIPES, VpRecipe
 from netwright.tasks.vp.trained_for import of_training
+from netwright.training.run import Progress, Run
+from netwright.training.trainer import Schedule, SupervisedTrainer
 
 WEIGHTS = BASELINE
 ANSWER_CHUNK = 4096
 
-Progress = Callable[[str], None]
 Module = TypeVar("Module", bound=nn.Module)
 Viewports = TypeVar("Viewports", bound=WindowPolicy)
+Batch = Callable[[np.random.Generator], tuple[Any, Tensor]]
+"""Draws inputs and target of an update."""
 
 
 class SavedViewportModel(SavedBaseline):
@@ -56,113 +60,177 @@ def recipe_named(name: str) -> VpRecipe:
     return config
 
 
-def initialised(make: Callable[[], Module], seed: int) -> Module:
+def initialized(make: Callable[[], Module], seed: int) -> Module:
     """A module with initial weights drawn from `seed`; torch's own random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed))
         return make()
 
 
-def fit(
-    model: nn.Module,
-    batch: Callable[[np.random.Generator], tuple[Any, Tensor]],
-    loss: Callable[[Tensor, Tensor], Tensor],
-    validate: Callable[[], float],
-    *,
-    updates: int,
-    learning_rate: float,
-    weight_decay: float = 0.0,
-    evaluate_every: int,
-    seed: int,
-    progress: Progress,
-) -> float:
-    """Train a model in place with AdamW and a cosine to zero; the latest weights that are about the best stay in it.
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a training run.
 
-    "About the best" is within the same share of the best validation error as for adapted models
+    Attributes:
+        updates: steps of the optimizer.
+        learning_rate: at the start; a cosine to zero.
+        evaluate_every: updates between two evaluations; there is one at the end, too.
+        weight_decay: decoupled, of all weights.
+        batch_size: examples of an update.
+    """
+
+    updates: int
+    learning_rate: float
+    evaluate_every: int
+    weight_decay: float = 0.0
+    batch_size: int = 256
+
+
+class BaselineTrainer(SupervisedTrainer):
+    """Trains a model with AdamW; the latest weights that are about as good as the best are kept.
+
+    They are selected within the same share of the best validation error as those of adapted models
     (`TrainingConfig.tolerance`), so that neither side is selected more cleverly than the other.
 
     Args:
-        model: called with what `batch` gives.
+        model: called with the inputs that `batch` gives.
         batch: inputs and target of one update, drawn from the generator of (seed, step).
         loss: of the model's answer and the target.
-        validate: called with the model in evaluation mode; lower is better.
-        updates: optimiser steps.
-        learning_rate: at the start.
-        weight_decay: decoupled, of all weights.
-        evaluate_every: updates between two looks at `validate`; there is one at the end, too.
+        validation: called with the model in evaluation mode; error in degrees.
+        settings: of the run.
         seed: of batches and dropout.
-        progress: told about every look.
-
-    Returns:
-        The value of `validate` for the kept weights.
     """
-    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
-    tolerance = TrainingConfig().tolerance
-    best, kept_score, kept = math.inf, math.inf, copy.deepcopy(model.state_dict())
-    with torch.random.fork_rng(devices=[]):
-        for step in range(updates):
-            model.train()
-            torch.manual_seed(derived_seed(seed, step))
-            inputs, target = batch(generator(seed, step))
-            error = loss(model(inputs), target)
-            optimiser.zero_grad()
-            error.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            if (step + 1) % evaluate_every == 0 or step + 1 == updates:
-                model.eval()
-                score = validate()
-                best = min(best, score)
-                if score <= best * (1.0 + tolerance):
-                    kept_score, kept = score, copy.deepcopy(model.state_dict())
-                progress(
-                    f"update {step + 1}/{updates}: loss {error.item():.4f}, validation {score:.3f} degrees"
-                )
-    if not math.isfinite(best):
-        raise DataError(
-            "training did not converge to a finite error; check the data with `netwright data check`."
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Batch,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        validation: Callable[[], float],
+        settings: Settings,
+        *,
+        seed: int,
+    ) -> None:
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-    model.load_state_dict(kept)
-    model.eval()
-    return kept_score
+        schedule = Schedule(settings.updates, settings.evaluate_every, tolerance=TrainingConfig().tolerance)
+        super().__init__(model, dict(model.named_parameters()), optimizer, schedule, seed=seed)
+        self.batch, self.error, self.validation, self.settings = batch, loss, validation, settings
+        self.learning_rates = _cosine(settings)
+
+    def set_learning_rates(self, step: int) -> None:
+        """A cosine to zero."""
+        self.optimizer.param_groups[0]["lr"] = self.learning_rates[step]
+
+    def loss(self, step: int, batch: int) -> Tensor:
+        """The loss of the batch of that step."""
+        inputs, target = self.batch(generator(self.seed, step))
+        return self.error(self.network(inputs), target)
+
+    def validate(self) -> float:
+        """Error in degrees on validation windows."""
+        self.network.eval()
+        return self.validation()
+
+    def finish(self) -> None:
+        """Put the kept weights in place, in evaluation mode."""
+        super().finish()
+        self.network.eval()
+
+
+def _cosine(settings: Settings) -> list[float]:
+    """Learning rate of every update, as torch's schedule computes it: each from the last."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.updates)
+    rates = []
+    for _ in range(settings.updates):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A viewport baseline that is to be trained.
+
+    Attributes:
+        policy: its name.
+        recipe: name of the recipe that says what it learns from.
+        data: the datasets.
+        seed: of weights, batches and dropout.
+        shape: what its `load` needs to build the same model, as plain JSON types.
+    """
+
+    policy: str
+    recipe: str
+    data: VpData
+    seed: int
+    shape: Mapping[str, Any]
+
+    def train(self, trainer: BaselineTrainer, out: Path, progress: Progress) -> None:
+        """Train to the end and write the folder `out`; `<out>.partial` holds a checkpoint meanwhile.
+
+        A repeated call after Ctrl-C or a kill continues from the checkpoint.
+
+        Raises:
+            BusyError: another process trains there.
+            ConfigError: `<out>.partial` holds a run with other settings, seed or data.
+            DataError: the training did not converge.
+        """
+        run, identity = Run(out, progress), self.identity(trainer.settings)
+        with run.locked():
+            run.restore(trainer, identity)
+            run.train(trainer, identity)
+            save_baseline(out, trainer.network, self, trainer.state.kept_score, identity)
+            run.remove()
+
+    def identity(self, settings: Settings) -> RunIdentity:
+        """What the run's numbers depend on."""
+        return RunIdentity.made(
+            kind="train",
+            task="vp",
+            method=f"{self.policy}:{self.recipe}",
+            config=asdict(settings) | {"shape": dict(self.shape)},
+            seed=self.seed,
+            data=data_sha256(self.data),
+            machine={"threads": torch.get_num_threads(), "precision": "float32"},
+        )
 
 
 def save_baseline(
-    folder: Path,
-    model: nn.Module,
-    *,
-    policy: str,
-    recipe: str,
-    seed: int,
-    data: VpData,
-    shape: Mapping[str, Any],
-    validation_deg: float,
+    folder: Path, model: nn.Module, about: Baseline, validation_deg: float, identity: RunIdentity
 ) -> None:
     """Write a learned baseline: its tensors and a description, in one step.
 
     Args:
         folder: replaced if it stands there already.
         model: whose state is kept.
-        policy, recipe, seed, data: what it is and what it learned from.
-        shape: what its `load` needs to build the same model, as plain JSON types.
+        about: what it is and what it learned from.
         validation_deg: error of the kept weights on the validation windows.
+        identity: of the run.
     """
     first = next(iter(RECIPES))
     description = {
         "task": "vp",
         "kind": "baseline",
         "role": "baseline",
-        "policy": policy,
-        "recipe": recipe,
-        "name": policy if recipe == first else f"{policy}:{recipe}",
+        "policy": about.policy,
+        "recipe": about.recipe,
+        "name": about.policy if about.recipe == first else f"{about.policy}:{about.recipe}",
         "window": {"history": LONGEST_HISTORY, "horizon": LONGEST_HORIZON},
-        "seed": seed,
-        "trained_for": to_json(of_training(data, RECIPES[recipe].config.datasets)),
-        "shape": dict(shape),
+        "seed": about.seed,
+        "trained_for": to_json(of_training(about.data, RECIPES[about.recipe].config.datasets)),
+        "shape": dict(about.shape),
         "validation": {"metric": "mae", "kept": validation_deg},
-        "data": {"source": data.source, "synthetic": data.synthetic, "sha256": dict(data.hashes)},
+        "data": {
+            "source": about.data.source,
+            "synthetic": about.data.synthetic,
+            "sha256": dict(about.data.hashes),
+        },
         "versions": versions(),
+        "identity": identity.model_dump(),
     }
     with replacing(folder) as temporary:
         temporary.mkdir()
@@ -192,7 +260,7 @@ def load_baseline(
     description = saved.to_json()
     shape = SavedViewportModel.of(description, folder / DESCRIPTION, remedy=REMEDY).shape
     try:
-        model = initialised(lambda: build(shape), seed=0)
+        model = initialized(lambda: build(shape), seed=0)
         model.load_state_dict(read_tensors(folder / WEIGHTS, remedy="train the baseline again"))
     except MissingFileError:
         raise DataError(f"{folder / WEIGHTS}: missing; the baseline is not whole, train it again.") from None
@@ -209,21 +277,6 @@ def described(policy: Viewports, description: Mapping[str, Any], folder: Path) -
     if "trained_for" in description:
         policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)
     return policy
-
-
-def answerer(model: nn.Module) -> Answer:
-    """A model of arrays by name as a function of arrays, without gradients, in bounded chunks."""
-
-    def answer(inputs: Inputs) -> NDArray[np.float32]:
-        n = len(next(iter(inputs.values())))
-        with torch.inference_mode():
-            parts = [
-                model({k: torch.from_numpy(v[i : i + ANSWER_CHUNK]) for k, v in inputs.items()}).numpy()
-                for i in range(0, n, ANSWER_CHUNK)
-            ]
-        return np.concatenate(parts)
-
-    return answer
 
 
 class Residual(nn.Module):
@@ -247,24 +300,26 @@ class Residual(nn.Module):
 
     def policy(self, recipe: VpRecipe) -> AdaptedViewportPolicy:
         """The network as a viewport policy that is shown what the recipe says."""
-        return AdaptedViewportPolicy(recipe, self.scale_deg.numpy(), answerer(self))
+        return AdaptedViewportPolicy(recipe, self.scale_deg.numpy(), predict(self))
 
 
-def fit_residual(
-    network: nn.Module, recipe: VpRecipe, data: VpData, *, batch_size: int, **options: Any
-) -> tuple[Residual, float]:
-    """Train a network of modalities with L1 on the recipe's examples; `options` as `fit` takes them.
+def predict(model: nn.Module) -> Answer:
+    """A model of arrays by name as a function of arrays."""
+    return predict_fn(model, torch.device("cpu"), chunk=ANSWER_CHUNK)
 
-    Returns:
-        The trained model and its mean error in degrees over the validation settings.
-    """
+
+def residual_trainer(
+    network: nn.Module, recipe: VpRecipe, data: VpData, settings: Settings, *, seed: int
+) -> BaselineTrainer:
+    """A trainer of a network of modalities, with L1 on the recipe's examples; it trains a `Residual`."""
     examples = Examples(recipe, data)
     model = Residual(network, examples.scale_deg)
-    answer = answerer(model)
+    answer = predict(model)
 
     def batch(rng: np.random.Generator) -> tuple[Mapping[str, Tensor], Tensor]:
-        inputs, target = examples.batch(rng, batch_size)
+        inputs, target = examples.batch(rng, settings.batch_size)
         return {k: torch.from_numpy(v) for k, v in inputs.items()}, torch.from_numpy(target)
 
-    best = fit(model, batch, nn.functional.l1_loss, lambda: examples.validate(answer), **options)
-    return model, best
+    return BaselineTrainer(
+        model, batch, nn.functional.l1_loss, lambda: examples.validate(answer), settings, seed=seed
+    )
