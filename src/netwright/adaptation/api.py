@@ -87,7 +87,7 @@ def adapt(
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
         dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
         label: a name of your own, shown behind that of the backbone.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Raises:
         BusyError: another process is at work on the same run.

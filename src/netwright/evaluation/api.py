@@ -95,7 +95,7 @@ def compare(
         seed: of generated data and of training.
         backbone: as for `netwright.load`.
         partial: a folder in which finished evaluations are kept and found again.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Raises:
         ConfigError: nothing can be compared; two models of one name and seed.

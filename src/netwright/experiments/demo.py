@@ -33,7 +33,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> Path:
     Args:
         out: folder of the page and of a folder for each part.
         short: smaller runs, which show that all works, not how well.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Returns:
         Path of the page.

@@ -30,7 +30,7 @@ class Run:
 
     Args:
         out: folder of the result.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
         resume: continue from the checkpoint in `partial`, if there is one.
     """
 

@@ -95,7 +95,7 @@ def rl_collect(
         out: folder of the experience.
         executor: where the work is done; in this process by default.
         resume: go on with what stands in `<out>.partial`.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Raises:
         BusyError: another process collects there.

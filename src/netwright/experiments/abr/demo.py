@@ -30,7 +30,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
     Args:
         out: folder of the report.
         short: fewer sessions and updates: shows that all works, not how well.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Returns:
         The report's verdict.

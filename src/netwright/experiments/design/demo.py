@@ -69,7 +69,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
     Args:
         out: folder of the report.
         short: fewer objectives, operators and questions.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Returns:
         What came out, in a sentence.

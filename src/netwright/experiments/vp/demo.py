@@ -28,7 +28,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
     Args:
         out: folder of the report.
         short: fewer updates and no random backbone: shows that all works, not how well.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
 
     Returns:
         The report's verdict.

@@ -49,7 +49,7 @@ class Job:
         recipe: name of a recipe; its training environment says on which sessions.
         out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call continues.
         seed: of weights and sessions.
-        progress: called with one line now and then.
+        progress: called with one line from time to time.
         config: of the run.
     """
 
