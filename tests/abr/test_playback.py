@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from netwright.core import registry
+from netwright.core.palette import RC
 from netwright.core.task import load_attribute
 from netwright.report import render
 from netwright.tasks.abr import figures
@@ -112,7 +113,7 @@ def test_what_is_kept_is_plain_and_comes_back(evaluations):
 def test_a_report_draws_three_players_over_each_kept_trace(evaluations):
     adapted = replace(evaluations[1], policy="adapted:tiny", role="adapted")
     optimum = replace(evaluations[2], policy="offline-optimum", role="clairvoyant")
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         drawn = [d for d in figures.figures([*evaluations, adapted, optimum]) if d[0] == "Sessions over time"]
         assert len(drawn) == 3
         for (_, caption, figure), which in zip(
@@ -127,6 +128,6 @@ def test_a_report_draws_three_players_over_each_kept_trace(evaluations):
 
 def test_evaluations_of_earlier_releases_hold_no_sessions(evaluations):
     bare = [replace(e, detail={k: v for k, v in e.detail.items() if k != "playbacks"}) for e in evaluations]
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         assert not [d for d in figures.figures(bare) if d[0] == "Sessions over time"]
     assert figures.playbacks(bare, NAMES) == {}

@@ -143,7 +143,7 @@ def test_a_dialogue_and_its_design_are_private(cli, pool_file, monkeypatch, tmp_
     run = cli("design", "ask", "--pool", pool_file, "--question", "pair", "--out", tmp_path / "d", "--json")
     assert run.code == 0, run.err
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "d").iterdir()}
-    assert set(modes) == {"dialogue.json", "design.json", "tunnels.csv", "links.csv"}
+    assert set(modes) == {"dialogue.json", "design.json", "tunnels.csv", "links.csv", "map.svg"}
     assert set(modes.values()) == {0o600}
 
 

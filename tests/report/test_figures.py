@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from netwright.core.palette import dark_of_light, kind, method_styles
+from netwright.core.palette import RC, dark_of_light, kind, method_styles
 from netwright.report import compare, render
 from netwright.report.figures import sections
 from netwright.tasks.vp.figures import across_wrap, figures
@@ -69,7 +69,7 @@ def test_styles_tell_methods_apart_and_do_not_depend_on_order():
 
 def test_a_panel_for_each_setting_and_figure():
     task, given_ = make_task(), make_evaluations()
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         parts = sections(task, compare(task, given_), given_)
     assert [len(p.panels) for p in parts] == [2, 2, 2, 2]
     assert "adapted:tiny" in parts[0].panels[0].alt
@@ -78,7 +78,7 @@ def test_a_panel_for_each_setting_and_figure():
 
 def test_without_windows_the_distribution_is_by_episode():
     task, given_ = make_task(), [make_evaluation(n, [1, 2, 4]) for n in ("last-value", "mlp")]
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         titles = [p.title for p in sections(task, compare(task, given_), given_)]
     assert "Distribution by window" not in titles
 
@@ -119,7 +119,7 @@ def test_a_wrapped_yaw_is_drawn_without_an_upright_line():
 def test_flat_and_wild_values_are_drawn_without_a_warning(spread):
     task = make_task(report=None)
     given_ = [make_evaluation(n, [5.0, 5.0 + spread * i, 5.0]) for i, n in enumerate(SKILL)]
-    with warnings.catch_warnings(), matplotlib.rc_context(render.RC):
+    with warnings.catch_warnings(), matplotlib.rc_context(RC):
         warnings.simplefilter("error")
         for part in sections(task, compare(task, given_), given_):
             for panel in part.panels:
@@ -127,7 +127,7 @@ def test_flat_and_wild_values_are_drawn_without_a_warning(spread):
 
 
 def test_svg_takes_the_colors_of_the_page():
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         figure = Figure()
         figure.add_subplot().plot([0, 1], color=method_styles(["adapted:tiny"])["adapted:tiny"].color)
         text = render.svg(figure, name="a", alt='say "x" & <y>')

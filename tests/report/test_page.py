@@ -216,12 +216,13 @@ def test_control_characters_in_names_reach_no_page_and_no_figure():
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
+    from netwright.core.palette import RC
     from netwright.report import page, render
 
     assert page._shown("a\x1b[2J\u202eb") == "a\\x1b[2J\\u202eb"
     assert page._shown(Markup("<b>")) == Markup("<b>")
     assert page._shown(3.5) == 3.5
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         figure = Figure()
         figure.subplots().set_title("ppo\x1b\x00")
         assert "ppo\\x1b\\x00" in render.svg(figure, name="a", alt="b")

@@ -1,4 +1,4 @@
-"""How a method looks in every figure: its kind, color, dash and hatch. Plain data; nothing is drawn here.
+"""How figures look: settings, colors, and the kind, color, dash and hatch of each method. Plain data.
 
 Adapted models are strong, baselines muted, control arms hatched and dashed. Hues follow Okabe and Ito; dash
 and hatch say again what hue says, so that no reader depends on telling colors apart.
@@ -23,6 +23,50 @@ INK = ("#1f2430", "#e6e8ec")
 FAINT = ("#667085", "#98a2b3")
 RULE = ("#dfe3e8", "#343a46")
 PAPER = ("#ffffff", "#181b22")
+
+# From empty to full: of a link, say. Darkness rises with the hue on light paper, brightness on dark paper.
+LOADS = (
+    ("#a7bfd3", "#4b6177"),
+    ("#4f9bc8", "#4a90bd"),
+    ("#d9a520", "#d8a93f"),
+    ("#dd6b2f", "#f08850"),
+    ("#ab1f3c", "#ff7085"),
+)
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib; the page puts its own in place
+    "font.size": 9.0,
+    "figure.figsize": (5.2, 3.3),
+    "figure.facecolor": PAPER[0],
+    "figure.constrained_layout.use": True,
+    "axes.facecolor": "none",
+    "axes.edgecolor": FAINT[0],
+    "axes.labelcolor": INK[0],
+    "axes.titlecolor": INK[0],
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE[0],
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.7,
+    "text.color": INK[0],
+    "text.parse_math": False,  # a name is a name, whatever it holds
+    "xtick.color": FAINT[0],
+    "ytick.color": FAINT[0],
+    "xtick.labelcolor": INK[0],
+    "ytick.labelcolor": INK[0],
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "netwright",
+}
+"""Settings under which every figure of a report is made and drawn (`with matplotlib.rc_context(RC)`)."""
 
 _HUES: dict[Kind, tuple[tuple[str, str], ...]] = {
     "adapted": (
@@ -108,4 +152,4 @@ def method_styles(policies: Iterable[str], kinds: Mapping[str, Kind] | None = No
 
 def dark_of_light() -> dict[str, str]:
     """The color on dark paper for every color on light paper that a figure may hold."""
-    return dict([INK, FAINT, RULE, PAPER, *(pair for hues in _HUES.values() for pair in hues)])
+    return dict([INK, FAINT, RULE, PAPER, *LOADS, *(pair for hues in _HUES.values() for pair in hues)])

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import replacing, write_json
-from netwright.core.palette import KINDS, Kind, kind_of, method_styles
+from netwright.core.palette import KINDS, RC, Kind, kind_of, method_styles
 from netwright.core.results import Evaluation, kinds_of, versions
 from netwright.core.task import Task, load_attribute
 from netwright.core.text import printable
@@ -64,7 +64,7 @@ def write_report(
         raise ConfigError(f"{out}: holds something that is not a report; give a new or an empty folder.")
     settings = compare(task, evaluations)
     evaluations = _in_order(evaluations, settings)
-    with matplotlib.rc_context(render.RC):
+    with matplotlib.rc_context(RC):
         parts = _named([*sections(task, settings, evaluations), *_own_sections(task, evaluations)])
         with replacing(out) as folder:
             (folder / "figures").mkdir(parents=True)

@@ -4,50 +4,14 @@ from __future__ import annotations
 
 import io
 import xml.etree.ElementTree as ET
-from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from netwright.core.palette import FAINT, INK, PAPER, RULE, dark_of_light
+from netwright.core.palette import dark_of_light
 from netwright.core.text import printable
-
-RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib; the page puts its own in place
-    "font.size": 9.0,
-    "figure.figsize": (5.2, 3.3),
-    "figure.facecolor": PAPER[0],
-    "figure.constrained_layout.use": True,
-    "axes.facecolor": "none",
-    "axes.edgecolor": FAINT[0],
-    "axes.labelcolor": INK[0],
-    "axes.titlecolor": INK[0],
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": RULE[0],
-    "grid.linewidth": 0.7,
-    "hatch.linewidth": 0.7,
-    "text.color": INK[0],
-    "text.parse_math": False,  # a name is a name, whatever it holds
-    "xtick.color": FAINT[0],
-    "ytick.color": FAINT[0],
-    "xtick.labelcolor": INK[0],
-    "ytick.labelcolor": INK[0],
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "legend.frameon": False,
-    "legend.fontsize": 7.5,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "netwright",
-}
-"""Settings under which every figure of a report is made and drawn (`with matplotlib.rc_context(RC)`)."""
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _DARK = dark_of_light()

@@ -196,17 +196,22 @@ def changes(tables: Tables, today: Tables) -> int:
     )
 
 
-def write_design(folder: Path, document: Mapping[str, Any], tables: Tables) -> list[Path]:
+def write_design(
+    folder: Path, document: Mapping[str, Any], tables: Tables, texts: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write a CSV file for each table, and `design.json` with everything and their SHA-256; gives their paths.
 
     All files appear or none; only their owner may read them.
+
+    Args:
+        texts: further files by name, such as a map.
 
     Raises:
         DataError: a number is NaN or infinite; nothing is written.
     """
     plain = {name: [dict(row) for row in rows] for name, rows in tables.items()}
     _check_finite({**document, "tables": plain}, "the design")
-    texts = {f"{name}.csv": as_csv(rows) for name, rows in tables.items()}
+    texts = {f"{name}.csv": as_csv(rows) for name, rows in tables.items()} | dict(texts or {})
     hashes = {name: _sha256(text) for name, text in texts.items()}
     whole = {"format_version": FORMAT_VERSION, **document, "files": hashes, "tables": plain}
     return write_files(folder, {**texts, DESIGN_FILE: json_text(whole)}, private=True)

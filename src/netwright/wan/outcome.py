@@ -11,6 +11,7 @@ from netwright.core.files import read_json
 from netwright.synthesis.dialogue import Dialogue
 from netwright.wan.details import Details
 from netwright.wan.exporting import DESIGN_FILE, Solved, write_design
+from netwright.wan.figures import MAP_FILE, map_svg
 from netwright.wan.selection import Source
 from netwright.wan.settled import Settled
 
@@ -55,7 +56,7 @@ class Outcome:
 
 
 def outcome(dialogue: Dialogue, end: End, source: Source, details: Details, file: Path) -> Outcome:
-    """Write the recommended design beside a dialogue's file, unless the operator left.
+    """Write the recommended design with its map beside a dialogue's file, unless the operator left.
 
     Args:
         file: of the dialogue.
@@ -66,20 +67,22 @@ def outcome(dialogue: Dialogue, end: End, source: Source, details: Details, file
     result = dialogue.result()
     chosen = details.solved(result.design)
     document = {**result.to_json(), **design_facts(source, chosen, details.figures(result.design))}
-    files = write_design(file.parent, document, chosen.tables)
+    drawn = map_svg(source.instance.topology, chosen.tables)
+    files = write_design(file.parent, document, chosen.tables, {MAP_FILE: drawn})
     more: Facts = {"dialogue": str(file), "result": result.to_json()}
     return Outcome(end, answers, tuple(files), result_facts(dialogue), more)
 
 
 def settled_outcome(found: Settled, source: Source, details: Details, folder: Path) -> Outcome:
-    """Write the one design that every objective prefers."""
+    """Write the one design that every objective prefers, with its map."""
     figures = details.figures_of(found.solved)
     document = {
         "design": found.design,
         **design_facts(source, found.solved, figures),
         "reason": found.reason,
     }
-    files = write_design(folder, document, found.solved.tables)
+    drawn = map_svg(source.instance.topology, found.solved.tables)
+    files = write_design(folder, document, found.solved.tables, {MAP_FILE: drawn})
     shown: Facts = {**found.solved.metrics, **figures}
     return Outcome(End.SETTLED, 0, tuple(files), shown, {"reason": found.reason})
 

@@ -17,6 +17,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.chunks import Work
 from netwright.wan.exporting import DESIGN_FILE, Tables, figures, today_of, write_design
+from netwright.wan.figures import MAP_FILE, map_svg
 from netwright.wan.instance import Instance
 from netwright.wan.load_facts import LoadFacts
 from netwright.wan.registry import scenario as scenario_named
@@ -52,7 +53,8 @@ def solve(
         in_use = today_of(scenario_named(name), instance, today)
         document, tables = _solved(name, instance, family, parameters)
         document["figures"] = figures(tables, in_use)
-        files = write_design(folder, document, tables)
+        drawn = map_svg(instance.topology, tables)
+        files = write_design(folder, document, tables, {MAP_FILE: drawn})
     if as_json:
         print_json({**document, "files": [str(path) for path in files]})
     else:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import replacing, write_json
-from netwright.core.palette import FAINT
+from netwright.core.palette import FAINT, RC
 from netwright.core.results import versions
 from netwright.core.seeding import generator
 from netwright.experiments.design.figures import STYLES
@@ -94,7 +94,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
         "versions": versions(),
     }
     questions = [q for q in (1, 3, 5, 10) if q <= queries]
-    with matplotlib.rc_context(render.RC), replacing(out) as folder:
+    with matplotlib.rc_context(RC), replacing(out) as folder:
         (folder / "figures").mkdir(parents=True)
         panels = [figure_of(problem) for problem in problems]
         page = render_page(

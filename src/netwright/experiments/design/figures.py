@@ -10,9 +10,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netwright.core.palette import FAINT
+from netwright.core.palette import FAINT, RC
 from netwright.core.results import read_rows
-from netwright.report.render import RC, png
+from netwright.report.render import png
 
 COMMAND = "netwright experiments design"
 TITLES = {"mcf": "MCF", "bw": "BW", "nf": "NF", "ospf": "OSPF"}
