@@ -28,7 +28,10 @@ LINK_TITLES: Titles = {
         capacity="capacity cap bandwidth bw link_capacity max_capacity link_bandwidth speed link_speed linkspeedraw",
         latency="latency delay one_way_delay one_way_latency propagation_delay prop_delay link_delay",
         length="length len dist distance link_length",
-        capacity_unit="capacity_unit bandwidth_unit bw_unit",
+        capacity_unit="capacity_unit capacity_units capacityunit capacityunits bandwidth_unit bandwidth_units bw_unit "
+        "speed_unit speed_units",
+        latency_unit="latency_unit latency_units latencyunit delay_unit delay_units delayunit",
+        length_unit="length_unit length_units lengthunit distance_unit distance_units dist_unit",
     ),
 }
 NODE_TITLES = _table(
@@ -58,7 +61,7 @@ _RATE = re.compile(
     r"(?P<unit>bits?|b)?[ ]?(?:(?:/|p|per|_per_)[ ]?(?:s|sec|second))?",
     re.IGNORECASE,
 )
-_BYTES = re.compile(r"[kKmMgGtT]?(?:B/s|Bps|B/sec|[Bb]ytes?/s)")
+_BYTES = re.compile(r"[kKmMgGtT]?(?:B|B/s|Bps|B/sec|[Bb]ytes?/s)")
 _TIMES = {
     "ns": ("nanosecond", "nanoseconds", "nsec"),
     "us": ("µs", "μs", "usec", "microsecond", "microseconds"),
@@ -73,6 +76,7 @@ _LENGTHS = {
 _CARRIERS = (  # what telecom carriers call a speed, and its Mbit/s for each of the number behind
     (re.compile(r"oc-?(\d{1,4})c?", re.IGNORECASE), 51.84),
     (re.compile(r"stm-?(\d{1,4})c?", re.IGNORECASE), 155.52),
+    (re.compile(r"(\d{1,4}) ?(?:ge|gbe|gige)", re.IGNORECASE), 1000.0),
 )
 
 
@@ -169,7 +173,7 @@ def _unit_of(meaning: str, text: str) -> str:
 def rate_unit(text: str) -> str | None:
     """The unit of BITS_PER_SECOND that a text such as "Gbps", "mbit/s", "G" or "MBITPERSEC" means, None if none.
 
-    Bytes per second (MB/s, MBps) are no unit here: a capacity in them is refused by `rate`.
+    Bytes (GB, MB/s, MBps) are no unit here: a capacity in them is refused by `rate`.
     """
     plain = text.strip()
     match = _RATE.fullmatch(plain)

@@ -14,6 +14,10 @@ from netwright.wan.importing.reductions import check_connected
 from netwright.wan.topology import FIBER_KM_PER_MS, Topology
 
 EARTH_RADIUS_KM = 6371.0
+LONGEST_KM, LONGEST_MS = (
+    25_000.0,
+    2_000.0,
+)  # of a link: above half of the Earth's girth, or three satellite hops
 SLOWER_THAN_FIBER = (
     0.3,
     30.0,
@@ -100,17 +104,27 @@ def _derived(links: Sequence[Link], by_length: Sequence[float | None]) -> list[s
 
 
 def _implausible(links: Sequence[Link], by_length: Sequence[float | None]) -> list[str]:
-    """A warning where latencies and lengths of a file cannot both be in the units that were read."""
+    """Warnings where latencies and lengths of a file cannot be in the units that were read."""
+    largest = {
+        "lengths": (max((li.length_km or 0.0 for li in links), default=0.0), LONGEST_KM, "km"),
+        "latencies": (max((li.latency_ms or 0.0 for li in links), default=0.0), LONGEST_MS, "ms"),
+    }
+    notes = [
+        f"warning: {what} of up to {found:.4g} {unit} are more than on Earth; check their unit"
+        for what, (found, most, unit) in largest.items()
+        if found > most
+    ]
     ratios = [
         link.latency_ms / ms
         for link, ms in zip(links, by_length, strict=True)
         if link.latency_ms is not None and ms is not None and ms > 0.0
     ]
     if not ratios or SLOWER_THAN_FIBER[0] <= (usual := float(np.median(ratios))) <= SLOWER_THAN_FIBER[1]:
-        return []
+        return notes
     return [
+        *notes,
         f"warning: latencies are {usual:.2g} times those of light in fiber over the links' lengths; "
-        "check the units (--latency-unit)"
+        "check the units (--latency-unit)",
     ]
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.options import ImportOptions
-from netwright.wan.importing.raw import Facts, RawGraph, RawLink, count
-from netwright.wan.units import BITS_PER_SECOND, Rate, is_carrier_rate, plain_number, rate, rate_unit
+from netwright.wan.importing.raw import Facts, RawGraph, RawLink, count, listed
+from netwright.wan.units import (
+    BITS_PER_SECOND,
+    LINK_TITLES,
+    Rate,
+    is_carrier_rate,
+    plain_number,
+    rate,
+    rate_unit,
+    short,
+    understand,
+)
 
 ZOO = ("linkspeed", "linkspeedunits")  # of the Topology Zoo: a number, and K, M or G beside it
+SAME_WITHIN = 0.01  # of each other: two capacities of a link that agree
 PLAUSIBLE = 100.0  # a number without a unit is bit/s if it lies within this factor of those that have one
 
 
@@ -41,16 +54,22 @@ def capacities(
     """
     found = [_rate(raw, row, columns, options) for row in rows]
     if all(each is None for each in found):
+        if options.capacity_from:
+            raise DataError(
+                f"{raw.source}: no link names a speed as {options.capacity_from!r} (--capacity-from); "
+                f"links have {listed(dict.fromkeys(name for row in rows for name in row.facts)) or 'no attribute'}."
+            )
         return [None] * len(rows), "", []
+    doubled = _disagreements(rows, columns, options)
     own = raw.conventions.capacity_unit
     named = [each for each in found if each is not None and each.unit]
     bare = [each for each in found if each is not None and not each.unit]
     if not named:
         unit, notes = _unit_of_bare(raw, own)
-        return [None if each is None else each.value for each in found], unit, notes
-    notes = []
+        return [None if each is None else each.value for each in found], unit, doubled + notes
+    notes = doubled
     if bare:
-        notes = [_mixed(raw, rows, found, named)]
+        notes += [_mixed(raw, rows, found, named)]
         found = [Rate(each.value, "bit/s") if each and not each.unit else each for each in found]
     unit = _common([each for each in found if each is not None])
     return [None if each is None else each.in_unit(unit) for each in found], unit, notes
@@ -93,11 +112,12 @@ def _common(rates: Sequence[Rate]) -> str:
 
 
 def _rate(raw: RawGraph, row: RawLink, columns: Sequence[Named], options: ImportOptions) -> Rate | None:
-    given = _given(row.facts, columns, options)
-    if given is None:
+    given = _given(row, columns, options)
+    if not given:
         return None
-    name, value, unit = given
+    name, value, unit = given[0]
     where = f"{raw.source}: {row.place} ({row.a} to {row.b})"
+    unit = unit or _beside(row.facts, where)
     asked = "" if rate_unit(raw.conventions.capacity_unit) else options.capacity_unit
     found = rate(value, name, where, unit or rate_unit(asked) or "")
     if found.value <= 0.0:
@@ -105,15 +125,40 @@ def _rate(raw: RawGraph, row: RawLink, columns: Sequence[Named], options: Import
     return found
 
 
-def _given(facts: Facts, columns: Sequence[Named], options: ImportOptions) -> tuple[str, object, str] | None:
+Given = tuple[
+    str, object, str
+]  # name of the attribute, its value, the unit that the name or another attribute states
+
+
+def _given(row: RawLink, columns: Sequence[Named], options: ImportOptions) -> list[Given]:
+    """All that a link has as its capacity, the one that is read first."""
     if options.capacity_from:
-        value = speed_in(facts.get(options.capacity_from))
-        return None if value is None else (options.capacity_from, value, "")
-    for column in columns:
-        value = facts.get(column.name)
-        if value not in (None, ""):
-            return column.name, value, column.unit or _beside(facts)
-    return _zoo(facts)
+        value = speed_in(row.facts.get(options.capacity_from))
+        return [] if value is None else [(options.capacity_from, value, "")]
+    given = [(c.name, row.facts[c.name], c.unit) for c in columns if row.facts.get(c.name) not in (None, "")]
+    zoo = _zoo(row.facts)
+    return given if zoo is None else [*given, zoo]
+
+
+def _disagreements(rows: Sequence[RawLink], columns: Sequence[Named], options: ImportOptions) -> list[str]:
+    """A note for each attribute that gives another capacity than the one that is read."""
+    times: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        (first, *others) = _given(row, columns, options) or [("", "", "")]
+        times.update((first[0], other[0]) for other in others if not _agree(first, other))
+    return [
+        f"{name!r} and {other!r} give different capacities on {count(n, 'link')}: {name!r} is read"
+        for (name, other), n in times.items()
+    ]
+
+
+def _agree(one: Given, other: Given) -> bool:
+    try:
+        a, b = (rate(value, name, "", unit) for name, value, unit in (one, other))
+    except DataError:
+        return False
+    size_a, size_b = (r.in_unit("bit/s") if r.unit else r.value for r in (a, b))
+    return bool(a.unit) == bool(b.unit) and math.isclose(size_a, size_b, rel_tol=SAME_WITHIN)
 
 
 _SPEED = re.compile(r"\d+(?:\.\d+)?\s*(?:[kmgt]?(?:bit/s|bits/s|bps|b/s)|[kmgt]\b)", re.IGNORECASE)
@@ -129,12 +174,17 @@ def speed_in(value: object) -> object:
     return value if is_carrier_rate(value) else None
 
 
-def _beside(facts: Facts) -> str:
+def _beside(facts: Facts, where: str) -> str:
     """The unit in a column of its own."""
-    value = next(
-        (v for name, v in facts.items() if name.lower().endswith(("capacity_unit", "bw_unit"))), None
-    )
-    return rate_unit(value) or "" if isinstance(value, str) else ""
+    titles = ((name, understand(name, LINK_TITLES)) for name in facts)
+    names = [name for name, title in titles if title is not None and title.meaning == "capacity_unit"]
+    said = next((facts[name] for name in names if facts[name] not in (None, "")), None)
+    unit = rate_unit(said) if isinstance(said, str) else None
+    if said is not None and unit is None:
+        raise DataError(
+            f"{where}: {names[0]} {short(said)} is no known unit; use {', '.join(BITS_PER_SECOND)}."
+        )
+    return unit or ""
 
 
 def _zoo(facts: Facts) -> tuple[str, object, str] | None:

@@ -8,12 +8,20 @@ from collections.abc import Sequence
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.graph import check_counts
-from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, direction, nodes_of_links
+from netwright.wan.importing.raw import (
+    Conventions,
+    RawGraph,
+    RawLink,
+    check_titles,
+    direction,
+    nodes_of_links,
+)
 from netwright.wan.importing.text import lines_of, unescaped
 from netwright.wan.units import DEMAND_TITLES, LINK_TITLES, ends_in, plain_number, split, understand
 
 _POSITIONS = ("capacity", "latency_ms")  # what stands behind the two ends where there are no titles
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
+_SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # of Excel, on the first line
 _TEAVAR = {"to_node", "from_node", "capacity", "prob_failure"}
 
 Line = tuple[int, list[str]]
@@ -23,18 +31,25 @@ def parse_edge_list(content: bytes, name: str, source: str) -> RawGraph:
     """The network of an edge list.
 
     A first line of titles says what the columns hold, in any order; without titles a line is
-    `a b [capacity [latency_ms]]`. `#` begins a comment, and names may stand in quotes. A pair of nodes that is
+    `a b [capacity [latency_ms]]`. `#` begins a comment, unless titles of all columns stand behind it on the first
+    line, as numpy and pandas write them; names may stand in quotes. A pair of nodes that is
     given in both orders means the two directions of a link; other links lead both ways.
 
     Raises:
         DataError: names the line that is no link.
     """
-    lines = _lines(lines_of(content, source), source)
+    text = ["" if _SEPARATOR_LINE.fullmatch(line.strip()) else line for line in lines_of(content, source)]
+    lines = _lines(text, source)
     titles = _titles(lines[0][1]) if lines else None
+    if titles is not None:
+        lines = lines[1:]
+    elif lines:
+        titles = _titles_behind_a_mark(text, len(lines[0][1]), source)
     if titles is None:
         links = tuple(_by_position(words, number, source) for number, words in lines)
     else:
-        links = tuple(_by_title(titles, words, number, source) for number, words in lines[1:])
+        check_titles(titles, source)
+        links = tuple(_by_title(titles, words, number, source) for number, words in lines)
     teavar = titles is not None and {title.lower() for title in titles} >= _TEAVAR
     return RawGraph(
         name, "TEAVAR" if teavar else "edge list", source, nodes_of_links(links), links,
@@ -83,6 +98,16 @@ def _titles(words: Sequence[str]) -> list[str] | None:
     others = [word for word in words if word not in ends]
     known = any(understand(word, LINK_TITLES) or understand(word, DEMAND_TITLES) for word in others)
     return list(words) if known or all(len(end) > 1 for end in ends) else None
+
+
+def _titles_behind_a_mark(text: Sequence[str], n_cells: int, source: str) -> list[str] | None:
+    """Titles of that many columns on a first line that begins with `#`."""
+    number, first = next(((i, line.strip()) for i, line in enumerate(text, start=1) if line.strip()), (1, ""))
+    if not first.startswith("#"):
+        return None
+    plain = first.lstrip("#").strip()
+    found = _titles(_cells(plain, separator([plain]), number, source))
+    return found if found is not None and len(found) == n_cells else None
 
 
 def _by_position(words: Sequence[str], number: int, source: str) -> RawLink:

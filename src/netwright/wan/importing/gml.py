@@ -28,6 +28,13 @@ def parse_gml(content: bytes, name: str, source: str) -> RawGraph:
             f"{source}: GML has one `graph [ .. ]`, here there are {len(graphs)}; check the file."
         )
     entries: Entries = graphs[0]
+    parts = [(key, value) for key, value in entries if key in ("node", "edge")]
+    holders = [("the graph", entries), *((key, value) for key, value in parts if isinstance(value, list))]
+    for what, held in holders:
+        if any(key == "graph" for key, _ in held):
+            raise DataError(
+                f"{source}: {what} holds a graph of its own; give all nodes and links in one graph."
+            )
     plain = {key: value for key, value in entries if not isinstance(value, list)}
     nodes = tuple(
         RawNode(_end(facts, "id", f"node {i}", source), _without(facts, "id"))
@@ -62,11 +69,10 @@ def _blocks(entries: Entries, key: str, source: str) -> list[dict[str, object]]:
 
 
 def _facts(entries: Entries) -> dict[str, object]:
-    """Keys and plain values; a key that stands several times holds a list, as networkx writes them."""
+    """Keys and values; a key that stands several times holds a list, as networkx writes them."""
     found: dict[str, list[object]] = {}
     for key, value in entries:
-        if not isinstance(value, list):
-            found.setdefault(key, []).append(value)
+        found.setdefault(key, []).append(value)
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 

@@ -6,6 +6,7 @@ gigabytes, or reads files that are not its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
@@ -15,7 +16,7 @@ from defusedxml.common import DefusedXmlException
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.graph import check_counts
-from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, RawNode
+from netwright.wan.importing.raw import Conventions, RawGraph, RawLink, RawNode, check_titles
 
 _DIRECTED = {"true": True, "1": True, "false": False, "0": False}
 
@@ -51,13 +52,13 @@ def graphml_of(root: Element, name: str, source: str) -> RawGraph:
     check_counts(len(children(graph, "node")), len(children(graph, "edge")), source)
     keys = {key.get("id", ""): _key(key) for key in children(root, "key")}
     nodes = tuple(
-        RawNode(_attribute(element, "id", f"node {i}", source), _node_facts(element, keys))
+        RawNode(_attribute(element, "id", f"node {i}", source), _node_facts(element, keys, source))
         for i, element in enumerate(children(graph, "node"), start=1)
     )
     links = tuple(
         _link(element, keys, i, source) for i, element in enumerate(children(graph, "edge"), start=1)
     )
-    facts = _facts(graph, keys, "graph")
+    facts = _facts(graph, keys, "graph", source)
     directed = {"directed": True, "undirected": False}.get(graph.get("edgedefault", ""))
     notes = () if directed is not None else ("the file does not say whether links are directed: both ways",)
     if directed and links and all(_arrowless(element) for element in children(graph, "edge")):
@@ -141,7 +142,7 @@ def _link(element: Element, keys: Mapping[str, _Key], number: int, source: str) 
     if directed is None and _arrows(element):
         directed = True
     ends = [_attribute(element, end, place, source) for end in ("source", "target")]
-    facts = _facts(element, keys, "edge")
+    facts = _facts(element, keys, "edge", source)
     drawn = " ".join(filter(None, (_text(label) for label in descendants(element, "EdgeLabel"))))
     return RawLink(ends[0], ends[1], {**facts, **({"EdgeLabel": drawn} if drawn else {})}, place, directed)
 
@@ -157,8 +158,8 @@ def _arrowless(element: Element) -> bool:
     return bool(arrows) and all(a.get(end, "none") == "none" for a in arrows for end in ("source", "target"))
 
 
-def _node_facts(element: Element, keys: Mapping[str, _Key]) -> dict[str, str]:
-    facts = _facts(element, keys, "node")
+def _node_facts(element: Element, keys: Mapping[str, _Key], source: str) -> dict[str, str]:
+    facts = _facts(element, keys, "node", source)
     drawn = [_text(label) for label in descendants(element, "NodeLabel")]
     if drawn and drawn[0] and not facts.get("label"):
         facts["label"] = " ".join(drawn[0].split())
@@ -169,13 +170,20 @@ def _text(element: Element) -> str:
     return (element.text or "").strip()
 
 
-def _facts(element: Element, keys: Mapping[str, _Key], domain: str) -> dict[str, str]:
+# Attributes of an element itself that say nothing of the network; "{..}" is another namespace.
+_STRUCTURE = re.compile(r"id|source|target|directed|edgedefault|parse\..*|\{.*\}.*")
+
+
+def _facts(element: Element, keys: Mapping[str, _Key], domain: str, source: str) -> dict[str, str]:
+    """What the element says by <data>, by defaults, and by attributes of its own."""
     found = {k.name: k.default for k in keys.values() if k.default and k.name and k.domain in (domain, "all")}
-    for data in children(element, "data"):
-        key = keys.get(data.get("key", ""), _Key(data.get("key", ""), "all", ""))
-        if key.name:
-            found[key.name] = _text(data)
-    return found
+    given = [
+        (keys.get(data.get("key", ""), _Key(data.get("key", ""), "all", "")).name, _text(data))
+        for data in children(element, "data")
+    ]
+    given += [(name, value) for name, value in element.items() if not _STRUCTURE.fullmatch(name)]
+    check_titles((name for name, _ in given), f"{source}: {local(element)} {element.get('id', '')!r}")
+    return found | {name: value for name, value in given if name}
 
 
 def _attribute(element: Element, name: str, place: str, source: str) -> str:

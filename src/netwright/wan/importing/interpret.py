@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from netwright.wan.importing.graph import Findings, ImportedGraph, Link, Node, c
 from netwright.wan.importing.options import ImportOptions
 from netwright.wan.importing.raw import Facts, RawDemand, RawGraph, RawLink, RawNode, count, listed
 from netwright.wan.units import (
+    KILOMETERS,
     LINK_TITLES,
     MILLISECONDS,
     NODE_TITLES,
@@ -19,9 +21,11 @@ from netwright.wan.units import (
     distance_km,
     duration_ms,
     factor,
+    length_unit,
     plain_number,
     short,
     split,
+    time_unit,
     understand,
 )
 
@@ -49,8 +53,8 @@ def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
     rows = [replace(link, a=ends.id(link.a, link), b=ends.id(link.b, link)) for link in raw.links]
     columns = _columns((link.facts for link in rows), LINK_TITLES)
     rates, unit, capacity_notes = capacities(raw, rows, columns["capacity"], options)
-    latencies, latency_notes = _latencies(raw, rows, columns["latency"], options)
-    lengths, length_notes = _lengths(raw, rows, columns["length"])
+    latencies, latency_notes = _latencies(raw, rows, columns, options)
+    lengths, length_notes = _lengths(raw, rows, columns)
     ways, way_notes = _ways(raw, rows, options)
     links = tuple(
         Link(row.a, row.b, capacity, latency, length, row.place, way)
@@ -61,6 +65,8 @@ def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
     others = _others(rows, used)
     if all(each is None for each in rates):
         capacity_notes = _speeds_elsewhere(rows, others)
+        if not options.default_capacity:
+            _check_no_capacity_was_missed(raw, others)
     findings = Findings(
         {"links": others, "nodes": node_findings.ignored["nodes"], "the whole": raw.unread},
         (
@@ -146,6 +152,21 @@ def _speeds_elsewhere(rows: Sequence[RawLink], others: Sequence[str]) -> list[st
     return notes
 
 
+_CAPACITY_WORDS = frozenset(("capacity", "capacities", "bandwidth", "bw", "cap"))
+
+
+def _check_no_capacity_was_missed(raw: RawGraph, others: Sequence[str]) -> None:
+    """Where the file has no capacities: refuse an attribute that is called one, in a unit or way that is not known."""
+    for name in others:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+        if _CAPACITY_WORDS & set(re.split(r"[^a-z]+", words)):
+            raise DataError(
+                f"{raw.source}: {name!r} of links looks like their capacity, but its unit or meaning is not known; "
+                "call it such as `capacity_gbps`, or run `netwright design import` with --capacity-from or "
+                "--default-capacity."
+            )
+
+
 def first_given(facts: Facts, columns: Sequence[Column]) -> tuple[Column, object] | None:
     """The first of the columns that has a value, and the value."""
     return next(((c, facts[c.name]) for c in columns if facts.get(c.name) not in (None, "")), None)
@@ -157,8 +178,9 @@ def place_of(raw: RawGraph, link: RawLink) -> str:
 
 
 def _latencies(
-    raw: RawGraph, rows: Sequence[RawLink], columns: Sequence[Column], options: ImportOptions
+    raw: RawGraph, rows: Sequence[RawLink], by_meaning: Mapping[str, list[Column]], options: ImportOptions
 ) -> tuple[list[float | None], list[str]]:
+    columns, stated = by_meaning["latency"], by_meaning["latency_unit"]
     fixed = options.latency_unit or raw.conventions.latency_unit
     found: list[float | None] = []
     bare = 0
@@ -168,21 +190,51 @@ def _latencies(
             found.append(None)
             continue
         column, value = given
-        amount = split(value)
-        alone = not column.unit and amount is not None and not amount[1]
+        amount, where = split(value), place_of(raw, row)
+        unit = column.unit or _unit_beside(row, stated, MILLISECONDS, where)
+        alone = not unit and amount is not None and not amount[1]
         if alone and not fixed and raw.conventions.asks_latency_unit:
             raise DataError(
                 f"{raw.source}: {raw.format} files do not say in which unit {column.name!r} is (here such as "
                 f"{short(value)}); run `netwright design import` with --latency-unit us, 10us, ms, ..."
             )
         bare += alone and not fixed
-        where = place_of(raw, row)
-        ms = duration_ms(value, column.name, where, column.unit or fixed or "ms")
+        ms = duration_ms(value, column.name, where, unit or fixed or "ms")
         found.append(_at_least_zero(ms, column.name, where))
     notes = [
         f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as ms (--latency-unit)"
     ]
-    return found, notes if bare else _said(raw, options, columns, found)
+    doubled = _both_given(rows, columns, "latency")
+    return found, doubled + (notes if bare else _said(raw, options, columns, found))
+
+
+def _unit_beside(row: RawLink, columns: Sequence[Column], known: Mapping[str, float], where: str) -> str:
+    """The unit of a number in an attribute of its own, "" where there is none."""
+    given = first_given(row.facts, columns)
+    if given is None:
+        return ""
+    read = time_unit if known is MILLISECONDS else length_unit
+    unit = read(given[1]) if isinstance(given[1], str) else None
+    if unit is None:
+        raise DataError(
+            f"{where}: {given[0].name} {short(given[1])} is no known unit; use {', '.join(known)}."
+        )
+    return unit
+
+
+def _both_given(rows: Sequence[RawLink], columns: Sequence[Column], meaning: str) -> list[str]:
+    """A note where links have two attributes of one meaning with different values."""
+    given = [[c.name for c in columns if row.facts.get(c.name) not in (None, "")] for row in rows]
+    pairs = Counter(
+        (names[0], other)
+        for row, names in zip(rows, given, strict=True)
+        for other in names[1:]
+        if row.facts[other] != row.facts[names[0]]
+    )
+    return [
+        f"{name!r} and {other!r} both hold the {meaning} of {count(n, 'link')}: {name!r} is read"
+        for (name, other), n in pairs.items()
+    ]
 
 
 def _said(
@@ -199,8 +251,9 @@ def _quoted(columns: Sequence[Column]) -> str:
 
 
 def _lengths(
-    raw: RawGraph, rows: Sequence[RawLink], columns: Sequence[Column]
+    raw: RawGraph, rows: Sequence[RawLink], by_meaning: Mapping[str, list[Column]]
 ) -> tuple[list[float | None], list[str]]:
+    columns, stated = by_meaning["length"], by_meaning["length_unit"]
     found: list[float | None] = []
     bare = 0
     for row in rows:
@@ -209,14 +262,15 @@ def _lengths(
             found.append(None)
             continue
         column, value = given
-        amount = split(value)
-        bare += not column.unit and amount is not None and not amount[1]
-        where = place_of(raw, row)
-        km = distance_km(value, column.name, where, column.unit or raw.conventions.length_unit or "km")
+        amount, where = split(value), place_of(raw, row)
+        unit = column.unit or _unit_beside(row, stated, KILOMETERS, where)
+        bare += not unit and amount is not None and not amount[1]
+        km = distance_km(value, column.name, where, unit or raw.conventions.length_unit or "km")
         found.append(_at_least_zero(km, column.name, where))
+    notes = _both_given(rows, columns, "length")
     if not bare or raw.conventions.length_unit:
-        return found, []
-    return found, [f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as km"]
+        return found, notes
+    return found, [*notes, f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as km"]
 
 
 def _at_least_zero(value: float, what: str, where: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from netwright.core.errors import DataError
 from netwright.core.reading import parse_json
@@ -17,9 +17,10 @@ from netwright.wan.importing.raw import (
     nodes_of_links,
 )
 from netwright.wan.topology import DIRECTED_FORMAT_VERSION, FORMAT_VERSION
-from netwright.wan.units import ends_in, plain_number, short
+from netwright.wan.units import ends_in, length_unit, plain_number, short, time_unit
 
-_READ = {"nodes", "links", "edges", "name", "directed", "multigraph", "graph", "capacity_unit"}
+_UNITS = ("capacity_unit", "latency_unit", "length_unit")
+_READ = {"nodes", "links", "edges", "name", "directed", "multigraph", "graph", *_UNITS}
 _OURS = {"format_version", "source"}
 
 
@@ -50,7 +51,7 @@ def parse_node_link(content: bytes, name: str, source: str) -> RawGraph:
     unit = _word(document.get("capacity_unit")) or _word(inner.get("capacity_unit"))
     skipped = _READ | (_OURS if "format_version" in document else set())
     unread = [key for key in document if key not in skipped]
-    unread += [f"graph.{key}" for key in inner if key not in ("name", "demands", "stats", "capacity_unit")]
+    unread += [f"graph.{key}" for key in inner if key not in ("name", "demands", "stats", *_UNITS)]
     demands, notes = _mirrored(
         _demands(inner["demands"], source) if topohub else (), _mapping(inner.get("stats"))
     )
@@ -58,9 +59,34 @@ def parse_node_link(content: bytes, name: str, source: str) -> RawGraph:
         _word(document.get("name")) or _word(inner.get("name")) or name,
         "TopoHub JSON" if topohub else "JSON",
         source, nodes, links, _directed(document, source),
-        Conventions(capacity_unit=unit, length_unit="km" if topohub else ""),
+        Conventions(
+            capacity_unit=unit,
+            latency_unit=_unit(document, inner, "latency_unit", time_unit, source),
+            length_unit=_unit(document, inner, "length_unit", length_unit, source) or ("km" if topohub else ""),
+        ),
         demands, tuple(unread), notes,
     )  # fmt: skip
+
+
+def _unit(
+    document: Mapping[str, object],
+    inner: Mapping[str, object],
+    key: str,
+    read: Callable[[str], str | None],
+    source: str,
+) -> str:
+    """The unit that the document or its graph states for all links, "" if none.
+
+    Raises:
+        DataError: it is not known.
+    """
+    said = document.get(key, inner.get(key))
+    if said in (None, ""):
+        return ""
+    unit = read(said) if isinstance(said, str) else None
+    if unit is None:
+        raise DataError(f"{source}: {key} {short(said)} is not known; give one such as ms, us, km or m.")
+    return unit
 
 
 def _check_version(document: Mapping[str, object], source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -106,6 +107,17 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     shown = list(names)
     more = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more
+
+
+def check_titles(titles: Iterable[str], where: str) -> None:
+    """Refuse a column or an attribute that is given twice.
+
+    Raises:
+        DataError: names it.
+    """
+    for title, times in Counter(titles).items():
+        if times > 1 and title:
+            raise DataError(f"{where}: {title!r} is given {times} times; give it once.")
 
 
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netwright.core.errors import DataError
 from netwright.core.reading import whole_number
 from netwright.wan.importing.graph import check_counts
-from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
+from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode, check_titles
 from netwright.wan.importing.text import lines_of
 from netwright.wan.units import plain_number
 
@@ -16,14 +16,15 @@ def parse_repetita(content: bytes, name: str, source: str) -> RawGraph:
     """The network of a `.graph` file; nodes are numbered from 0 in its order.
 
     Raises:
-        DataError: not such a file; a line that is short, or a section with fewer lines than it says.
+        DataError: not such a file; a line that is short, or a section with fewer or more lines than it says.
     """
     rows = _rows(lines_of(content, source))
     titles, nodes, rest = _section(rows, "NODES", source)
     listed = tuple(
         RawNode(str(i), dict(zip(titles, words, strict=True))) for i, (_, words) in enumerate(nodes)
     )
-    titles, edges, _ = _section(rest, "EDGES", source)
+    titles, edges, rest = _section(rest, "EDGES", source)
+    _check_end(rest, "EDGES", source)
     check_counts(len(nodes), len(edges), source)
     links = []
     for number, words in edges:
@@ -39,7 +40,8 @@ def parse_repetita_demands(content: bytes, source: str) -> tuple[RawDemand, ...]
     Raises:
         DataError: not such a file.
     """
-    titles, rows, _ = _section(_rows(lines_of(content, source)), "DEMANDS", source)
+    titles, rows, rest = _section(_rows(lines_of(content, source)), "DEMANDS", source)
+    _check_end(rest, "DEMANDS", source)
     found = []
     for number, words in rows:
         facts = dict(zip(titles, words, strict=True))
@@ -54,6 +56,11 @@ def _rows(lines: list[str]) -> Rows:
     return [(i, line.split()) for i, line in enumerate(lines, start=1) if line.strip()]
 
 
+def _check_end(rest: Rows, name: str, source: str) -> None:
+    if rest:
+        raise DataError(f"{source}: line {rest[0][0]}: one more than {name} says; correct their number.")
+
+
 def _section(rows: Rows, name: str, source: str) -> tuple[list[str], Rows, Rows]:
     """Titles and lines of the section that comes first, and what follows it."""
     head = rows[0][1] if rows else []
@@ -64,6 +71,7 @@ def _section(rows: Rows, name: str, source: str) -> tuple[list[str], Rows, Rows]
     if len(rows) < n + 2:
         raise DataError(f"{source}: says {name} {head[1]} but holds fewer; the file is cut short.")
     titles = rows[1][1]
+    check_titles(titles, f"{source}: line {rows[1][0]}")
     for number, words in rows[2 : n + 2]:
         if len(words) != len(titles):
             raise DataError(

@@ -70,7 +70,8 @@ def _xml_link(element: Element, number: int, source: str) -> RawLink:
 
 def _xml_demand(element: Element, unit: str, number: int, source: str) -> RawDemand:
     a, b, value = (_text_of(element, tag) for tag in ("source", "target", "demandValue"))
-    return _demand((a, b), value, unit, f"demand {number}", source)
+    routing = _text_of(element, "routingUnit") or "1"
+    return _demand((a, b), (routing, value), unit, f"demand {number}", source)
 
 
 def _notes(links: tuple[RawLink, ...]) -> tuple[str, ...]:
@@ -100,11 +101,14 @@ def _text_of(element: Element, tag: str) -> str:
     return (found[0].text or "").strip() if found else ""
 
 
-def _demand(ends: tuple[str, str], value: str, unit: str, place: str, source: str) -> RawDemand:
-    volume = plain_number(value)
-    if volume is None or volume < 0.0 or not all(ends):
-        raise DataError(f"{source}: {place} needs a source, a target and a volume of at least 0; correct it.")
-    return RawDemand(*ends, volume, unit)
+def _demand(ends: tuple[str, str], amount: tuple[str, str], unit: str, place: str, source: str) -> RawDemand:
+    """A demand of `amount`: the routing unit (capacity that one unit of demand takes) and the demand's value."""
+    routing, value = (plain_number(text) for text in amount)
+    if routing is None or value is None or routing < 0.0 or value < 0.0 or not all(ends):
+        raise DataError(
+            f"{source}: {place} needs a source, a target, a routing unit and a volume of at least 0; correct it."
+        )
+    return RawDemand(*ends, routing * value, unit)
 
 
 def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
@@ -170,7 +174,7 @@ def _native_link(name: str, ends: list[str], behind: list[str], modules: list[st
     if len(ends) != 2:
         raise DataError(f"{source}: link {name!r} must be `id ( source target ) ..`; correct it.")
     facts: dict[str, object] = dict(
-        zip(("capacity", "capacity_cost", "routingCost", "setupCost"), behind, strict=False)
+        zip(("capacity", "installedCost", "routingCost", "setupCost"), behind, strict=False)
     )
     facts["capacity"] = _installed(str(facts.get("capacity", "")))
     facts["addModule"] = modules[0] if modules else ""
@@ -184,4 +188,4 @@ def _native_demand(
         raise DataError(
             f"{source}: demand {name!r} must be `id ( source target ) unit volume ..`; correct it."
         )
-    return _demand((ends[0], ends[1]), behind[1], unit, f"demand {name!r}", source)
+    return _demand((ends[0], ends[1]), (behind[0], behind[1]), unit, f"demand {name!r}", source)

@@ -1,0 +1,200 @@
+"""What a file says is read, named as ignored, or refused: kinds of slips that once passed in silence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from netwright.core.errors import DataError
+from netwright.wan.importing.as_topology import as_topology
+from netwright.wan.importing.demand_files import with_demands
+from netwright.wan.importing.options import ImportOptions
+from netwright.wan.importing.reading import read_graph
+from netwright.wan.units import rate, rate_unit
+
+TRIANGLE = [("A", "B"), ("B", "C"), ("C", "A")]
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_text(name, text, **options):
+        (tmp_path / name).write_text(text)
+        return read_graph(tmp_path / name, options=ImportOptions(**options))
+
+    return from_text
+
+
+def links(**facts):
+    entries = [{"source": a, "target": b, **facts} for a, b in TRIANGLE]
+    return json.dumps({"nodes": [{"id": name} for name in "ABC"], "links": entries})
+
+
+def graphml(edge="", data="", keys=""):
+    nodes = "".join(f'<node id="{name}"/>' for name in "ABC")
+    edges = "".join(f'<edge source="{a}" target="{b}" {edge}>{data}</edge>' for a, b in TRIANGLE)
+    return f'<graphml>{keys}<graph edgedefault="undirected">{nodes}{edges}</graph></graphml>'
+
+
+def gml(edge, node=""):
+    nodes = "".join(f"node [ id {i} {node} ] " for i in range(3))
+    edges = "".join(f"edge [ source {i} target {(i + 1) % 3} {edge} ] " for i in range(3))
+    return f"graph [ directed 0 {nodes}{edges}]"
+
+
+SNDLIB = """<network xmlns="http://sndlib.zib.de/network"><networkStructure><nodes coordinatesType="geographical">
+<node id="A"><coordinates><x>8</x><y>50</y></coordinates></node>
+<node id="B"><coordinates><x>9</x><y>51</y></coordinates></node></nodes><links>
+<link id="L"><source>A</source><target>B</target>
+<preInstalledModule><capacity>40</capacity><cost>0</cost></preInstalledModule></link></links></networkStructure>
+<demands><demand id="D"><source>A</source><target>B</target>{}<demandValue>3.5</demandValue></demand></demands>
+</network>
+"""
+NATIVE = """?SNDlib native format; type: network; version: 1.0
+NODES (
+  A ( 8 50 )
+  B ( 9 51 )
+)
+LINKS (
+  L ( A B ) 40 0 0 0 ( )
+)
+DEMANDS (
+  D ( A B ) {} 3.5 UNLIMITED
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "volume"),
+    [
+        ("n.xml", SNDLIB.format("<routingUnit>2</routingUnit>"), 7.0),
+        ("n.xml", SNDLIB.format(""), 3.5),
+        ("n.txt", NATIVE.format(2), 7.0),
+        ("n.txt", NATIVE.format(1), 3.5),
+    ],
+)
+def test_a_demand_takes_its_routing_unit_times_its_value(read, name, text, volume):
+    """SNDlib: the routing unit is the capacity that one unit of the demand takes."""
+    (demand,) = read(name, text).demands
+    assert demand.volume == volume
+
+
+REPETITA = "NODES 3\nlabel x y\na 8 50\nb 9 51\nc 10 52\n\nEDGES {}\nlabel src dest weight bw delay\n"
+EDGES = "e 0 1 1 9 5\ne 1 2 1 9 5\ne 2 0 1 9 5\ne 1 0 1 9 5\n"
+
+
+def test_more_lines_than_a_section_says_are_refused(read, tmp_path):
+    assert len(read("r.graph", REPETITA.format(4) + EDGES, latency_unit="us").links) == 4
+    with pytest.raises(DataError, match="line 12: one more than EDGES says"):
+        read("r.graph", REPETITA.format(3) + EDGES, latency_unit="us")
+    graph = read("r.graph", REPETITA.format(4) + EDGES, latency_unit="us")
+    (tmp_path / "r.demands").write_text("DEMANDS 1\nlabel src dest bw\nd 0 1 5\nd 1 2 5\n")
+    with pytest.raises(DataError, match="line 4: one more than DEMANDS says"):
+        with_demands(graph, tmp_path / "r.demands")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "source,target,capacity,capacity\nA,B,10,20\n", "'capacity' is given 2 times"),
+        (
+            "a.graphml",
+            graphml(data='<data key="c">1</data><data key="c">2</data>', keys='<key id="c" attr.name="c"/>'),
+            "'c' is given 2 times",
+        ),
+        ("a.gml", gml("capacity 1 capacity 2"), "capacity must be a finite number"),
+        ("a.gml", "graph [ graph [ node [ id 9 ] ] " + gml("capacity 1")[8:], "a graph of its own"),
+        ("a.gml", gml("capacity 1", node="graph [ node [ id 7 ] ]"), "node holds a graph of its own"),
+        ("a.csv", "source,target,capacity (GB/s)\nA,B,10\nB,C,10\nC,A,10\n", "looks like their capacity"),
+        ("a.csv", "source,target,max_bandwidth\nA,B,10\nB,C,10\nC,A,10\n", "'max_bandwidth' of links looks"),
+        ("a.json", links(capacityMBps=10), "'capacityMBps' of links looks"),
+        ("a.json", links(capacity=10, capacity_unit="GB"), "capacity_unit 'GB' is no known unit"),
+        ("a.json", links(delay=3, delay_unit="moments"), "delay_unit 'moments' is no known unit"),
+        ("a.csv", "source,target,bw\nA,B,10GB\n", "unknown unit 'GB'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(read, name, text, words):
+    with pytest.raises(DataError, match=words):
+        read(name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ignored"),
+    [
+        ("a.gml", gml("capacity 1 data [ capacity 99 ] foo [ bar 1 ]"), ("data", "foo")),
+        ("a.gml", gml("attr [ capacity 10 ]"), ("attr",)),
+        ("a.graphml", graphml(edge='capacity="10" color="red"'), ("color",)),
+        ("a.json", links(capacity=10, load=3), ("load",)),
+    ],
+)
+def test_what_is_not_understood_is_named(read, name, text, ignored):
+    assert read(name, text).findings.ignored["links"] == ignored
+
+
+def test_attributes_of_the_element_itself_are_read(read):
+    graph = read("a.graphml", graphml(edge='capacity="10" latency_ms="2"'))
+    assert {(link.capacity, link.latency_ms) for link in graph.links} == {(10.0, 2.0)}
+
+
+def notes(graph):
+    return " | ".join(as_topology(graph).notes)
+
+
+def test_two_attributes_that_disagree_are_named(read):
+    assert "'capacity' and 'bandwidth' give different capacities on 3 links: 'capacity' is read" in notes(
+        read("a.json", links(capacity=10, bandwidth=20))
+    )
+    zoo = {"LinkSpeedRaw": 1e10, "LinkSpeed": "10"}
+    assert "different" in notes(read("a.json", links(**zoo, LinkSpeedUnits="M")))
+    assert "different" not in notes(read("a.json", links(**zoo, LinkSpeedUnits="G")))
+    assert "'latency' and 'delay' both hold the latency of 3 links" in notes(
+        read("a.json", links(latency=1, delay=2))
+    )
+    assert "both hold" not in notes(read("a.json", links(length=400, distance=400)))
+
+
+def test_titles_behind_a_mark_say_what_the_columns_hold(read):
+    graph = read("a.txt", "# source target latency capacity\nA B 1 10\nB C 2 10\n")
+    assert [(link.capacity, link.latency_ms) for link in graph.links] == [(10.0, 1.0), (10.0, 2.0)]
+    graph = read("a.txt", "# links of a network: source and target\nA B 1 10\n")
+    assert (graph.links[0].capacity, graph.links[0].latency_ms) == (1.0, 10.0)
+    graph = read("a.csv", "sep=;\nsource;target;capacity\nA;B;3\n")
+    assert graph.links[0].capacity == 3.0
+
+
+def test_a_unit_beside_a_number_or_of_the_whole_file_counts(read):
+    assert read("a.json", links(delay=3, delay_unit="us")).links[0].latency_ms == pytest.approx(0.003)
+    assert read("a.json", links(length=3, length_unit="m")).links[0].length_km == pytest.approx(0.003)
+    whole = {**json.loads(links(latency=3, distance=4)), "latency_unit": "us"}
+    graph = read("a.json", json.dumps({**whole, "graph": {"length_unit": "m"}}))
+    assert (graph.links[0].latency_ms, graph.links[0].length_km) == pytest.approx((0.003, 0.004))
+    with pytest.raises(DataError, match="latency_unit 'moments' is not known"):
+        read("a.json", json.dumps({**whole, "latency_unit": "moments"}))
+
+
+def test_the_attribute_that_capacities_are_asked_from_must_exist(read):
+    with pytest.raises(DataError, match=r"no link names a speed as 'nothere' .*; links have cap"):
+        read("a.json", links(cap=3), capacity_from="nothere")
+
+
+def test_a_default_stands_for_a_capacity_that_is_not_understood(read):
+    graph = read("a.json", links(max_bandwidth=3), default_capacity=rate("5 Gbit/s", "x", "x"))
+    assert {link.capacity for link in graph.links} == {5.0}
+
+
+def test_lengths_and_latencies_that_are_not_of_this_earth_are_questioned(read):
+    assert "lengths of up to 4e+05 km are more than on Earth" in notes(read("a.json", links(length=400_000)))
+    assert "latencies of up to 1e+07 ms" in notes(read("a.json", links(latency=1e7)))
+    assert "Earth" not in notes(read("a.json", links(latency=600, length=20_000)))
+
+
+@pytest.mark.parametrize(
+    ("text", "mbps"), [("10GE", 10_000.0), ("100GbE", 100_000.0), ("1 GigE", 1000.0), ("OC-48", 48 * 51.84)]
+)
+def test_names_of_ethernet_speeds_are_rates(text, mbps):
+    assert rate(text, "x", "x").in_unit("Mbit/s") == mbps
+
+
+@pytest.mark.parametrize("text", ["GB", "B", "MB", "kB/s", "MBps", "Gbytes/s"])
+def test_bytes_are_no_unit_of_a_rate(text):
+    assert rate_unit(text) is None
