@@ -34,7 +34,7 @@ def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progr
         ConfigError: a recipe for a policy that learns nothing.
     """
     spec, recipe = named(task, name)
-    if spec.train is None or (spec.shipped and recipe == next(iter(task.recipes))):
+    if spec.train is None or (spec.shipped and recipe == next(iter(task.recipes), "")):
         return _policy(load_attribute(spec.factory)())
     folder = cached_folder(task, spec, recipe, data, seed)
     if not (folder / "netwright.json").exists():
@@ -60,7 +60,7 @@ def train_policy(task: Task, name: str, data: Any, *, out: Path, seed: int, prog
 
 
 def named(task: Task, name: str) -> tuple[PolicySpec, str]:
-    """The baseline that `NAME` or `NAME:RECIPE` means, and its recipe; "" for one that learns nothing.
+    """The baseline that `NAME` or `NAME:RECIPE` means, and its recipe; "" for one that learns nothing or takes none.
 
     Raises:
         UnknownNameError: no such policy or recipe.
@@ -72,7 +72,9 @@ def named(task: Task, name: str) -> tuple[PolicySpec, str]:
         raise ConfigError(
             f"policy {policy!r} of {task.name} learns nothing and takes no recipe; drop :{recipe}."
         )
-    return spec, task.recipe(recipe or None).name if spec.train else ""
+    if spec.train is None or not (recipe or task.recipes):
+        return spec, ""
+    return spec, task.recipe(recipe or None).name
 
 
 def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: int) -> Path:

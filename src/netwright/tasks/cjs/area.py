@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.core.errors import DataError
+from netwright.core.errors import DataError, NetwrightError
 from netwright.datasets.area import Area, Conversion, Finding
 from netwright.datasets.plain_values import Named, plain_values
 from netwright.datasets.sources import NETLLM
-from netwright.tasks.cjs.data import FOLDER
+from netwright.tasks.cjs.data import FOLDER, JOBS
+from netwright.tasks.cjs.job_files import read_jobs
 from netwright.tasks.cjs.originals import PARTS, arrays_of
 from netwright.tasks.cjs.tpch import N_QUERIES, SIZES, read_size
 
@@ -88,11 +89,15 @@ def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def check(folder: Path) -> Iterator[Finding]:
-    """What the reader refuses of the job profiles, each file on its own."""
-    for size in SIZES:
+    """What the readers refuse of job profiles and own jobs, each file on its own."""
+    own = sorted((folder / JOBS).glob("*.json"))
+    profiles = (
+        [folder / FOLDER / f"{size}.npz" for size in SIZES] if (folder / FOLDER).is_dir() or not own else []
+    )
+    for path in [*profiles, *own]:
         try:
-            read_size(folder / FOLDER / f"{size}.npz")
-        except DataError as error:
+            (read_jobs if path in own else read_size)(path)
+        except NetwrightError as error:
             place, _, what = str(error).partition(": ")
             yield Finding("error", place, what)
 

@@ -11,7 +11,7 @@ import numpy as np
 from netwright.core.errors import ConfigError
 from netwright.tasks.cjs import durations
 from netwright.tasks.cjs.graphs import Floats
-from netwright.tasks.cjs.kernels import advance, decide
+from netwright.tasks.cjs.kernels import decide, start
 from netwright.tasks.cjs.observation import DECLINE, Observation, chosen_stage, observe
 from netwright.tasks.cjs.state import CLUSTER, COMMITMENT, EXECUTOR, NOWHERE, POOL, State, copied
 from netwright.tasks.cjs.workload import Workload
@@ -64,7 +64,7 @@ class Cluster:
     def __init__(self, workload: Workload, rules: Rules, seed: int = 0, *, record: bool = False) -> None:
         self.workload, self.rules = workload, rules
         self.state = _fresh(workload, rules, seed, record)
-        self.done = not advance(self.state)
+        self.done = not start(self.state)
 
     def observe(self) -> Observation:
         """What a scheduler knows now; arrays of its own."""

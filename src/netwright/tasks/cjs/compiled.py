@@ -16,7 +16,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 def kernel(function: Function) -> Function:
     """Compile a function that makes no array."""
-    return cast(Function, njit(cache=True, _nrt=False)(function))
+    return cast(Function, njit(cache=True, nogil=True, _nrt=False)(function))
 
 
 def inlined(function: Function) -> Function:
@@ -26,4 +26,4 @@ def inlined(function: Function) -> Function:
 
 def compiled(function: Function) -> Function:
     """Compile a function that may make arrays."""
-    return cast(Function, njit(cache=True)(function))
+    return cast(Function, njit(cache=True, nogil=True)(function))

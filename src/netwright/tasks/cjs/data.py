@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.core.errors import DataError
@@ -10,9 +11,11 @@ from netwright.core.lazy import LazyMapping
 from netwright.tasks.cjs import tpch
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.generator import generate
+from netwright.tasks.cjs.job_files import read_jobs
 from netwright.tasks.cjs.originals import is_tree, read_tree
+from netwright.tasks.cjs.workload import Profile
 
-FOLDER, ORIGINALS = "tpch_npz", "tpch_original"
+FOLDER, ORIGINALS, JOBS = "tpch_npz", "tpch_original", "jobs"
 
 
 def load(folder: Path | None, *, seed: int = 0) -> CjsData:
@@ -20,6 +23,9 @@ def load(folder: Path | None, *, seed: int = 0) -> CjsData:
 
     A folder without these may hold the published files as they are (`<size>/adj_mat_<q>.npy` and their like), directly
     or in `tpch_original`.
+
+    Files `<folder>/cjs/jobs/NAME.json` are jobs of the user's own (`job_files`). A folder that holds only these gets
+    generated profiles.
 
     Raises:
         DataError: there is no such folder, or a file is missing or damaged.
@@ -29,12 +35,27 @@ def load(folder: Path | None, *, seed: int = 0) -> CjsData:
     place = Path(folder) / "cjs"
     if not place.is_dir():
         raise DataError(f"{place}: no such folder; check --data, or run `netwright data fetch cjs`.")
-    original = next((found for found in (place / ORIGINALS, place) if is_tree(found)), None)
-    if original is not None and not (place / FOLDER).is_dir():
-        return CjsData({profile.name: profile for profile in read_tree(original)}, source=str(original))
+    own = {path.stem: path for path in sorted((place / JOBS).glob("*.json")) if not path.name.startswith(".")}
+    sequences = LazyMapping(own, lambda name: read_jobs(own[name]))
+    profiles, files = _profiles(place)
+    if not profiles and own:
+        return replace(generate(seed=seed), sequences=sequences)
+    paths = [
+        *(file.relative_to(place).as_posix() for file in files),
+        *(f"{JOBS}/{path.name}" for path in own.values()),
+    ]
+    hashes = LazyMapping(paths, lambda path: sha256_of_file(place / path))
+    return CjsData(profiles, source=str(place), sequences=sequences, hashes=hashes)
+
+
+def _profiles(place: Path) -> tuple[dict[str, Profile], list[Path]]:
+    """Profiles by name, and the files that they are from; none of a folder of own jobs."""
+    if not (place / FOLDER).is_dir():
+        original = next((found for found in (place / ORIGINALS, place) if is_tree(found)), None)
+        if original is not None:
+            files = sorted(original.glob("*/*.npy"))
+            return {profile.name: profile for profile in read_tree(original)}, files
+        if (place / JOBS).is_dir():
+            return {}, []
     files = [place / FOLDER / f"{size}.npz" for size in tpch.SIZES]
-    profiles = {profile.name: profile for file in files for profile in tpch.read_size(file)}
-    hashes = LazyMapping(
-        [f"{FOLDER}/{file.name}" for file in files], lambda path: sha256_of_file(place / path)
-    )
-    return CjsData(profiles, source=str(place), hashes=hashes)
+    return {profile.name: profile for file in files for profile in tpch.read_size(file)}, files

@@ -22,12 +22,14 @@ class CjsData:
     """Job profiles by name, and where they come from.
 
     Attributes:
+        sequences: jobs of the user's own by the name of their file, read when they are first asked for.
         hashes: SHA-256 of the files by path; empty if generated.
     """
 
     profiles: Mapping[str, Profile]
     source: str
     synthetic: bool = False
+    sequences: Mapping[str, Workload] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
     def profile(self, name: str) -> Profile:
@@ -35,6 +37,12 @@ class CjsData:
         if name not in self.profiles:
             raise UnknownNameError("job profile", name, self.profiles)
         return self.profiles[name]
+
+    def sequence(self, name: str) -> Workload:
+        """The user's own jobs of that name; an unknown one raises `UnknownNameError`."""
+        if name not in self.sequences:
+            raise UnknownNameError("file of jobs", name, self.sequences)
+        return self.sequences[name]
 
     @cached_property
     def table(self) -> ProfileTable:

@@ -16,7 +16,7 @@ from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.metrics import Outcome, percentile
 from netwright.tasks.cjs.observation import Scheduler
-from netwright.tasks.cjs.settings import CjsConfig
+from netwright.tasks.cjs.settings import DRAWN, CjsConfig
 
 
 @runtime_checkable
@@ -30,7 +30,10 @@ class CompiledScheduler(Protocol):
 
 def cluster_of(config: CjsConfig, data: CjsData, seed: int, *, record: bool = False) -> Cluster:
     """The episode of a seed, before its first decision; the seed decides jobs and durations."""
-    workload = data.workload(np.random.default_rng(seed), config.n_jobs, config.mean_gap_s * 1000.0)
+    if config.jobs == DRAWN:
+        workload = data.workload(np.random.default_rng(seed), config.n_jobs, config.mean_gap_s * 1000.0)
+    else:
+        workload = data.sequence(config.jobs)
     return Cluster(workload, config.rules, seed, record=record)
 
 
@@ -80,6 +83,7 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
             rollout(policy, cluster)
         seconds += time.perf_counter() - began
         outcomes.append(Outcome.of(cluster))
+    n_jobs = len(outcomes[0].jct_s)
     jct_s = np.concatenate([outcome.jct_s for outcome in outcomes])
     return Evaluation(
         task="cjs",
@@ -89,7 +93,7 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
         unit="seconds",
         per_episode=tuple(jct_s.tolist()),
         weights=(1.0,) * len(jct_s),
-        episodes=tuple(f"seed {seed}, job {job}" for seed in config.seeds for job in range(config.n_jobs)),
+        episodes=tuple(f"seed {seed}, job {job}" for seed in config.seeds for job in range(n_jobs)),
         seconds=seconds,
         config=asdict(config) | {"data": data.source, "synthetic": data.synthetic},
         detail={
@@ -106,6 +110,6 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
                 }
                 for seed, outcome in zip(config.seeds, outcomes, strict=True)
             },
-            "groups": [f"seed {seed}" for seed in config.seeds for _ in range(config.n_jobs)],
+            "groups": [f"seed {seed}" for seed in config.seeds for _ in range(n_jobs)],
         },
     )

@@ -69,6 +69,15 @@ def idle_cluster(s: State) -> bool:
 
 
 @kernel
+def start(s: State) -> bool:
+    """Let all jobs arrive that are there from the beginning, then as `advance`."""
+    while s.cluster[0].n_arrived < len(s.jobs) and s.jobs[s.cluster[0].n_arrived].arrival_ms == 0.0:
+        arrive(s)
+        s.cluster[0].n_events += 1
+    return s.cluster[0].n_active > 0 or advance(s)
+
+
+@kernel
 def advance(s: State) -> bool:
     """Handle events until a decision is needed; False if the episode has ended instead."""
     while next_event(s):

@@ -16,6 +16,7 @@ PAIRED_SEEDS = tuple(range(1000, 1040))
 """For paired intervals, with `--set seeds=[..]`; not looked at before a recipe is final."""
 
 VALIDATION_SEEDS = tuple(range(5000, 5012))
+DRAWN = "drawn"
 FIRST_TRAINING_SEED = 100_000
 """Training draws its job sequences from this seed on."""
 
@@ -29,6 +30,8 @@ class CjsConfig:
         n_executors: of the cluster.
         seeds: one job sequence each.
         mean_gap_s: between two arrivals.
+        jobs: name of a file of the user's own jobs; "drawn" draws `n_jobs` job profiles. With own jobs, a seed decides
+            only the durations.
         moving_ms, durations, variant: see `Rules`; durations are hashed by default, for sharper comparisons.
     """
 
@@ -36,6 +39,7 @@ class CjsConfig:
     n_executors: int = 50
     seeds: tuple[int, ...] = TEST_SEEDS
     mean_gap_s: float = 25.0
+    jobs: str = DRAWN
     moving_ms: float = 2000.0
     durations: Literal["sampled", "hashed", "listed"] = "hashed"
     variant: Literal["netllm", "spark-sched-sim"] = "netllm"

@@ -10,7 +10,7 @@ A job is a DAG of stages of equal tasks. Executors are alike and run one task at
   where it goes; without one it becomes idle and, if the stage's end unlocked others, falls back to its job's pool.
   Then executors of the job's pool (if stages were unlocked) or of the stage's pool (if nothing was committed) are to be
   committed: this pool is the *source*. It counts executors that still run, which are committed ahead.
-- A job arrives: the common pool is the source if it has executors.
+- A job arrives: the common pool is the source if it has executors. Jobs at time 0 are all there from the beginning.
 - A scheduling round begins after an event if the source has executors that are not committed and a stage can be
   chosen: some demand (tasks not started - executors moving or committed to it) above 0, no parent with demand, not
   chosen in this round, and a job that is the source's or has a supply below the number of executors. It ends when no
@@ -90,8 +90,13 @@ class Simulation:
         self.chosen: set[int] = set()
         self.events: list[tuple[float, int, str, int, int]] = []
         for job, arrival_ms in enumerate(workload.arrival_ms.tolist()):
-            self._expect(arrival_ms, "arrival", job, 0)
-        self._advance()
+            if arrival_ms == 0.0:
+                self._arrive(job, 0)
+                self.n_events += 1
+            else:
+                self._expect(arrival_ms, "arrival", job, 0)
+        if not self.active:
+            self._advance()
 
     # What a scheduler may know.
 

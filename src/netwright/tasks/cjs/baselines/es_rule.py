@@ -1,0 +1,216 @@
+"""`es-rule`: caps and order of jobs by a few numbers, which evolution has found (`rules.evolved` holds the formula).
+
+CMA-ES minimizes the mean logarithm of JCT over that of `fair-plus-c` on the same jobs, new ones in each generation, of
+50 to 200 jobs on 30 to 50 executors. The distribution's mean is kept, of the generation that is best on validation
+sequences. It begins at `fair-plus-c`, which the formula contains.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ConfigDict
+
+from netwright.core.documents import Document, JsonObject, plain, read_document, write_document
+from netwright.core.errors import FormatError
+from netwright.core.files import replacing
+from netwright.core.identity import data_sha256
+from netwright.core.results import versions
+from netwright.core.seeding import generator
+from netwright.tasks.cjs import rules
+from netwright.tasks.cjs.baselines.cma_es import CmaEs
+from netwright.tasks.cjs.baselines.ruled import RuleScheduler, fair_plus_c
+from netwright.tasks.cjs.cluster import Cluster, Rules
+from netwright.tasks.cjs.dataset import CjsData
+from netwright.tasks.cjs.graphs import Floats
+from netwright.tasks.cjs.settings import FIRST_TRAINING_SEED, VALIDATION_SEEDS
+from netwright.tasks.cjs.workload import Workload
+
+NAME = "es-rule"
+DESCRIPTION = "netwright.json"
+SHIPPED = Path(__file__).parent / "weights" / NAME
+REMEDY = "train the policy again"
+
+START = (np.log(1.5), 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 12.0, 0.0, -24.0, 0.0)
+"""The parameters with which the formula is `fair-plus-c`."""
+
+SCALES = (0.15, 0.1, 0.1, 0.1, 0.1, 0.03, 0.1, 2.0, 0.2, 5.0, 0.2)
+"""First standard deviations of the search."""
+
+Progress = Callable[[str], None]
+
+
+class SavedRule(Document):
+    """The document of an evolved rule."""
+
+    FORMAT_VERSION = 2
+    model_config = ConfigDict(extra="allow")
+
+    task: str
+    policy: str
+    parameters: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EvolutionConfig:
+    """How long to search.
+
+    Attributes:
+        population: candidates of a generation.
+        n_sequences: that each candidate plays in it.
+        n_jobs, n_executors: ranges from which those of a sequence are drawn.
+        validate_every: generations between two looks at the validation sequences.
+        n_workers: threads.
+    """
+
+    generations: int = 64
+    population: int = 14
+    n_sequences: int = 22
+    n_jobs: tuple[int, int] = (50, 200)
+    n_executors: tuple[int, int] = (30, 50)
+    validate_every: int = 4
+    n_workers: int = 2
+
+
+Sequence = tuple[Workload, Rules, int]  # jobs, cluster, seed of the durations
+
+
+def load(folder: Path | None = None) -> RuleScheduler:
+    """The rule of a folder; the shipped one if none is given.
+
+    Raises:
+        DataError: the document is missing or damaged.
+        FormatError: it is of another policy, or names other parameters.
+    """
+    path = (folder or SHIPPED) / DESCRIPTION
+    saved = read_document(path, SavedRule, remedy=REMEDY)
+    if saved.task != "cjs" or saved.policy != NAME:
+        raise FormatError(f"{path}: holds {saved.policy}, not {NAME}; give another folder.")
+    if set(saved.parameters) != set(rules.NAMES):
+        raise FormatError(f"{path}: the parameters must be {', '.join(rules.NAMES)}; {REMEDY}.")
+    return scheduler(np.array([saved.parameters[name] for name in rules.NAMES]))
+
+
+def scheduler(parameters: Floats) -> RuleScheduler:
+    """The rule with these parameters, in the order of `rules.NAMES`."""
+    return RuleScheduler(rules.EVOLVED, parameters.tolist())
+
+
+def train(
+    data: CjsData,
+    *,
+    recipe: str,
+    out: Path,
+    seed: int,
+    progress: Progress,
+    config: EvolutionConfig | None = None,
+) -> None:
+    """Evolve the rule and write the folder `out`.
+
+    Args:
+        data: job profiles.
+        recipe: not used.
+        out: folder to write.
+        seed: of candidates and job sequences.
+        progress: called with a line now and then.
+        config: of the search.
+    """
+    config = config or EvolutionConfig()
+    began, spent = time.monotonic(), time.process_time()
+    best, loss = evolve(data, seed, config, progress)
+    named: JsonObject = {name: round(float(value), 4) for name, value in zip(rules.NAMES, best, strict=True)}
+    about = {
+        "task": "cjs",
+        "kind": "baseline",
+        "role": "baseline",
+        "policy": NAME,
+        "name": NAME,
+        "seed": seed,
+        "parameters": named,
+        "config": asdict(config),
+        "data": {"synthetic": data.synthetic, "sha256": data_sha256(data)},
+        "validation": {"metric": "log of JCT over that of fair-plus-c", "kept": round(loss, 5)},
+        "cost": {
+            "seconds": round(time.monotonic() - began, 1),
+            "processor_seconds": round(time.process_time() - spent, 1),
+        },
+        "versions": versions(),
+    }
+    with replacing(out) as temporary:
+        temporary.mkdir()
+        write_document(temporary / DESCRIPTION, SavedRule.of(plain(about), out / DESCRIPTION, remedy=REMEDY))
+
+
+def evolve(data: CjsData, seed: int, config: EvolutionConfig, progress: Progress) -> tuple[Floats, float]:
+    """The parameters that were best in validation, and their loss there: mean log of JCT over that of `fair-plus-c`."""
+    search = CmaEs(np.array(START), np.array(SCALES), config.population)
+    with ThreadPoolExecutor(config.n_workers) as workers:
+        validation = Comparison(
+            [_validation(data, number) for number in range(2 * len(VALIDATION_SEEDS))], workers
+        )
+        best, lowest = search.mean, 0.0
+        for generation in range(config.generations):
+            rng = generator(seed, generation)
+            drawn = [_drawn(data, rng, config) for _ in range(config.n_sequences)]
+            candidates = search.ask(rng)
+            losses = Comparison(drawn, workers).losses(candidates)
+            search.tell(candidates, losses)
+            if (generation + 1) % config.validate_every == 0 or generation + 1 == config.generations:
+                loss = float(validation.losses(search.mean[None])[0])
+                if loss < lowest:
+                    best, lowest = search.mean, loss
+                progress(
+                    f"generation {generation + 1}/{config.generations}: {100 * losses.mean():+.1f} % against "
+                    f"fair-plus-c, {100 * loss:+.1f} % in validation"
+                )
+    return best, lowest
+
+
+class Comparison:
+    """Job sequences, and what `fair-plus-c` reaches on each.
+
+    Args:
+        sequences: to play.
+        workers: threads that play them.
+    """
+
+    def __init__(self, sequences: list[Sequence], workers: ThreadPoolExecutor) -> None:
+        self.sequences, self.workers = sequences, workers
+        policy = fair_plus_c()
+        self.reference = np.array(list(workers.map(lambda s: mean_log_jct(policy, s), sequences)))
+
+    def losses(self, candidates: Floats) -> Floats:
+        """(C,) mean log of JCT over that of `fair-plus-c`, of rules with these parameters (C, n)."""
+        policies = [scheduler(candidate) for candidate in candidates]
+        pairs = [(policy, sequence) for policy in policies for sequence in self.sequences]
+        played = list(self.workers.map(lambda pair: mean_log_jct(*pair), pairs))
+        found: Floats = (np.reshape(played, (len(policies), -1)) - self.reference).mean(axis=1)
+        return found
+
+
+def mean_log_jct(policy: RuleScheduler, sequence: Sequence) -> float:
+    """Logarithm of the mean JCT of a sequence."""
+    workload, cluster_rules, seed = sequence
+    cluster = Cluster(workload, cluster_rules, seed)
+    policy.play(cluster)
+    return float(np.log((cluster.completion_ms - workload.arrival_ms).mean()))
+
+
+def _drawn(data: CjsData, rng: np.random.Generator, config: EvolutionConfig) -> Sequence:
+    seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
+    n_jobs = int(rng.integers(config.n_jobs[0], config.n_jobs[1] + 1))
+    n_executors = int(rng.integers(config.n_executors[0], config.n_executors[1] + 1))
+    workload = data.workload(np.random.default_rng(seed), n_jobs)
+    return workload, Rules(n_executors, durations="hashed"), seed
+
+
+def _validation(data: CjsData, number: int) -> Sequence:
+    """A validation sequence of 200 jobs, on 50 and then on 30 executors."""
+    seed = VALIDATION_SEEDS[number % len(VALIDATION_SEEDS)]
+    workload = data.workload(np.random.default_rng(seed), 200)
+    return workload, Rules(50 if number < len(VALIDATION_SEEDS) else 30, durations="hashed"), seed
