@@ -95,7 +95,7 @@ def test_what_was_played_is_what_the_actor_says(sessions, design):
     rng = np.random.default_rng(0)
     played = learner.play(sessions.sample(rng, 16), rng)
     assert len(played) == 16 * 47
-    assert played.rewards.shape == (16, 47)
+    assert played.rewards.shape == (16 * 47,)
     with torch.no_grad():
         logs = torch.log_softmax(learner.actor(played.obs[OBS]), dim=1)
     assert logs.gather(1, played.actions[:, None]).squeeze(1).numpy() == pytest.approx(

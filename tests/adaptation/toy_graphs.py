@@ -7,6 +7,7 @@ and its own number of workers. Which nodes are candidates changes from decision 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +28,16 @@ PARTS = ("stage", "workers")
 
 
 class Jobs:
-    """B episodes of 1 to 5 decisions; the reward is the chosen stage's size, halved with the wrong workers."""
+    """B episodes of 1 to 5 decisions; the reward is the chosen stage's size, less 0.5 with the wrong workers."""
 
     def __init__(self, rng: np.random.Generator, n: int) -> None:
-        self.rng, self.n, self.time = rng, n, 0
+        self.n, self.time = n, 0
         self.lengths = rng.integers(1, LONGEST + 1, n)
-        self._draw()
+        self.episodes = [[_graph(rng) for _ in range(length)] for length in self.lengths]
 
-    def _draw(self) -> None:
-        self.graphs = [self._graph() for _ in range(len(self.running()))]
-
-    def _graph(self) -> dict[str, np.ndarray]:
-        n = int(self.rng.integers(1, LARGEST + 1))
-        nodes = np.stack([self.rng.normal(size=n), self.rng.integers(0, WORKERS, n)], axis=1)
-        candidates = np.sort(self.rng.permutation(n)[: self.rng.integers(1, n + 1)])
-        return {
-            "nodes": nodes.astype(np.float32),
-            "edges": np.stack([np.arange(n - 1), np.arange(1, n)], axis=1),
-            "candidates": candidates.astype(np.int64),
-        }
+    @property
+    def graphs(self) -> list[dict[str, np.ndarray]]:
+        return [self.episodes[i][self.time] for i in self.running()]
 
     @property
     def done(self) -> bool:
@@ -53,6 +45,19 @@ class Jobs:
 
     def running(self) -> np.ndarray:
         return np.flatnonzero(self.lengths > self.time)
+
+    def fork(self, rows: np.ndarray) -> Jobs:
+        other, chosen = copy(self), self.running()[rows]
+        other.n, other.lengths = len(chosen), self.lengths[chosen]
+        other.episodes = [self.episodes[i] for i in chosen]
+        return other
+
+    def concat(self, other: Jobs) -> Jobs:
+        assert self.time == other.time
+        both = copy(self)
+        both.n, both.lengths = self.n + other.n, np.concatenate([self.lengths, other.lengths])
+        both.episodes = self.episodes + other.episodes
+        return both
 
     def observe(self) -> dict[str, Any]:
         columns = {name: Ragged.of([g[name] for g in self.graphs]) for name in self.graphs[0]}
@@ -67,9 +72,34 @@ class Jobs:
         right = np.array([node[1] for node in chosen]) == actions[:, 1]
         rewards = size - 0.5 * ~right
         self.time += 1
-        if not self.done:
-            self._draw()
         return rewards, np.stack([size, right], axis=1)
+
+
+def _graph(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    n = int(rng.integers(1, LARGEST + 1))
+    nodes = np.stack([rng.normal(size=n), rng.integers(0, WORKERS, n)], axis=1)
+    candidates = np.sort(rng.permutation(n)[: rng.integers(1, n + 1)])
+    return {
+        "nodes": nodes.astype(np.float32),
+        "edges": np.stack([np.arange(n - 1), np.arange(1, n)], axis=1),
+        "candidates": candidates.astype(np.int64),
+    }
+
+
+class Stages(Jobs):
+    """The same with actions of one part: the stage, which always gets its own number of workers."""
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        workers = [g["nodes"][g["candidates"][a], 1] for g, a in zip(self.graphs, actions, strict=True)]
+        return super().step(np.stack([actions, np.array(workers, dtype=int)], axis=1))
+
+
+class TimedStages(Stages):
+    """Decisions are as far apart as there are nodes in the graph."""
+
+    def times(self) -> np.ndarray:
+        before = [self.episodes[i][: self.time] for i in self.running()]
+        return np.array([float(sum(len(g["nodes"]) for g in graphs)) for graphs in before])
 
 
 class Collector:
@@ -172,6 +202,24 @@ class Adapter:
     def provenance(self) -> dict[str, Any]:
         assert self.experience is not None
         return {"source": "toy", "synthetic": True, "experience": self.experience.provenance()}
+
+    def environment(self, rng: np.random.Generator, n: int) -> Jobs:
+        return Jobs(rng, n)
+
+    def inputs(self, observation: Mapping[str, Any]) -> dict[str, Any]:
+        return read(observation, (len(observation["nodes"]),))
+
+    def critic_inputs(self, inputs: Mapping[str, Any]) -> np.ndarray:
+        return np.asarray(inputs["clock"])
+
+
+class StageAdapter(Adapter):
+    """Chooses a stage only."""
+
+    head = Pointer("graph", 16, n_hidden=32)
+
+    def environment(self, rng: np.random.Generator, n: int) -> Stages:
+        return Stages(rng, n)
 
 
 class AdaptedJobs:

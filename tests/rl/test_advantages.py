@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netwright.rl.advantages import compress_rewards, gae, normalize, ragged_gae
+from netwright.rl.advantages import compress_rewards, gae, normalize, ragged_gae, time_discounts
 
 REWARDS = hnp.arrays(np.float64, (3, 5), elements=st.floats(-50.0, 5.0))
 
@@ -90,3 +90,14 @@ def test_ragged_episodes_have_the_advantages_of_each_by_itself(lengths, seed):
     for first, last in pairwise(offsets):
         alone = gae(rewards[None, first:last], values[None, first:last], 0.9, 0.8)[0]
         assert found[first:last] == pytest.approx(alone)
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.integers(0, 9))
+def test_equal_steps_of_time_are_discounted_as_steps(lengths, seed):
+    rng = np.random.default_rng(seed)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    rewards, values = rng.normal(size=(2, offsets[-1]))
+    times = np.concatenate([np.arange(n) + rng.normal() for n in lengths])
+    discounts = time_discounts(times, offsets, 0.9)
+    found = ragged_gae(rewards, values, offsets, discounts, 0.8)
+    assert found == pytest.approx(ragged_gae(rewards, values, offsets, 0.9, 0.8))

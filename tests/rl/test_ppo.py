@@ -1,7 +1,7 @@
 """The clipped objective, its diagnostics and rollouts, each against a computation by hand."""
 
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netwright.core.errors import ConfigError, DataError
 from netwright.rl import ppo
 from netwright.rl.averages import update_average
-from netwright.rl.rollout import minibatches, roll_out, sample
+from netwright.rl.rollout import Rollout, concatenated, minibatches, padded_rows, roll_out, sample, sampling
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Counting:
     def done(self) -> bool:
         return self.time == 3
 
+    def running(self):
+        return np.arange(2)
+
+    def times(self):
+        return None
+
     def observe(self):
         now = torch.full((2, 1), float(self.time))
         return {"time": now}, torch.cat([now, now + 10], dim=1)
@@ -59,17 +65,20 @@ def test_the_objective_is_clipped_where_it_would_gain(ratio, advantage, gain):
 
 
 def test_the_entropy_of_a_masked_action_is_nothing():
-    logprobs = torch.log_softmax(torch.tensor([[0.0, 0.0, -torch.inf]]), dim=-1)
-    assert float(ppo.entropy(logprobs)) == pytest.approx(np.log(2))
+    logits = torch.tensor([[0.0, 0.0, -torch.inf]], requires_grad=True)
+    found = ppo.entropy(torch.log_softmax(logits, dim=-1))
+    found.backward()
+    assert float(found.detach()) == pytest.approx(np.log(2))
+    assert logits.grad is not None
+    assert logits.grad.tolist() == [[pytest.approx(0.0), pytest.approx(0.0), 0.0]]
 
 
 def test_diagnostics_of_an_actor_that_has_not_changed_are_zero():
     logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     logprobs = torch.log_softmax(logits, dim=-1)
     actions = torch.arange(6) % 4
-    loss = ppo.actor_loss(
-        logits, actions, logprobs.gather(-1, actions[:, None])[:, 0], torch.ones(6), Options(), 0.0
-    )
+    now = ppo.evaluate_actions(logits, actions)
+    loss = ppo.actor_loss(now, logprobs.gather(-1, actions[:, None])[:, 0], torch.ones(6), Options(), 0.0)
     assert loss.approx_kl == pytest.approx(0.0, abs=1e-7)
     assert loss.clip_fraction == 0.0
     assert float(loss.loss) == pytest.approx(-1.0)
@@ -78,17 +87,82 @@ def test_diagnostics_of_an_actor_that_has_not_changed_are_zero():
 def test_diagnostics_by_hand():
     logits = torch.log(torch.tensor([[0.75, 0.25], [0.5, 0.5]]))
     before = torch.log(torch.tensor([0.5, 0.5]))
-    loss = ppo.actor_loss(logits, torch.tensor([0, 0]), before, torch.tensor([1.0, 1.0]), Options(), 0.0)
+    now = ppo.evaluate_actions(logits, torch.tensor([0, 0]))
+    loss = ppo.actor_loss(now, before, torch.tensor([1.0, 1.0]), Options(), 0.0)
     assert loss.clip_fraction == 0.5
     assert loss.approx_kl == pytest.approx((1.5 - 1 - np.log(1.5)) / 2, abs=1e-6)
     assert float(loss.loss) == pytest.approx(-(1.2 + 1.0) / 2)
 
 
-@given(st.integers(0, 1000))
-def test_a_perfect_critic_explains_all_variance(seed):
-    rewards = np.random.default_rng(seed).normal(size=(3, 4))
-    values = np.stack([(0.9 ** np.arange(4 - t)) @ rewards[:, t:].T for t in range(4)], axis=1)
-    assert ppo.targets(rewards, values, Options(), 1.0).explained_variance == pytest.approx(1.0)
+def played(lengths, rewards, times=None) -> Rollout:
+    """Steps of episodes of these lengths in the order in which they are played; rewards (N,) episode by episode."""
+    episodes = [np.flatnonzero(np.array(lengths) > t) for t in range(max(lengths))]
+    rows = np.concatenate([offsets(lengths)[e] + t for t, e in enumerate(episodes)])
+    nothing = torch.zeros(len(rows))
+    return Rollout(
+        {"row": torch.from_numpy(rows)},
+        nothing[:, None],
+        nothing.long(),
+        nothing,
+        np.asarray(rewards)[rows],
+        np.concatenate(episodes),
+        None if times is None else np.asarray(times)[rows],
+    )
+
+
+def offsets(lengths) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=6)
+
+
+@given(LENGTHS, st.integers(0, 1000))
+def test_a_perfect_critic_explains_all_variance(lengths, seed):
+    rng = np.random.default_rng(seed)
+    rewards = rng.normal(size=sum(lengths))
+    values = rewards.copy()
+    for first, last in pairwise(offsets(lengths)):
+        for row in range(last - 2, first - 1, -1):
+            values[row] += 0.9 * values[row + 1]
+    rollout = played(lengths, rewards)
+    found = ppo.targets(rollout, values[rollout.obs["row"].numpy()], Options(), 1.0)
+    if len(rewards) > 1:
+        assert found.explained_variance == pytest.approx(1.0)
+    assert found.returns == pytest.approx(values[rollout.obs["row"].numpy()])
+
+
+@given(LENGTHS, st.integers(0, 1000))
+def test_steps_by_episode_are_in_the_order_of_time(lengths, seed):
+    rollout = played(lengths, np.arange(sum(lengths), dtype=float))
+    ordered = rollout.by_episode()
+    assert ordered.rewards.tolist() == list(range(sum(lengths)))
+    assert ordered.obs["row"].tolist() == list(range(sum(lengths)))
+    assert ordered.offsets.tolist() == offsets(lengths).tolist()
+    rng = np.random.default_rng(seed)
+    chosen = torch.from_numpy(rng.permutation(len(lengths))[:3])
+    rows, real = padded_rows(ordered.offsets, chosen)
+    assert real.sum(dim=1).tolist() == [lengths[e] for e in chosen]
+    assert ordered.episodes[rows[real].numpy()].tolist() == [
+        int(e) for e in chosen for _ in range(lengths[e])
+    ]
+
+
+def test_returns_are_discounted_by_the_elapsed_time():
+    rollout = played([3, 1], [1.0, 2.0, 3.0, 4.0], times=[0.0, 0.5, 2.5, 7.0])
+    found = ppo.targets(rollout, np.zeros(4), replace(Options(), gae_lambda=1.0), 1.0)
+    last = 3.0
+    middle = 2.0 + 0.9**2.0 * last
+    expected = {0: 1.0 + 0.9**0.5 * middle, 1: middle, 2: last, 3: 4.0}
+    assert found.returns == pytest.approx([expected[row] for row in rollout.obs["row"].tolist()])
+
+
+def test_the_probability_of_an_action_of_two_parts_is_the_product():
+    logits = [torch.log(torch.tensor([[0.5, 0.25, 0.25]])), torch.log(torch.tensor([[0.1, 0.9]]))]
+    logprobs, entropy = ppo.evaluate_parts(logits, torch.tensor([[1, 1]]))
+    assert float(logprobs.exp()) == pytest.approx(0.25 * 0.9)
+    by_hand = 1.5 * np.log(2) - 0.1 * np.log(0.1) - 0.9 * np.log(0.9)
+    assert float(entropy) == pytest.approx(by_hand)
 
 
 @pytest.mark.parametrize(
@@ -113,17 +187,24 @@ def test_the_entropy_coefficient_falls_exponentially():
 
 def test_a_rollout_holds_what_was_played():
     logits = torch.tensor([[0.0, 1.0, -torch.inf]])
-    played = roll_out(Counting(), lambda obs: logits.expand(2, 3), np.random.default_rng(0))
-    assert played.obs["time"].shape == (2, 3, 1)
-    assert played.critic_obs.shape == (2, 3, 2)
-    assert (played.rewards == played.actions.numpy()).all()
-    assert set(played.actions.unique().tolist()) <= {0, 1}
-    expected = torch.log_softmax(logits[0], dim=-1)[played.actions]
-    assert played.logprobs.numpy() == pytest.approx(expected.numpy())
-    steps = played.steps()
-    assert len(steps) == 6
-    assert steps.obs["time"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]
-    assert steps.actions.tolist() == played.actions.T.flatten().tolist()
+    rollout = roll_out(Counting(), sampling(lambda obs: logits.expand(2, 3)), np.random.default_rng(0))
+    assert len(rollout) == 6
+    assert rollout.obs["time"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]
+    assert rollout.critic_obs.tolist() == [[t, t + 10] for t in (0, 0, 1, 1, 2, 2)]
+    assert rollout.episodes.tolist() == [0, 1, 0, 1, 0, 1]
+    assert (rollout.rewards == rollout.actions.numpy()).all()
+    assert set(rollout.actions.unique().tolist()) <= {0, 1}
+    expected = torch.log_softmax(logits[0], dim=-1)[rollout.actions]
+    assert rollout.logprobs.numpy() == pytest.approx(expected.numpy())
+    assert rollout.by_episode().obs["time"][:, 0].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_sets_of_different_sizes_are_padded():
+    found = concatenated([torch.ones(2, 1, dtype=torch.long), torch.zeros(1, 3, dtype=torch.long)])
+    assert found.tolist() == [[1, -1, -1], [1, -1, -1], [0, 0, 0]]
+    found = concatenated([torch.ones(1, 1, dtype=torch.bool), torch.ones(1, 2, dtype=torch.bool)])
+    assert found.tolist() == [[True, False], [True, True]]
+    assert concatenated([torch.ones(1, 1, 2), torch.ones(1, 2, 2)]).sum() == 6
 
 
 def test_actions_are_sampled_as_often_as_they_are_likely():

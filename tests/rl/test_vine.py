@@ -15,7 +15,7 @@ def all_ways(gamma: float, chosen: np.ndarray) -> tuple[VineRollout, Doors]:
     for step in range(STEPS):
         if vine.copies is not None:
             vine.advance(np.zeros(vine.copies.n, dtype=int))
-        vine.begin(environment, step, rows, doors)
+        vine.begin(environment, rows * STEPS + step, rows, doors)
         environment.step(chosen[:, step])
     return vine, environment
 
@@ -30,7 +30,7 @@ def test_returns_are_those_of_each_way_played_out(gamma: float) -> None:
     )
     expected = worth + after[..., None]
     found = np.empty_like(expected)
-    found[tuple(np.concatenate(x) for x in (vine.rows, vine.steps, vine.actions))] = vine.returns
+    found.reshape(-1, DOORS)[np.concatenate(vine.decisions), np.concatenate(vine.actions)] = vine.returns
     assert found == pytest.approx(expected)
 
 
@@ -39,7 +39,7 @@ def test_advantages_are_differences_to_the_mean_in_a_state() -> None:
     vine, environment = all_ways(1.0, chosen)
     rng = np.random.default_rng(2)
     logprobs = np.log(rng.dirichlet(np.ones(DOORS), (4, STEPS)))
-    found = vine.advantages(logprobs, limit=100.0)
+    found = vine.advantages(logprobs.reshape(-1, DOORS), limit=100.0).reshape(logprobs.shape)
     assert (np.exp(logprobs) * found).sum(axis=-1) == pytest.approx(0.0)
     worth = environment.numbers * environment.sign[:, None, None]
     assert np.diff(found, axis=-1) == pytest.approx(np.diff(worth, axis=-1))
@@ -48,10 +48,10 @@ def test_advantages_are_differences_to_the_mean_in_a_state() -> None:
 def test_what_was_not_tried_has_no_advantage_and_none_is_beyond_the_limit() -> None:
     environment = Doors(np.random.default_rng(0), 3)
     vine = VineRollout(1.0, reward_threshold=-5.0)
-    vine.begin(environment, 0, np.array([1, 1]), np.array([0, 2]))
+    vine.begin(environment, np.array([STEPS, STEPS]), np.array([1, 1]), np.array([0, 2]))
     for _ in range(STEPS - 1):
         vine.advance(np.zeros(2, dtype=int))
-    found = vine.advantages(np.full((3, STEPS, DOORS), -np.log(DOORS)), limit=0.01)
+    found = vine.advantages(np.full((3 * STEPS, DOORS), -np.log(DOORS)), limit=0.01).reshape(3, STEPS, DOORS)
     assert np.abs(found).max() == 0.01
     assert found[1, 0, 1] == 0.0
     assert not found[[0, 2]].any()
@@ -59,4 +59,4 @@ def test_what_was_not_tried_has_no_advantage_and_none_is_beyond_the_limit() -> N
 
 
 def test_without_copies_nothing_is_worth_more() -> None:
-    assert not VineRollout(1.0, -5.0).advantages(np.zeros((2, 3, 4)), 5.0).any()
+    assert not VineRollout(1.0, -5.0).advantages(np.zeros((6, 4)), 5.0).any()

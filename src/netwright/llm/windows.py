@@ -72,6 +72,12 @@ class WindowMemory:
         """Forget the episodes of these rows (B,) of bool: others begin in their place."""
         self.ages[rows] = 0
 
+    def select(self, rows: Tensor) -> None:
+        """Continue with the episodes of these rows (R,) only: the others have ended."""
+        self.ages = self.ages[rows]
+        for layer in self.cache.layers:
+            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+
     def extend(self, backbone: Backbone, tokens: Tensor) -> Tensor:
         """(B, n_tokens, width) the next step of each episode to its hidden states, as `windowed` gives them."""
         assert backbone.model is not None

@@ -22,39 +22,56 @@ def compress_rewards(rewards: NDArray[np.floating], threshold: float = REWARD_TH
     return np.where(values < threshold, threshold + threshold * np.log1p(below / -threshold), values)
 
 
-def gae(rewards: Doubles, values: Doubles, gamma: float, gae_lambda: float) -> Doubles:
+def gae(rewards: Doubles, values: Doubles, gamma: float | Doubles, gae_lambda: float) -> Doubles:
     """Generalized advantages of whole episodes of one length (Schulman et al. 2016, Eq. 16).
 
     Args:
         rewards, values: (B, T) reward of each action and the critic's value of the state before it. The value after
             the last action is 0.
-        gamma: discount.
+        gamma: discount, or (B, T) that from each step to the next.
         gae_lambda: decay of the temporal-difference errors' weights.
     """
     advantages = np.zeros_like(values)
     following = np.zeros(len(values))
     next_value = np.zeros(len(values))
     for step in range(values.shape[1] - 1, -1, -1):
-        error = rewards[:, step] + gamma * next_value - values[:, step]
-        following = error + gamma * gae_lambda * following
+        discount = gamma[:, step] if isinstance(gamma, np.ndarray) else gamma
+        error = rewards[:, step] + discount * next_value - values[:, step]
+        following = error + discount * gae_lambda * following
         advantages[:, step] = following
         next_value = values[:, step]
     return advantages
 
 
-def ragged_gae(rewards: Doubles, values: Doubles, offsets: Ints, gamma: float, gae_lambda: float) -> Doubles:
+def ragged_gae(
+    rewards: Doubles, values: Doubles, offsets: Ints, gamma: float | Doubles, gae_lambda: float
+) -> Doubles:
     """`gae` of episodes of any length, stored one after the other.
 
     Args:
         rewards, values: (N,) of all episodes' steps.
         offsets: (E + 1,) first row of each episode, and N.
+        gamma: discount, or (N,) that from each step to the next.
     """
     advantages = np.zeros(len(rewards))
     lengths = np.diff(offsets)
     for length in np.unique(lengths):
         rows = offsets[:-1][lengths == length][:, None] + np.arange(length)
-        advantages[rows] = gae(rewards[rows], values[rows], gamma, gae_lambda)
+        discount = gamma[rows] if isinstance(gamma, np.ndarray) else gamma
+        advantages[rows] = gae(rewards[rows], values[rows], discount, gae_lambda)
     return advantages
+
+
+def time_discounts(times: Doubles, offsets: Ints, gamma: float) -> Doubles:
+    """(N,) discount from each step to the next of its episode, gamma to the power of the elapsed time.
+
+    Args:
+        times: (N,) of each decision, episode by episode, in the unit of time that gamma is for.
+        offsets: (E + 1,) first row of each episode, and N. The discount after an episode's last step is 1.
+    """
+    elapsed = np.diff(times, append=times[-1:])
+    elapsed[offsets[1:] - 1] = 0.0
+    return np.asarray(gamma**elapsed)
 
 
 def normalize(advantages: Doubles, limit: float) -> Doubles:

@@ -1,4 +1,4 @@
-"""Episodes in lock step: what rollouts, collection and vine rollouts need of a simulator."""
+"""Many episodes at once: what rollouts, collection and vine rollouts need of a simulator."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Environment(Protocol):
         ...
 
     def fork(self, rows: Array) -> Environment:
-        """Copies of the episodes of these rows (R,), at the same step, each with the same future."""
+        """Copies of the episodes at these rows (R,) of the observation, at the same step, each with the same future."""
         ...
 
     def concat(self, other: Environment) -> Environment:
@@ -58,8 +58,22 @@ class RaggedEnvironment(Protocol):
         ...
 
 
+@runtime_checkable
+class TimedEnvironment(Protocol):
+    """An `Environment` whose decisions are not equally far apart: returns are discounted by the elapsed time."""
+
+    def times(self) -> NDArray[np.float64]:
+        """(R,) time at which each running episode waits, in the unit of time that the discount is for."""
+        ...
+
+
 def running(environment: Environment) -> NDArray[np.int64]:
     """(R,) numbers of the episodes that wait for an action; all of them where they end together."""
     if isinstance(environment, RaggedEnvironment):
         return environment.running()
     return np.arange(environment.n, dtype=np.int64)
+
+
+def times(environment: Environment) -> NDArray[np.float64] | None:
+    """(R,) times of the decisions that are waited for; None where every step counts as one unit of time."""
+    return environment.times() if isinstance(environment, TimedEnvironment) else None

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, DataError
-from netwright.rl.advantages import Doubles, explained_variance, gae, normalize
+from netwright.rl.advantages import Doubles, explained_variance, normalize, ragged_gae, time_discounts
+from netwright.rl.rollout import Rollout
 
 RETURN_SCALE = 20.0  # a typical size of a discounted return: critics learn returns in this unit
 
@@ -94,8 +95,8 @@ class Targets:
     """What a rollout teaches.
 
     Attributes:
-        advantages: (B, T) normalized.
-        returns: (B, T) in units of the return scale, for the critic.
+        advantages: (N,) normalized.
+        returns: (N,) in units of the return scale, for the critic.
         explained_variance: share of the returns' variance that the critic explained.
     """
 
@@ -104,9 +105,17 @@ class Targets:
     explained_variance: float
 
 
-def targets(rewards: Doubles, values: Doubles, options: PpoOptions, return_scale: float) -> Targets:
-    """Advantages and returns (B, T) of a rollout from its rewards and the critic's values, both in reward units."""
-    advantages = gae(rewards, values, options.gamma, options.gae_lambda)
+def targets(rollout: Rollout, values: Doubles, options: PpoOptions, return_scale: float) -> Targets:
+    """Advantages and returns (N,) of a rollout's steps from its rewards and the critic's values (N,).
+
+    Where the rollout knows the times of its decisions, returns are discounted by the elapsed time.
+    """
+    order, offsets = rollout.order, rollout.offsets
+    gamma: float | Doubles = options.gamma
+    if rollout.times is not None:
+        gamma = time_discounts(rollout.times[order], offsets, options.gamma)
+    advantages = np.zeros(len(rollout))
+    advantages[order] = ragged_gae(rollout.rewards[order], values[order], offsets, gamma, options.gae_lambda)
     return Targets(
         normalize(advantages, options.advantage_limit),
         (advantages + values) / return_scale,
@@ -122,8 +131,8 @@ def clipped_objective(ratio: Tensor, advantages: Tensor, clip_range: float) -> T
 
 def entropy(logprobs: Tensor) -> Tensor:
     """Mean entropy of the actions (.., N); an action of probability 0 contributes nothing."""
-    probabilities = logprobs.exp()
-    return -torch.where(probabilities > 0, probabilities * logprobs, 0.0).sum(dim=-1).mean()
+    finite = torch.where(logprobs > -math.inf, logprobs, 0.0)  # before the product: its gradient would be NaN
+    return -(logprobs.exp() * finite).sum(dim=-1).mean()
 
 
 @dataclass(frozen=True)
@@ -136,9 +145,20 @@ class ActorLoss:
     clip_fraction: float
 
 
+def evaluate_actions(logits: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities (..) of actions (..) under logits (.., N), and the mean entropy."""
+    now = torch.log_softmax(logits, dim=-1)
+    return now.gather(-1, actions[..., None])[..., 0], entropy(now)
+
+
+def evaluate_parts(logits: Sequence[Tensor], actions: Tensor) -> tuple[Tensor, Tensor]:
+    """As `evaluate_actions`, of actions (.., parts) with logits (.., N) of each part, given the parts before it."""
+    found = [evaluate_actions(part, actions[..., i]) for i, part in enumerate(logits)]
+    return torch.stack([f[0] for f in found]).sum(dim=0), torch.stack([f[1] for f in found]).sum()
+
+
 def actor_loss(
-    logits: Tensor,
-    actions: Tensor,
+    now: tuple[Tensor, Tensor],
     logprobs: Tensor,
     advantages: Tensor,
     options: PpoOptions,
@@ -147,16 +167,15 @@ def actor_loss(
     """The clipped objective with its entropy bonus (PPO, Eq. 9 without the value term), to be minimized.
 
     Args:
-        logits: (.., N) of the actor now.
-        actions, logprobs: (..) what was done, and its log-probability when it was sampled.
+        now: log-probabilities (..) of the actions under the actor as it is now, and its entropy.
+        logprobs: (..) of the actions when they were sampled.
         advantages: (..) normalized.
         options: clip range.
         ent_coef: weight of the entropy.
     """
-    now = torch.log_softmax(logits, dim=-1)
-    log_ratio = now.gather(-1, actions[..., None])[..., 0] - logprobs
+    logprobs_now, bonus = now
+    log_ratio = logprobs_now - logprobs
     ratio = log_ratio.exp()
-    bonus = entropy(now)
     loss = -clipped_objective(ratio, advantages, options.clip_range).mean() - ent_coef * bonus
     with torch.no_grad():
         approx_kl = (ratio - 1.0 - log_ratio).mean()  # Schulman 2020, the unbiased low-variance estimate

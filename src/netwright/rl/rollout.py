@@ -1,48 +1,67 @@
-"""Rollouts: fresh episodes played with sampled actions, as tensors to learn from."""
+"""Rollouts: fresh episodes played with sampled actions, as tensors to learn from; episodes may be of any length."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from netwright.rl.advantages import Doubles
+from netwright.llm.encoders import GraphBatch
+from netwright.rl.advantages import Doubles, Ints
 
-Obs = Mapping[str, Tensor]
+Value = Tensor | GraphBatch
+Obs = Mapping[str, Value]
+
+Actor = Callable[[Obs, Ints, np.random.Generator], tuple[Tensor, Tensor]]
+"""Observations (R, ..) of the running episodes, their numbers (R,) and a generator, to actions (R,) or (R, parts) and
+their log-probabilities (R,)."""
 
 
 class Episodes(Protocol):
-    """B episodes in lock step, their observations already tensors; wraps an `Environment` for one learner."""
+    """E episodes, their observations already tensors; wraps an `Environment` for one learner.
+
+    Observations, actions and rewards are those of the R episodes that still run, in order.
+    """
 
     @property
     def done(self) -> bool:
         """Whether all episodes have ended."""
         ...
 
+    def running(self) -> Ints:
+        """(R,) numbers of the episodes that wait for an action, rising."""
+        ...
+
+    def times(self) -> Doubles | None:
+        """(R,) times of these decisions, see `TimedEnvironment`; None where every step counts as one."""
+        ...
+
     def observe(self) -> tuple[Obs, Tensor]:
-        """What the actor observes (B, ..) by name, and what the critic does (B, F)."""
+        """What the actor observes (R, ..) by name, and what the critic does (R, F)."""
         ...
 
     def step(self, actions: NDArray[np.int64]) -> Doubles:
-        """Take one action in each (B,); gives the rewards (B,) as they are learned from."""
+        """Take one action in each (R,) or (R, parts); gives the rewards (R,) as they are learned from."""
         ...
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """B episodes of T steps.
+    """N steps of E episodes, in the order in which they were played: step by step, then episode by episode.
 
     Attributes:
-        obs: (B, T, ..) by name, what the actor observed.
-        critic_obs: (B, T, F) what the critic observes.
-        actions: (B, T) what was done.
-        logprobs: (B, T) of those actions when they were sampled.
-        rewards: (B, T) compressed.
+        obs: (N, ..) by name, what the actor observed.
+        critic_obs: (N, F) what the critic observes.
+        actions: (N,) or (N, parts) what was done.
+        logprobs: (N,) of those actions when they were sampled.
+        rewards: (N,) compressed.
+        episodes: (N,) number of each step's episode; every number from 0 to E - 1 occurs.
+        times: (N,) of each decision; None where every step counts as one unit of time.
     """
 
     obs: Obs
@@ -50,49 +69,113 @@ class Rollout:
     actions: Tensor
     logprobs: Tensor
     rewards: Doubles
+    episodes: Ints
+    times: Doubles | None = None
 
     def __len__(self) -> int:
-        return self.actions.numel()
+        return len(self.rewards)
 
-    def steps(self) -> Rollout:
-        """The same as N = T * B single steps, time first, for an actor without memory; rewards stay (B, T)."""
+    @property
+    def offsets(self) -> Ints:
+        """(E + 1,) first row of each episode, and N, once the steps are ordered by episode."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.episodes))]).astype(np.int64)
+
+    @property
+    def order(self) -> Ints:
+        """(N,) rows, ordered by episode and then by time."""
+        return np.argsort(self.episodes, kind="stable")
+
+    def by_episode(self) -> Rollout:
+        """The same steps, ordered by episode and then by time."""
+        order = self.order
+        rows = torch.from_numpy(order)
         return Rollout(
-            obs={name: _by_time(value) for name, value in self.obs.items()},
-            critic_obs=_by_time(self.critic_obs),
-            actions=_by_time(self.actions),
-            logprobs=_by_time(self.logprobs),
-            rewards=self.rewards,
+            obs={name: value[rows] for name, value in self.obs.items()},
+            critic_obs=self.critic_obs[rows],
+            actions=self.actions[rows],
+            logprobs=self.logprobs[rows],
+            rewards=self.rewards[order],
+            episodes=self.episodes[order],
+            times=None if self.times is None else self.times[order],
         )
 
 
-def roll_out(episodes: Episodes, logits: Callable[[Obs], Tensor], rng: np.random.Generator) -> Rollout:
-    """Play episodes to their end, actions sampled from the actor's softmax.
+def padded_rows(offsets: Ints, episodes: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows (b, T) of these episodes (b,) in a rollout ordered by episode, and where they are real.
+
+    A shorter episode is padded by its last row.
+    """
+    chosen = episodes.cpu().numpy()
+    lengths = np.diff(offsets)[chosen]
+    within = np.arange(lengths.max())
+    rows = offsets[:-1][chosen][:, None] + np.minimum(within, lengths[:, None] - 1)
+    return torch.from_numpy(rows), torch.from_numpy(within < lengths[:, None])
+
+
+def roll_out(episodes: Episodes, actor: Actor, rng: np.random.Generator) -> Rollout:
+    """Play episodes to their end.
 
     Args:
         episodes: fresh ones.
-        logits: (B, N) of the next step of every episode; minus infinity for an action that cannot be taken.
+        actor: samples the actions.
         rng: draws the actions.
     """
     obs: list[Obs] = []
-    critic_obs, actions, logprobs, rewards = [], [], [], []
+    critic_obs, actions, logprobs, rewards, numbers, times = [], [], [], [], [], []
     with torch.inference_mode():
         while not episodes.done:
-            seen, privileged = episodes.observe()
-            scores = torch.log_softmax(logits(seen), dim=-1)
-            chosen = sample(scores, rng)
-            obs.append(seen)
+            numbers.append(episodes.running())
+            now = episodes.times()
+            if now is not None:
+                times.append(now)
+            actor_obs, privileged = episodes.observe()
+            chosen, logprob = actor(actor_obs, numbers[-1], rng)
+            obs.append(actor_obs)
             critic_obs.append(privileged)
             actions.append(chosen)
-            logprobs.append(scores.gather(-1, chosen[:, None])[:, 0])
+            logprobs.append(logprob)
             rewards.append(episodes.step(chosen.cpu().numpy()))
-    # Stacked outside of inference mode, so that gradients may be taken through what is made of them.
+    # Concatenated outside of inference mode, so that gradients may be taken through what is made of them.
     return Rollout(
-        obs={name: torch.stack([step[name] for step in obs], dim=1) for name in obs[0]},
-        critic_obs=torch.stack(critic_obs, dim=1),
-        actions=torch.stack(actions, dim=1),
-        logprobs=torch.stack(logprobs, dim=1),
-        rewards=np.stack(rewards, axis=1),
+        obs={name: concatenated([step[name] for step in obs]) for name in obs[0]},
+        critic_obs=torch.cat(critic_obs),
+        actions=torch.cat(actions),
+        logprobs=torch.cat(logprobs),
+        rewards=np.concatenate(rewards),
+        episodes=np.concatenate(numbers),
+        times=np.concatenate(times) if times else None,
     )
+
+
+def concatenated(values: Sequence[Value]) -> Value:
+    """Values of several steps as one; sets of different sizes are padded: integers by -1, all else by 0 (or False)."""
+    graphs = [value for value in values if isinstance(value, GraphBatch)]
+    if graphs:
+        return GraphBatch.concatenated(graphs)
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    if tensors[0].ndim < 2:
+        return torch.cat(tensors)
+    width = max(tensor.shape[1] for tensor in tensors)
+    return torch.cat([_widened(tensor, width) for tensor in tensors])
+
+
+def _widened(value: Tensor, width: int) -> Tensor:
+    if value.shape[1] == width:
+        return value
+    integer = not value.is_floating_point() and value.dtype != torch.bool
+    sides = [0, 0] * (value.ndim - 2) + [0, width - value.shape[1]]
+    return nn.functional.pad(value, sides, value=-1 if integer else 0)
+
+
+def sampling(logits: Callable[[Obs], Tensor]) -> Actor:
+    """An actor that samples from the softmax of the logits (R, N); minus infinity excludes an action."""
+
+    def act(obs: Obs, episodes: Ints, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        scores = torch.log_softmax(logits(obs), dim=-1)
+        actions = sample(scores, rng)
+        return actions, scores.gather(-1, actions[:, None])[:, 0]
+
+    return act
 
 
 def sample(logprobs: Tensor, rng: np.random.Generator) -> Tensor:
@@ -105,7 +188,3 @@ def minibatches(rng: np.random.Generator, n: int, size: int, epochs: int) -> Ite
     """Rows of `n`, a minibatch at a time, in another order in each epoch."""
     for _ in range(epochs):
         yield from torch.split(torch.from_numpy(rng.permutation(n)), size)
-
-
-def _by_time(value: Tensor) -> Tensor:
-    return value.transpose(0, 1).reshape(-1, *value.shape[2:])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.rl.advantages import compress_rewards
-from netwright.rl.environment import Environment
+from netwright.rl.environment import Environment, running, times
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,14 +25,15 @@ Ints = NDArray[np.int64]
 
 @dataclass
 class VineRollout:
-    """Copies of episodes, each with a first action of its own, all at the same step.
+    """Copies of episodes, each with a first action of its own; they may end at different times.
 
     Attributes:
-        gamma: discount.
+        gamma: discount, of a step or, in a `TimedEnvironment`, of a unit of time.
         reward_threshold: rewards below it are compressed.
         copies: the copies, or None before the first.
         returns: (K,) discounted and compressed, of every copy since its first action.
-        steps, rows, actions: (K,) where each began, and with which action; a list of parts.
+        factor: (K,) discount of the next reward of every copy.
+        decisions, actions: (K,) number of the decision at which each began, and its first action; a list of parts.
     """
 
     gamma: float
@@ -40,37 +41,61 @@ class VineRollout:
     copies: Environment | None = None
     returns: Doubles = field(default_factory=lambda: np.zeros(0))
     factor: Doubles = field(default_factory=lambda: np.zeros(0))
-    steps: list[Ints] = field(default_factory=list)
-    rows: list[Ints] = field(default_factory=list)
+    decisions: list[Ints] = field(default_factory=list)
     actions: list[Ints] = field(default_factory=list)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a copy waits for an action."""
+        return self.copies is not None and not self.copies.done
+
     def advance(self, actions: NDArray[Any]) -> None:
-        """Take one action (K,) in every copy."""
+        """Take one action (R,) in every copy that still runs."""
         assert self.copies is not None
-        self.returns += self.factor * compress_rewards(self.copies.step(actions)[0], self.reward_threshold)
-        self.factor *= self.gamma
+        rows = running(self.copies)
+        rewards, discounts = self._step(self.copies, actions)
+        self.returns[rows] += self.factor[rows] * rewards
+        self.factor[rows] *= discounts
 
-    def begin(self, environment: Environment, step: int, rows: Ints, actions: Ints) -> None:
-        """Copy these episodes (R,) of an environment that is about to take that step, and take these actions."""
-        copies = environment.fork(rows)
-        reward = compress_rewards(copies.step(actions)[0], self.reward_threshold)
-        self.copies = copies if self.copies is None else self.copies.concat(copies)
-        self.returns = np.concatenate([self.returns, reward])
-        self.factor = np.concatenate([self.factor, np.full(len(rows), self.gamma)])
-        self.steps.append(np.full(len(rows), step))
-        self.rows.append(rows)
-        self.actions.append(actions)
-
-    def advantages(self, logprobs: Doubles, limit: float) -> Doubles:
-        """(B, T, N) return of each action that was tried less the mean in its state, clipped at plus and minus `limit`.
+    def begin(self, environment: Environment, decisions: Ints, rows: Ints, actions: Ints) -> None:
+        """Copy episodes of an environment and take these actions in the copies.
 
         Args:
-            logprobs: (B, T, N); those of the actions that were tried weight the mean.
+            environment: about to take a step.
+            decisions: (R,) a number of each decision, by which `advantages` finds it.
+            rows: (R,) of the environment's observation.
+            actions: (R,) the first action of each copy.
+        """
+        copies = environment.fork(rows)
+        rewards, discounts = self._step(copies, actions)
+        self.copies = copies if self.copies is None else self.copies.concat(copies)
+        self.returns = np.concatenate([self.returns, rewards])
+        self.factor = np.concatenate([self.factor, discounts])
+        self.decisions.append(decisions)
+        self.actions.append(actions)
+
+    def _step(self, environment: Environment, actions: NDArray[Any]) -> tuple[Doubles, Doubles]:
+        """Compressed rewards (R,) of a step of the running episodes, and the discounts (R,) after it."""
+        before, rows = times(environment), running(environment)
+        rewards = compress_rewards(environment.step(actions)[0], self.reward_threshold)
+        if before is None:
+            return rewards, np.full(len(rows), self.gamma)
+        discounts = np.ones(len(rows))
+        after = times(environment)
+        assert after is not None
+        still = np.isin(rows, running(environment))
+        discounts[still] = self.gamma ** (after - before[still])
+        return rewards, discounts
+
+    def advantages(self, logprobs: Doubles, limit: float) -> Doubles:
+        """(N, A) return of each action that was tried less the mean in its state, clipped at plus and minus `limit`.
+
+        Args:
+            logprobs: (N, A) of the actions of every decision; those that were tried weight the mean.
         """
         found = np.full(logprobs.shape, np.nan)
-        if self.rows:
-            where = tuple(np.concatenate(x) for x in (self.rows, self.steps, self.actions))
-            found[where] = self.returns
+        if self.decisions:
+            found[np.concatenate(self.decisions), np.concatenate(self.actions)] = self.returns
         weight = np.where(np.isnan(found), 0.0, np.exp(logprobs))
         total = np.maximum(weight.sum(axis=-1, keepdims=True), 1e-12)
         mean = (weight * np.nan_to_num(found)).sum(axis=-1, keepdims=True) / total

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import OnlineAdapter
 from netwright.adaptation.inference import to_tensors
-from netwright.adaptation.models.decision import DecisionModel
+from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
 from netwright.adaptation.trainer import AdaptationTrainer
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import derived_seed, generator
@@ -33,8 +33,8 @@ from netwright.llm.seeding import seeded
 from netwright.rl import ppo, rollout
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.critic import Critic
-from netwright.rl.environment import Environment
-from netwright.rl.rollout import Obs, Rollout, roll_out
+from netwright.rl.environment import Environment, running, times
+from netwright.rl.rollout import Obs, Rollout, padded_rows, roll_out, sampling
 
 Advantages = Literal["critic", "vine"]
 
@@ -182,6 +182,14 @@ class AdapterEpisodes:
         """Whether all episodes have ended."""
         return self.environment.done
 
+    def running(self) -> NDArray[np.int64]:
+        """(R,) numbers of the episodes that wait for an action."""
+        return running(self.environment)
+
+    def times(self) -> NDArray[np.float64] | None:
+        """(R,) times of these decisions, where the environment knows them."""
+        return times(self.environment)
+
     def observe(self) -> tuple[Obs, Tensor]:
         """The model's inputs of this step, and the critic's."""
         inputs = self.adapter.inputs(self.environment.observe())
@@ -190,8 +198,45 @@ class AdapterEpisodes:
         return to_tensors(inputs, self.device), torch.from_numpy(critic_obs).to(self.device)
 
     def step(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Compressed rewards (B,)."""
+        """Compressed rewards (R,)."""
         return compress_rewards(self.environment.step(actions)[0], self.reward_threshold)
+
+
+class StepwiseModel:
+    """A model that scores one step after the other of episodes, whose windows are forgotten as they end.
+
+    Args:
+        model: of decisions.
+        n: number of episodes.
+    """
+
+    def __init__(self, model: DecisionModel, n: int) -> None:
+        self.model, self.memory = model, model.memory(n)
+        self._episodes = np.arange(n)
+
+    def scores(self, obs: Obs, episodes: NDArray[np.int64]) -> Tensor:
+        """(R, N) scores of the candidates of the running episodes (R,)."""
+        self._forget_ended(episodes)
+        return self.model.next(obs, self.memory)
+
+    def act(self, obs: Obs, episodes: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Sampled actions and their log-probabilities, see `rl.rollout.Actor`."""
+        if not isinstance(self.model, FactoredDecisionModel):
+            return sampling(lambda obs: self.scores(obs, episodes))(obs, episodes, rng)
+        self._forget_ended(episodes)
+        scores, chosen = self.model.next_parts(
+            obs, self.memory, lambda scores: rollout.sample(torch.log_softmax(scores, dim=-1), rng)
+        )
+        actions = torch.stack([chosen[part] for part in self.model.head.parts], dim=-1)
+        logprobs, _ = ppo.evaluate_parts([scores[part] for part in self.model.head.parts], actions)
+        return actions, logprobs
+
+    def _forget_ended(self, episodes: NDArray[np.int64]) -> None:
+        if len(episodes) == len(self._episodes):
+            return
+        if self.memory is not None:
+            self.memory.select(torch.from_numpy(np.flatnonzero(np.isin(self._episodes, episodes))))
+        self._episodes = episodes
 
 
 class OnlineTrainer(OnlineTraining):
@@ -224,13 +269,17 @@ class OnlineTrainer(OnlineTraining):
         advantages, returns = self.tensor(targets.advantages), self.tensor(targets.returns)
         self.model.train()
         epochs = config.epochs if step >= config.critic_warmup else config.critic_epochs
+        offsets = played.offsets
         losses: list[float] = []
         actor_losses: list[ppo.ActorLoss] = []
-        for rows in self.minibatches(rng, len(played.actions), epochs):
-            critic_loss = nn.functional.mse_loss(self.critic(played.critic_obs[rows]), returns[rows])
+        for episodes in self.minibatches(rng, len(offsets) - 1, epochs):
+            rows, real = (x.to(self.device) for x in padded_rows(offsets, episodes))
+            chosen = rows[real]
+            critic_loss = nn.functional.mse_loss(self.critic(played.critic_obs[chosen]), returns[chosen])
             loss = 0.5 * critic_loss
             if step >= config.critic_warmup:
-                actor_losses.append(self._actor_loss(step, played, rows, advantages))
+                now = self._evaluate(played, rows, real)
+                actor_losses.append(self._actor_loss(step, now, played.logprobs[chosen], advantages[chosen]))
                 loss = loss + actor_losses[-1].loss
             losses.append(self.descend(loss, step, *self._own()))
         self.diagnostics = ppo.diagnostics(actor_losses, targets)
@@ -255,23 +304,27 @@ class OnlineTrainer(OnlineTraining):
     def _play(self, rng: np.random.Generator, n: int) -> Rollout:
         model, adapter = self.model.eval(), self.adapter
         environment = adapter.environment(rng, n)
-        memory = model.memory(n)
         episodes = AdapterEpisodes(environment, adapter, self.device, self.config.reward_threshold)
-        return roll_out(episodes, lambda obs: model.next(obs, memory), rng)
+        return roll_out(episodes, StepwiseModel(model, n).act, rng).by_episode()
 
     def _targets(self, played: Rollout) -> ppo.Targets:
         config = self.config
         with torch.inference_mode():
             values = self.critic(played.critic_obs).cpu().numpy().astype(np.float64) * config.return_scale
-        return ppo.targets(played.rewards, values, config, config.return_scale)
+        return ppo.targets(played, values, config, config.return_scale)
 
-    def _actor_loss(self, step: int, played: Rollout, rows: Tensor, advantages: Tensor) -> ppo.ActorLoss:
-        logits = self.model({name: value[rows] for name, value in played.obs.items()})
-        return ppo.actor_loss(
-            logits,
-            played.actions[rows],
-            played.logprobs[rows],
-            advantages[rows],
-            self.config,
-            ppo.entropy_coefficient(self.config, step),
-        )
+    def _evaluate(self, played: Rollout, rows: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the real steps' actions under the model as it is, and its entropy; rows (b, T)."""
+        inputs = {name: value[rows] for name, value in played.obs.items()}
+        actions = played.actions[rows]
+        if not isinstance(self.model, FactoredDecisionModel):
+            return ppo.evaluate_actions(self.model(inputs)[real], actions[real])
+        parts = {name: actions[..., i] for i, name in enumerate(self.model.head.parts)}
+        scores = self.model.parts(inputs, parts)
+        return ppo.evaluate_parts([scores[name][real] for name in parts], actions[real])
+
+    def _actor_loss(
+        self, step: int, now: tuple[Tensor, Tensor], logprobs: Tensor, advantages: Tensor
+    ) -> ppo.ActorLoss:
+        ent_coef = ppo.entropy_coefficient(self.config, step)
+        return ppo.actor_loss(now, logprobs, advantages, self.config, ent_coef)

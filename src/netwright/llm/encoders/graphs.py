@@ -72,11 +72,50 @@ class GraphBatch:
         one = math.prod(self.shape[start : end + 1])
         return replace(self, shape=(*self.shape[:start], one, *self.shape[end + 1 :]))
 
+    def reshape(self, *shape: int) -> GraphBatch:
+        """The same graphs in a batch of another shape; as `Tensor.reshape`, without -1."""
+        assert math.prod(shape) == len(self.sizes)
+        return replace(self, shape=shape)
+
+    def __getitem__(self, rows: Tensor) -> GraphBatch:
+        """The graphs of a batch of shape (B,) at these rows (..), which may repeat."""
+        index = rows.reshape(-1).to(self.sizes.device)
+        sizes = self.sizes[index]
+        n_edges = torch.bincount(self.graph_of[self.edges[0]], minlength=len(self.sizes))
+        edges, edges_of = _ranges(self._by_graph(), n_edges[index], (n_edges.cumsum(0) - n_edges)[index])
+        nodes, _ = _ranges(None, sizes, self.first[index])
+        moved = (sizes.cumsum(0) - sizes) - self.first[index]
+        return GraphBatch(self.nodes[nodes], self.edges[:, edges] + moved[edges_of], sizes, tuple(rows.shape))
+
+    def _by_graph(self) -> Tensor:
+        """(E,) columns of `edges`, sorted by graph."""
+        return torch.argsort(self.graph_of[self.edges[0]], stable=True)
+
+    @staticmethod
+    def concatenated(batches: Sequence[GraphBatch]) -> GraphBatch:
+        """Batches of shape (B,) one after the other."""
+        counts = torch.tensor([0, *(len(b.nodes) for b in batches[:-1])]).cumsum(0).tolist()
+        sizes = torch.cat([b.sizes for b in batches])
+        return GraphBatch(
+            torch.cat([b.nodes for b in batches]),
+            torch.cat([b.edges + first for b, first in zip(batches, counts, strict=True)], dim=1),
+            sizes,
+            (len(sizes),),
+        )
+
     def to(self, device: torch.device) -> GraphBatch:
         """The same graphs on a device."""
         return replace(
             self, nodes=self.nodes.to(device), edges=self.edges.to(device), sizes=self.sizes.to(device)
         )
+
+
+def _ranges(values: Tensor | None, lengths: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+    """Consecutive ranges of `values` (of the numbers themselves if None), and the number of each value's range."""
+    of = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+    within = torch.arange(len(of), device=lengths.device) - (lengths.cumsum(0) - lengths)[of]
+    found = starts[of] + within
+    return found if values is None else values[found], of
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from netwright.llm.seeding import seeded
 from netwright.rl import ppo
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.averages import update_average
-from netwright.rl.rollout import Obs, Rollout, minibatches, roll_out
+from netwright.rl.rollout import Obs, Rollout, minibatches, roll_out, sampling
 from netwright.tasks.abr import features
 from netwright.tasks.abr.baselines.learned import Critic, Design, LearnedPolicy
 from netwright.tasks.abr.batch import Sessions
@@ -101,6 +101,13 @@ class SessionEpisodes:
     def done(self) -> bool:
         """Whether all chunks have been played."""
         return self.sessions.done
+
+    def running(self) -> NDArray[np.int64]:
+        """All sessions: they end together."""
+        return np.arange(self.sessions.n)
+
+    def times(self) -> None:
+        """None: every chunk counts as one unit of time."""
 
     def observe(self) -> tuple[Obs, Tensor]:
         """The network's inputs (B, ..), and features with the bandwidth to come (B, F + 12)."""
@@ -224,10 +231,9 @@ class PpoTrainer(Trainer):
     ) -> tuple[NDArray[np.float64], list[ppo.ActorLoss], ppo.Targets]:
         config = self.config
         played = self.play(sessions, rng)
-        values = self.values(played).reshape(played.rewards.T.shape).T
-        targets = ppo.targets(played.rewards, values, config, ppo.RETURN_SCALE)
+        targets = ppo.targets(played, self.values(played), config, ppo.RETURN_SCALE)
         advantages, returns = (
-            torch.from_numpy(x.T.astype(np.float32).ravel()) for x in (targets.advantages, targets.returns)
+            torch.from_numpy(x.astype(np.float32)) for x in (targets.advantages, targets.returns)
         )
         for optimizer in self.optimizers:
             optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
@@ -238,9 +244,9 @@ class PpoTrainer(Trainer):
         return played.rewards, losses, targets
 
     def play(self, sessions: Sessions, rng: np.random.Generator) -> Rollout:
-        """The decisions of these sessions, played by the actor with sampled actions; N rows, time first."""
+        """The decisions of these sessions, played by the actor with sampled actions."""
         episodes = SessionEpisodes(sessions, self.design, self.n_levels, self.config.reward_threshold)
-        return roll_out(episodes, lambda obs: self.actor(obs[OBS]), rng).steps()
+        return roll_out(episodes, sampling(lambda obs: self.actor(obs[OBS])), rng)
 
     def values(self, played: Rollout) -> NDArray[np.float64]:
         """(N,) the critic's values of a rollout's steps, in units of the reward."""
@@ -253,8 +259,7 @@ class PpoTrainer(Trainer):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
             logits = self.actor(played.obs[OBS][rows])
         loss = ppo.actor_loss(
-            logits.float(),
-            played.actions[rows],
+            ppo.evaluate_actions(logits.float(), played.actions[rows]),
             played.logprobs[rows],
             advantages[rows],
             self.config,
