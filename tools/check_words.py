@@ -20,16 +20,9 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("src", "tests", "tools", "benchmarks", "examples", "docs", "README.md", "CHANGELOG.md")
 NOT_YET = (
     "src/netwright/adaptation/",
-    "src/netwright/cli/",
-    "src/netwright/core/",
-    "src/netwright/datasets/",
-    "src/netwright/evaluation/",
     "src/netwright/experiments/",
     "src/netwright/llm/",
-    "src/netwright/solvers/",
-    "src/netwright/synthesis/",
     "src/netwright/tasks/",
-    "src/netwright/wan/",
     "tests/",
     "docs/",
     "benchmarks/",

@@ -121,7 +121,7 @@ def test_the_share_of_the_rule_is_said(data):
     with notes.collected(said.append):
         found = evaluate(guarded, setting, few, name="model+bba")
         with_counts(found, guarded, {})
-    assert "note: model+bba in default: the guard's rule decided 100 % of 94 decisions" in said
+    assert "note: model+bba in default: the guard made 100 % of 94 decisions" in said
 
 
 def test_without_a_guard_states_outside_of_training_are_said(data):

@@ -89,7 +89,7 @@ def test_the_verdict_and_the_page_say_it(cli, tmp_path):
     report = json.loads((tmp_path / "r" / "report.json").read_text())
     assert f"ppo {CLAUSE}." in report["verdict"]
     page = (tmp_path / "r" / "index.html").read_text()
-    assert page.count("outside of its training") == 1
+    assert page.count("outside its training conditions") == 1
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_train_uses_the_first_recipe_by_default(cli, tmp_path):
 def test_train_names_the_baselines_that_learn(cli, tmp_path):
     run = cli("train", "toy", "--policy", "zero", "--out", tmp_path / "m")
     assert run.code == 2
-    assert "'zero' of toy learns nothing; those that do: mean" in run.err
+    assert "'zero' of toy is not trainable; trainable policies: mean" in run.err
 
 
 def test_pretrain_hands_over_its_options(cli, stand_in, tmp_path):

@@ -69,8 +69,8 @@ def test_a_second_terminal_is_refused_and_no_answer_is_lost(terminal, tmp_path):
     out, err = second.communicate("a\na\ns\n", timeout=PATIENCE_S)
     assert second.returncode == 2
     assert not out
-    assert f"process {first.pid} on " in err
-    assert "is at work on it; go on there, or give another --out" in err
+    assert f"in use by process {first.pid} on " in err
+    assert "continue there, or give another --out" in err
     type_in(first, "b")
     read_until(first, "Question 3 of")
     assert answers(tmp_path / "d") == 2

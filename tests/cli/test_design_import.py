@@ -28,7 +28,7 @@ def test_what_was_read_ignored_and_assumed_is_said_once(cli):
     line, summary = run.err.splitlines()
     assert line == "net.csv: ignored on links: color; latency unknown on 3 links: 1 ms each"
     assert summary == (
-        "imported net (edge list): 3 nodes, 3 links (both ways alike); capacity 2.5 to 10 Gbit/s; latency 1 ms"
+        "imported net (edge list): 3 nodes, 3 links (undirected); capacity 2.5 to 10 Gbit/s; latency 1 ms"
     )
     found = run.document
     assert found["ignored"] == {"links": ["color"]}
@@ -60,7 +60,7 @@ def test_ids_stay_and_demands_go_by_id_or_label(cli):
     Path("d.csv").write_text("source,target,volume\n0,Paris,40\n")
     run = cli("design", "pool", *words)
     assert run.code == 2
-    assert "'0' is no node" in run.err
+    assert "'0' is not a node" in run.err
 
 
 def test_demands_of_the_file_are_written_beside(cli):

@@ -93,7 +93,7 @@ def test_words_mean_answers(text, asked, meant):
     ],
 )
 def test_what_means_nothing_is_refused_with_what_may_be_typed(text, asked):
-    with pytest.raises(ConfigError, match="is no answer here; type"):
+    with pytest.raises(ConfigError, match="is not a valid answer; type"):
         understood(text, asked)
 
 

@@ -164,7 +164,7 @@ def test_an_interrupted_comparison_goes_on_and_ends_in_the_same_report(cli, data
     monkeypatch.setattr(toy, "evaluate", evaluate)
     stopped = cli("compare", "toy", *words, "--out", tmp_path / "r")
     assert stopped.code == 130
-    assert f"{tmp_path / 'r'}.partial keeps what was finished" in stopped.err
+    assert f"{tmp_path / 'r'}.partial holds finished evaluations" in stopped.err
     assert not (tmp_path / "r").exists()
     again = cli("compare", "toy", *words, "--out", tmp_path / "r")
     assert calls[3:] == [("default", "mean"), ("shifted", "zero"), ("shifted", "one"), ("shifted", "mean")]
@@ -185,5 +185,5 @@ def test_a_failure_in_the_middle_names_what_is_kept(cli, data, monkeypatch, tmp_
     run = cli("compare", "toy", "--policy", "one", "--data", data, "--out", tmp_path / "r")
     assert run.code == 2
     assert "damaged; restore it" in run.err
-    assert f"{tmp_path / 'r.partial'} keeps what was finished" in run.err
+    assert f"{tmp_path / 'r.partial'} holds the finished evaluations" in run.err
     assert len(list((tmp_path / "r.partial").glob("*.json"))) == 3

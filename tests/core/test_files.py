@@ -271,7 +271,7 @@ def test_a_place_to_write_is_tried_without_a_trace(tmp_path):
     files.check_output(tmp_path / "model")
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="a parent of it is a file"):
+    with pytest.raises(OutputError, match="one of its parents is a file"):
         files.check_output(tmp_path / "file" / "model")
     for place in ("/proc/netwright", "/dev/full/x"):
         with pytest.raises(OutputError):

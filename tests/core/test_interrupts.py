@@ -61,7 +61,7 @@ def test_an_error_in_place_of_the_interruption_counts_as_one():
     program = """
 import signal, sys
 from netwright.cli.output import interruptible
-with interruptible("go on."):
+with interruptible("continue."):
     try:
         signal.raise_signal(signal.SIGTERM)
     except KeyboardInterrupt:
@@ -73,4 +73,4 @@ with interruptible("go on."):
     found = subprocess.run(
         [sys.executable, "-c", wrapped], capture_output=True, text=True, env={**os.environ}
     )
-    assert (found.returncode, found.stderr) == (143, "\nnetwright: interrupted; go on.\n")
+    assert (found.returncode, found.stderr) == (143, "\nnetwright: interrupted; continue.\n")

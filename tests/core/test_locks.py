@@ -45,9 +45,7 @@ def test_the_second_process_names_the_first(tmp_path: Path) -> None:
     first = holder(tmp_path / "run")
     try:
         with (
-            pytest.raises(
-                BusyError, match=rf"run: process {first.pid} on .* \(since 20.*\) is at work on it"
-            ),
+            pytest.raises(BusyError, match=rf"run: in use by process {first.pid} on .* \(since 20.*\); "),
             locked(tmp_path / "run"),
         ):
             pass

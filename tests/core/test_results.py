@@ -55,8 +55,8 @@ def test_the_document_holds_what_its_readers_rely_on():
         ({"episodes": (), "per_episode": (), "weights": ()}, "at least one"),
         ({"per_episode": (1.0, float("nan"))}, "not finite"),
         ({"weights": (1.0, float("inf"))}, "not finite"),
-        ({"weights": (0.0, 0.0)}, "at least 0"),
-        ({"weights": (2.0, -1.0)}, "at least 0"),
+        ({"weights": (0.0, 0.0)}, "nonnegative weights"),
+        ({"weights": (2.0, -1.0)}, "nonnegative weights"),
     ],
 )
 def test_an_evaluation_that_cannot_be_averaged_is_refused(changes, message):

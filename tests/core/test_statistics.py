@@ -76,8 +76,8 @@ def test_each_episode_its_own_group_is_the_default():
         ([[1.0]], None, None, "one value and one weight per episode"),
         ([1.0, float("nan")], None, None, "not finite"),
         ([1.0, 2.0], [1.0, float("inf")], None, "not finite"),
-        ([1.0, 2.0], [0.0, 0.0], None, "weights of at least 0"),
-        ([1.0, 2.0], [-1.0, 2.0], None, "weights of at least 0"),
+        ([1.0, 2.0], [0.0, 0.0], None, "nonnegative weights"),
+        ([1.0, 2.0], [-1.0, 2.0], None, "nonnegative weights"),
         ([1.0, 2.0], None, ["a"], "a group per episode"),
     ],
 )

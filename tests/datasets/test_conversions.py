@@ -69,7 +69,7 @@ def test_npy_of_another_kind_is_refused() -> None:
     stream = io.BytesIO()
     np.save(stream, np.arange(3))
     for content in (stream.getvalue(), b"", b"text"):
-        with pytest.raises(DataError, match="x: not an object array"):
+        with pytest.raises(DataError, match="x: not a zero-dimensional object array"):
             object_of_npy(content, "x")
 
 

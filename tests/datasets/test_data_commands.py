@@ -45,8 +45,8 @@ def test_fetch_says_which_files_it_did_not_make(site: Site, tmp_path: Path) -> N
         site.files[f"/{source.url_path}"] = tar_gz({"README": b"x"})
     ran = run(app, ["fetch", "wan", "--out", str(tmp_path), "--base-url", site.url])
     assert ran.exit_code == 1
-    assert f"not made: {tmp_path / 'wan/zoo/Ion.graphml'}: no such content" in ran.stdout
-    assert f"not made: {tmp_path / 'wan/demands/abilene_36x5min.csv'}: " in ran.stdout
+    assert f"not created: {tmp_path / 'wan/zoo/Ion.graphml'}: no such content" in ran.stdout
+    assert f"not created: {tmp_path / 'wan/demands/abilene_36x5min.csv'}: " in ran.stdout
     assert "downloading" in ran.stderr
     assert "downloading" not in ran.stdout
 
@@ -73,7 +73,7 @@ def test_one_unreachable_source_does_not_hold_up_the_others(site: Site, tmp_path
     site.files[f"/{FLEXILE.url_path}"] = tar_gz({"_data/b4/b4_capa.tab": b"i j capacity\n0 1 1\n1 0 1\n"})
     ran = run(app, ["fetch", "wan", "--out", str(tmp_path), "--base-url", site.url])
     assert isinstance(ran.exception, DataError)
-    assert f"{TOPOLOGY_ZOO.repository}/tar.gz/HEAD: the server says 404" in str(ran.exception)
+    assert f"{TOPOLOGY_ZOO.repository}/tar.gz/HEAD: the server responded 404" in str(ran.exception)
     assert f"reading {FLEXILE.repository}" in ran.stderr
 
 
@@ -86,4 +86,4 @@ def test_interrupted_fetch_says_how_to_go_on(
     monkeypatch.setattr("netwright.cli.data.fetch_areas", interrupt)
     ran = run(app, ["fetch", "--out", str(tmp_path)])
     assert ran.exit_code == 130
-    assert "run the same command again" in ran.stderr
+    assert "repeat the command to continue" in ran.stderr

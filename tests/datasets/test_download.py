@@ -51,7 +51,7 @@ def test_server_without_range_sends_everything_again(site: Site, tmp_path: Path)
     site.cut_after, site.ranges = [100_000], False
     said = _download(site, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == CONTENT
-    assert any("starting afresh" in line for line in said)
+    assert any("starting over" in line for line in said)
 
 
 def test_line_that_never_holds_is_given_up(site: Site, tmp_path: Path) -> None:
@@ -65,7 +65,9 @@ def test_line_that_never_holds_is_given_up(site: Site, tmp_path: Path) -> None:
 def test_unfinished_file_is_kept_and_used_by_the_next_run(site: Site, tmp_path: Path) -> None:
     site.files["/file"] = CONTENT
     site.cut_after = [70_000, 0]
-    with pytest.raises(DataError, match=r"failed 2 times in a row .* run it again to continue from 0\.1 MB"):
+    with pytest.raises(
+        DataError, match=r"failed 2 times in a row .* repeat the command to continue from 0\.1 MB"
+    ):
         _download(site, tmp_path / "file", attempts=2)
     assert partial_path(tmp_path / "file").stat().st_size == 70_000
     _download(site, tmp_path / "file")
@@ -98,7 +100,7 @@ def test_busy_server_is_asked_again_and_a_refusal_is_not(site: Site, tmp_path: P
     site.statuses = [503, 429]
     _download(site, tmp_path / "file")
     site.requests.clear()
-    with pytest.raises(DataError, match="says 404 Not Found; check the address"):
+    with pytest.raises(DataError, match="responded 404 Not Found; check the address"):
         download(f"{site.url}/absent", tmp_path / "other", progress=print)
     assert len(site.requests) == 1
 
@@ -116,7 +118,7 @@ def test_full_disk_is_no_reason_to_ask_again(site: Site, tmp_path: Path) -> None
     if not full.exists():
         pytest.skip("no /dev/full on this system")
     partial_path(tmp_path / "file").symlink_to(full)
-    with pytest.raises(DataError, match="No space left on device; make room"):
+    with pytest.raises(DataError, match="No space left on device; free some space"):
         _download(site, tmp_path / "file")
     assert len(site.requests) == 1
 

@@ -96,7 +96,7 @@ def test_complete_folder_needs_no_network_and_a_changed_file_is_made_again(
 def test_broken_line_and_second_run_continue_the_download(site: Site, tmp_path: Path) -> None:
     site.files[URL_PATH] = tar_gz(REPOSITORY)
     site.cut_after = [40, 0, 0, 0, 0, 0]
-    with pytest.raises(DataError, match="run it again to continue"):
+    with pytest.raises(DataError, match="repeat the command to continue"):
         _fetch(site, tmp_path)
     site.cut_after = []
     assert _fetch(site, tmp_path).failed == {}
@@ -106,7 +106,7 @@ def test_broken_line_and_second_run_continue_the_download(site: Site, tmp_path: 
 def test_damaged_archive_is_downloaded_once_more_and_then_reported(site: Site, tmp_path: Path) -> None:
     whole = tar_gz(REPOSITORY)
     site.files[URL_PATH] = whole[:-40]
-    with pytest.raises(DataError, match="damaged or cut short"):
+    with pytest.raises(DataError, match="damaged or truncated"):
         _fetch(site, tmp_path)
     assert len(site.requests) == 2
     site.files[URL_PATH] = whole
@@ -119,7 +119,7 @@ def test_changed_source_is_never_installed(site: Site, tmp_path: Path) -> None:
     assert result.made == []
     assert result.failed["a/one"] == "no such content in the public archives"
     assert re.search(
-        "SHA-256 is not the manifest's .*: the public source has changed", result.failed["made.txt"]
+        "SHA-256 differs from the manifest .*: the public source has changed", result.failed["made.txt"]
     )
     assert not (tmp_path / "toy").exists()
     assert (tmp_path / DOWNLOADS / SOURCE.file_name).exists()
@@ -138,7 +138,7 @@ def test_conversion_that_lacks_members_is_said(
     site.files[URL_PATH] = tar_gz(REPOSITORY)
     toy = replace(TOY, conversions=(replace(TOY.conversions[0], make=lambda files: {}),))
     monkeypatch.setattr("netwright.datasets.fetch.area", lambda name: toy)
-    assert _fetch(site, tmp_path).failed == {"made.txt": "someone/repo no longer holds what it is made from"}
+    assert _fetch(site, tmp_path).failed == {"made.txt": "someone/repo no longer contains its sources"}
 
 
 def test_hostile_archive_writes_nothing(site: Site, tmp_path: Path) -> None:

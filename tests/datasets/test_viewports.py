@@ -158,7 +158,7 @@ def test_truncated_archive(tmp_path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     (finding,) = _errors(folder)
     assert finding.place == str(path)
-    assert "damaged or cut short" in finding.message
+    assert "damaged or truncated" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_trace_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:
 def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder; point --data"):
         check(tmp_path / "absent")
-    with pytest.raises(DataError, match="holds none of"):
+    with pytest.raises(DataError, match="contains none of"):
         check(tmp_path)
     with pytest.raises(DataError, match="netwright data fetch vp"):
         check(tmp_path, ["vp"])

@@ -110,7 +110,7 @@ def test_settings_of_equal_configurations_are_played_once(caplog):
     assert [(e.setting, e.policy) for e in found.evaluations][2:4] == [("twin", "zero"), ("twin", "one")]
     assert found.evaluations[0].per_episode == found.evaluations[2].per_episode
     assert played == [(s, p) for s in ("default", "shifted") for p in ("zero", "one")]
-    assert any("twin: the same as default here, played once" in r.message for r in caplog.records)
+    assert any("twin: the same as default here, tested once" in r.message for r in caplog.records)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), DataError("damaged."), RuntimeError("a fault")])
@@ -126,7 +126,7 @@ def test_what_was_finished_is_kept_and_not_played_again(tmp_path, error):
         TASK, [one, subject("two", Constant(2.0))], settings, DATA, folder=folder, progress=told.append
     )
     assert played == [("shifted", "two")]
-    assert any("3 of 4 evaluations were finished before" in line for line in told)
+    assert any("reusing 3 of 4 evaluations" in line for line in told)
     assert again == play(TASK, [one, subject("two", Constant(2.0))], settings, DATA)
 
 
@@ -209,4 +209,4 @@ def test_results_that_json_does_not_know_are_not_kept_but_shown(tmp_path, caplog
     found = play(TASK, [subject("one", Constant(1.0))], [TASK.settings["default"]], DATA).evaluations[0]
     playing.Kept(tmp_path).put("x", replace(found, detail={"array": object()}))
     assert not list(tmp_path.iterdir())
-    assert any("cannot be kept" in r.message for r in caplog.records)
+    assert any("cannot be stored" in r.message for r in caplog.records)

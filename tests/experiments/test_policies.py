@@ -49,9 +49,9 @@ def test_an_unfinished_folder_is_trained_again(tmp_path):
 
 
 def test_what_learns_nothing_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="learns nothing and takes no recipe; drop :rich"):
+    with pytest.raises(ConfigError, match="is not trainable and takes no recipe; drop :rich"):
         ready_policy(TOY, "one:rich", DATA, seed=0, progress=print)
-    with pytest.raises(ConfigError, match="those that do: mean"):
+    with pytest.raises(ConfigError, match="trainable policies: mean"):
         train_policy(TOY, "one", DATA, out=tmp_path, seed=0, progress=print)
 
 

@@ -105,7 +105,7 @@ def test_the_page_says_what_was_found(page):
     assert "netwright compare vp" in page.text
     assert "3 seeds:" in page.text
     assert "Error by prediction horizon" in page.text
-    assert "owed to pre-training" in page.text
+    assert "due to pre-training" in page.text
     assert page.tags.count("svg") == sum(1 for label in page.labels if ":" in label)
 
 

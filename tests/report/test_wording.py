@@ -36,10 +36,10 @@ def test_what_the_interval_does_not_bear_out_is_not_said():
 
 def test_a_control_or_baseline_in_front_is_named_as_such():
     lead, findings, verdict = said({"last-value": [9, 9.5], "adapted:none": [5, 6], "adapted:tiny": [7, 8]})
-    assert lead.endswith("It is a control arm: no adapted model is better here.")
+    assert lead.endswith("It is a control variant: no adapted model is better here.")
     assert findings == [
         "adapted:tiny is ahead of the best baseline last-value by 1.750 [1.500, 2.000].",
-        "adapted:tiny is behind the control adapted:none by 2.000 [2.000, 2.000]. Here the backbone does harm.",
+        "adapted:tiny is behind the control adapted:none by 2.000 [2.000, 2.000]. Here the backbone is harmful.",
     ]
     assert "behind its control adapted:none in default" in verdict
     lead, findings, verdict = said({"last-value": [3, 3], "mlp": [4, 4], "adapted:tiny": [7, 8]})
@@ -50,7 +50,7 @@ def test_a_control_or_baseline_in_front_is_named_as_such():
 def test_a_certain_difference_that_means_nothing_is_not_called_harm():
     values = {"last-value": [9, 9.5], "adapted:random:tiny": [5, 6], "adapted:tiny": [5.001, 6.001]}
     _, findings, _ = said(values)
-    assert findings[-1].endswith("by 0.001 [0.001, 0.001]. That is too little to matter.")
+    assert findings[-1].endswith("by 0.001 [0.001, 0.001]. This difference is negligible.")
 
 
 def test_an_adapted_model_level_with_the_best_is_not_called_worse():

@@ -267,5 +267,5 @@ def test_settings_are_checked():
         BayesConfig(question="tik")
     with pytest.raises(ConfigError, match="generic_share"):
         BayesConfig(generic_share=1.0)
-    with pytest.raises(ConfigError, match="it takes 4"):
+    with pytest.raises(ConfigError, match="needs at least 4"):
         Bayes(concave_pool(2))

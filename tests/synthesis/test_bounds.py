@@ -41,7 +41,7 @@ def test_three_metrics_are_not_sorted_by_the_first():
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ConfigError, match="1 query or more"):
+    with pytest.raises(ConfigError, match="at least one query"):
         general_bound(0)
     with pytest.raises(ConfigError, match="share in 0 to 1"):
         sortable_bound(3, 1.0)

@@ -84,7 +84,7 @@ def test_an_answer_can_be_changed():
     assert dialogue.exchanges[1:] == before[1:]
     with pytest.raises(ConfigError, match="answers 1 to 3, not 9"):
         dialogue.change(9, Answer((0,)))
-    with pytest.raises(ConfigError, match="no answer to take back"):
+    with pytest.raises(ConfigError, match="no answer to undo"):
         Dialogue(PROBLEM).undo()
 
 
@@ -101,7 +101,7 @@ def test_the_dialogue_ends_and_says_so():
     [
         (Answer((5,)), "shows designs 1 to"),
         (Answer((0, 0)), "shows designs 1 to"),
-        (Answer((0,), "much"), "belongs to one design of a pair"),
+        (Answer((0,), "much"), "needs one better design of a pair"),
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused(answer, said):
@@ -129,7 +129,7 @@ def test_answers_that_disagree_are_named():
 def test_an_answer_against_better_metrics_is_named():
     found = contradictions([_compare(4, 1, 0)], SCORES)
     assert [str(c) for c in found] == [
-        "answer 1 prefers a design that another one matches or beats in every metric"
+        "answer 1 prefers a design that another one matches or exceeds in every metric"
     ]
     # 1 beats 4 in every metric, so 4 over 0 and 0 over 1 go round in a circle.
     held = [_compare(0, 1, 0), Exchange(Query(Kind.TICK, (4, 0, 3)), Answer((0, 2)))]

@@ -128,13 +128,13 @@ def test_a_dialogue_is_taken_up_from_any_store(kind, tmp_path):
     again = take_up(store, PROBLEM, {"n_queries": 4})
     assert again.exchanges == dialogue.exchanges
     assert again.ask() == dialogue.ask()
-    with pytest.raises(ConfigError, match="begun with n_queries 4"):
+    with pytest.raises(ConfigError, match="started with n_queries 4"):
         take_up(store, PROBLEM, {"n_queries": 5})
 
 
 def test_a_file_is_one_persons_at_a_time(tmp_path):
     store = FileStore(tmp_path / "d.json")
-    with store.alone(), pytest.raises(BusyError, match="is at work on it"), store.alone():
+    with store.alone(), pytest.raises(BusyError, match="in use by"), store.alone():
         pass
     with store.alone():
         pass

@@ -90,7 +90,7 @@ def test_reset_and_act_are_enough_in_every_task():
     [
         ({"settings": {}}, "at least one setting"),
         ({"policies": {"other": PolicySpec("one", "", "json:loads")}}, "hold 'one' under the name 'other'"),
-        ({"evaluate": "netwright.nothing:here"}, 'evaluate: .* is no "module:attribute"'),
+        ({"evaluate": "netwright.nothing:here"}, 'evaluate: .* is not a "module:attribute"'),
         ({"reference_policy": "best"}, "no reference policy 'best'"),
         ({"load_data": "tests.adaptation.toy_decisions:load_data"}, "the data need an attribute `source`"),
     ],
@@ -105,7 +105,7 @@ def test_a_task_of_decisions_is_adapted_saved_and_loaded():
     class Data(str):
         source, synthetic = "toy", True
 
-    with pytest.raises(AssertionError, match="two episodes or more"):
+    with pytest.raises(AssertionError, match="at least two episodes"):
         check_task(toy_decisions.TASK, Data("toy"))
     check_task(replace(toy_decisions.TASK, evaluate=f"{__name__}:evaluate_twice"), Data("toy"))
 

@@ -77,7 +77,7 @@ def test_a_column_that_is_not_known_is_named(tmp_path, network, caplog):
 def test_ids_are_those_of_the_file_and_no_positions(tmp_path, network):
     found = read(tmp_path, network, "source,target,volume\n1,2,4\n2,3,3\n3,1,2\n")
     assert found == [("Lyon", "Paris", 4.0, 0), ("Paris", "Nice", 3.0, 0), ("Nice", "Lyon", 2.0, 0)]
-    with pytest.raises(DataError, match="'0' is no node"):
+    with pytest.raises(DataError, match="'0' is not a node"):
         read(tmp_path, network, "source,target,volume\n0,1,4\n")
 
 
@@ -95,14 +95,14 @@ def test_volumes_with_units_are_in_that_of_the_capacities(tmp_path, network):
             "csv:2: a demand of '4G', but capacities of .* have no unit",
         ),
         ('source,target,volume\nLyon,Nice,"4,5"\n', "csv:2: .*must be a finite number"),
-        ("source,target,volume\nLyon,Nice\n", "csv:2: has 2 cells under 3 titles"),
-        ("source,target,volume\nLyon,Nice,4,5\n", "csv:2: has 4 cells under 3 titles"),
+        ("source,target,volume\nLyon,Nice\n", "csv:2: has 2 cells for 3 columns"),
+        ("source,target,volume\nLyon,Nice,4,5\n", "csv:2: has 4 cells for 3 columns"),
         ("source,target,volume,demand\nLyon,Nice,4,5\n", "both mean volume"),
-        ("source,target,volume,class\nLyon,Nice,4,-1\n", "a class is a whole number of at least 0, got '-1'"),
-        ("source,target,volume,class\nLyon,Nice,4,gold\n", "a class is a whole number"),
-        ("Lyon,Nice,4\n", "has no column 'source'; .* and holds Lyon, Nice, 4"),
+        ("source,target,volume,class\nLyon,Nice,4,-1\n", "a class must be a nonnegative integer, got '-1'"),
+        ("source,target,volume,class\nLyon,Nice,4,gold\n", "a class must be a nonnegative integer"),
+        ("Lyon,Nice,4\n", "has no column 'source'; .* but contains Lyon, Nice, 4"),
         ("", "has no column 'source'"),
-        ("source,target,volume\nLyon,Nice,4\nLyon,Nice,4\n", "csv:3: this demand was given before"),
+        ("source,target,volume\nLyon,Nice,4\nLyon,Nice,4\n", "csv:3: this demand is a duplicate"),
         ("source,target,volume\nLyon,Nice,5 parsec\n", "unknown unit 'parsec'"),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_class_without_flows_is_left_out_and_named(tmp_path, network, caplog):
     )
     assert [(row[0], row[3]) for row in found] == [("Lyon", 0), ("Nice", 1)]
     assert "classes 0 is class 1, 7 is class 2 here" in caplog.text
-    assert "left out the class without a demand above 0 between two nodes: 3" in caplog.text
+    assert "omitted the class without a positive demand between two nodes: 3" in caplog.text
 
 
 def test_classes_of_a_file_are_kept_by_default(tmp_path, network):
@@ -146,7 +146,7 @@ def test_a_class_that_the_largest_flows_do_not_hold_is_left_out(tmp_path, networ
     path.write_text("source,target,volume,class\nLyon,Nice,9,1\nNice,Lyon,1,2\nNice,Paris,5,3\n")
     found = demands.read_csv(path, load_topology(str(network))).largest(2)
     assert found.classes.tolist() == [0, 1]
-    assert "hold none of class 2" in caplog.text
+    assert "include none of class 2" in caplog.text
 
 
 @settings(deadline=None, max_examples=50)
@@ -167,7 +167,7 @@ def test_load_facts_are_those_worked_by_hand(tmp_path, network):
     assert facts.fullest_link == "Lyon -> Nice"
     assert facts.warning is None
     assert facts.text == (
-        "load: 2 flows, 5 in the unit of the capacities, in all; fullest link on shortest paths 40 % (Lyon -> Nice)"
+        "load: 2 flows, 5 in the unit of the capacities, in total; fullest link on shortest paths 40 % (Lyon -> Nice)"
     )
 
 

@@ -38,7 +38,7 @@ def test_classes_are_of_equal_size():
     sizes = np.bincount(dealt.classes)
     assert sizes.sum() == 110
     assert sizes.max() - sizes.min() <= 1
-    with pytest.raises(ConfigError, match="cannot be dealt into 200 classes"):
+    with pytest.raises(ConfigError, match="cannot form 200 classes"):
         dealt.in_classes(200, np.random.default_rng(0))
 
 
@@ -82,12 +82,12 @@ def test_steps_are_averaged_or_chosen(tmp_path):
             "source,target,volume\n0,1,2\n0,Nowhere,2\n",
             r"csv:3: demand between '0' and 'Nowhere', but 'Nowhere'",
         ),
-        ("source,target,volume\n0,1,-2\n", r"csv:2: a demand needs a volume of at least 0"),
+        ("source,target,volume\n0,1,-2\n", r"csv:2: a demand needs a nonnegative volume"),
         ("source,target,volume\n0,1,much\n", r"csv:2: a demand's volume must be a finite number, got 'much'"),
         ("source,target,volume\n0,1,inf\n", r"csv:2: a demand's volume must be a finite number, got 'inf'"),
-        ("source,target,volume\n0,1,2\n0,1,3\n", r"csv:3: this demand was given before"),
+        ("source,target,volume\n0,1,2\n0,1,3\n", r"csv:3: this demand is a duplicate"),
         ("source,target\n0,1\n", "has no column 'volume'"),
-        ("source,target,volume\n", "holds no demand"),
+        ("source,target,volume\n", "contains no demand"),
         ("source,target,volume\n0,1,0\n", "every demand is 0"),
     ],
 )
@@ -136,7 +136,7 @@ def test_failures_of_the_users_own(tmp_path):
     with pytest.raises(DataError, match="the link New York - Denver, which does not exist"):
         failures.read(path, ABILENE)
     write_json(path, [[]])
-    with pytest.raises(DataError, match="holds no link"):
+    with pytest.raises(DataError, match="contains no link"):
         failures.read(path, ABILENE)
     write_json(path, {"links": 3})
     with pytest.raises(DataError, match="must hold lists of links"):

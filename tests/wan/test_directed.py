@@ -73,7 +73,5 @@ def test_the_most_that_two_nodes_can_exchange_differs_by_direction():
 
 
 def test_latencies_of_zero_leave_mcf_nothing_to_weigh():
-    with pytest.raises(
-        ConfigError, match="mcf weighs throughput against latency, but all links of uneven have"
-    ):
+    with pytest.raises(ConfigError, match="mcf trades throughput for latency, but all links of uneven have"):
         registry.scenario("mcf").metrics(instance(network([0.0] * 9)))

@@ -193,7 +193,7 @@ def test_matrices_go_by_number(tmp_path):
     [
         ("d.pkl", b"x", "pickled matrices .* are never opened"),
         ("d.txt", b"1 2\n3 4\n", "not 3 numbers on 3 lines"),
-        ("d.txt", b"0 1 2\n3 0 4\n5 -6 0\n", "at least 0"),
+        ("d.txt", b"0 1 2\n3 0 4\n5 -6 0\n", "nonnegative"),
         ("d.txt", b"source,target\na,b\n", "not a line of a matrix"),
         ("d.npy", b"nothing", "damaged or not an array"),
         ("d.demands", b"DEMANDS 9\nlabel src dest bw\nd 0 1 2\n", "holds fewer"),

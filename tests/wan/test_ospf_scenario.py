@@ -91,8 +91,8 @@ def test_equal_latencies_are_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (partial(np.delete, obj=0), "28 whole numbers"),
-        (lambda w: w + 0.5, "whole numbers"),
+        (partial(np.delete, obj=0), "28 integers"),
+        (lambda w: w + 0.5, "integers"),
         (lambda w: w - 1, "1 to 65535, got 0"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_stopped_build_goes_on(tmp_path, monkeypatch):
 def test_another_pool_in_the_place_is_refused(tmp_path):
     out = tmp_path / "pool.parquet"
     Builder().obtain(spec_of("mcf", "abilene", n=5), out)
-    with pytest.raises(ConfigError, match=r"pool has another config\.objectives; give another --out"):
+    with pytest.raises(ConfigError, match=r"pool has another config\.objectives; choose another --out"):
         Builder().obtain(spec_of("mcf", "abilene", n=6), out)
 
 

@@ -57,7 +57,7 @@ def test_a_pool_rewritten_as_it_was_is_read(made, tmp_path):
 
 def test_a_pool_without_a_row_is_refused(made, tmp_path):
     table = pq.read_table(made)
-    with pytest.raises(DataError, match="holds 11 rows, but was written with 12; build the pool again"):
+    with pytest.raises(DataError, match="contains 11 rows, but was written with 12; build the pool again"):
         pools.read(rewritten(made, tmp_path, table=table.slice(0, 11)))
     with pytest.raises(DataError, match="holds 0 rows"):
         pools.read(rewritten(made, tmp_path, table=table.slice(0, 0)))
@@ -67,13 +67,13 @@ def test_a_pool_without_a_row_is_refused(made, tmp_path):
 def test_a_number_that_is_not_finite_is_named(made, tmp_path, value):
     table = pq.read_table(made)
     name = metric_of(table)
-    with pytest.raises(DataError, match=f"column '{name[:8]}.*no finite number"):
+    with pytest.raises(DataError, match=f"column '{name[:8]}.*not a finite number"):
         pools.read(rewritten(made, tmp_path, table=with_value(table, name, 3, value)))
 
 
 def test_the_row_of_a_nan_is_named(made, tmp_path):
     table = pq.read_table(made)
-    with pytest.raises(DataError, match="row 4 holds"):
+    with pytest.raises(DataError, match="row 4 is not"):
         pools.read(rewritten(made, tmp_path, table=with_value(table, metric_of(table), 3, float("nan"))))
     if "decision" in table.column_names:
         decision = [*table["decision"][5].as_py()[:-1], float("nan")]
@@ -129,12 +129,12 @@ def test_designs_that_do_not_belong_to_the_metrics_are_refused(made, tmp_path):
     table = pq.read_table(made)
     name = metric_of(table)
     far = with_value(table, name, 0, table[name][0].as_py() + 1.0)
-    with pytest.raises(DataError, match="its metrics are those of"):
+    with pytest.raises(DataError, match="its metrics define"):
         pools.read(rewritten(made, tmp_path, table=far))
 
 
 def test_a_changed_document_is_refused(made, tmp_path):
-    with pytest.raises(DataError, match="its SHA-256 is not that of its content"):
+    with pytest.raises(DataError, match="its SHA-256 does not match its content"):
         pools.read(rewritten(made, tmp_path, sealed=False, seed=7))
 
 

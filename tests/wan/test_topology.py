@@ -75,10 +75,10 @@ def test_writing_and_reading_give_the_same_topology(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"capacity": [1.0, -2.0, 3.0]}, r"link B -> C has capacity -2; give one above 0"),
+        ({"capacity": [1.0, -2.0, 3.0]}, r"link B -> C has capacity -2; give a positive one"),
         ({"capacity": [1.0, 0.0, 3.0]}, r"link B -> C has capacity 0"),
         ({"capacity": [1.0, float("nan"), 3.0]}, "capacity nan"),
-        ({"latency_ms": [1.0, -2.0, 3.0]}, r"latency -2 ms; give one of at least 0"),
+        ({"latency_ms": [1.0, -2.0, 3.0]}, r"latency -2 ms; give a nonnegative one"),
     ],
 )
 def test_links_that_cannot_be_are_named(changes, message):
@@ -89,8 +89,8 @@ def test_links_that_cannot_be_are_named(changes, message):
 @pytest.mark.parametrize(
     ("nodes", "links", "message"),
     [
-        (["A", "B", "C", "D"], [(0, 1), (2, 3)], "is disconnected: no way to C from A"),
-        (["A", "A"], [(0, 1)], "different names"),
+        (["A", "B", "C", "D"], [(0, 1), (2, 3)], "is disconnected: no path to C from A"),
+        (["A", "A"], [(0, 1)], "distinct names"),
         (["A", "B"], [], "has no links"),
         (["A", "B"], [(0, 2)], "a node that does not exist"),
         (["A", "B"], [(0, 1), (1, 1)], "ends where it starts"),
@@ -104,7 +104,7 @@ def test_graphs_that_cannot_be_are_refused(nodes, links, message):
 
 def test_a_way_there_but_not_back_is_disconnected():
     whole = triangle()
-    with pytest.raises(DataError, match="no way from C to A"):
+    with pytest.raises(DataError, match="no path from C to A"):
         topology.Topology(
             "one-way", whole.nodes, whole.arcs[:3], whole.capacity[:3], whole.latency_ms[:3], whole.positions
         )
@@ -122,7 +122,7 @@ def test_files_that_are_no_topologies_are_refused(tmp_path):
         topology.read(path)
     document["links"][0]["to"] = "Nowhere"
     write_json(path, document)
-    with pytest.raises(DataError, match=r"t\.json: a link ends at 'Nowhere', which is no node"):
+    with pytest.raises(DataError, match=r"t\.json: a link ends at 'Nowhere', which is not a node"):
         topology.read(path)
 
 
@@ -181,9 +181,9 @@ def test_a_node_is_known_by_name_or_id_and_never_by_position():
     assert (found.number_of("8"), found.number_of("B"), found.number_of("C")) == (1, 1, 2)
     with pytest.raises(DataError, match="'A' is the name of one node of one-way and the id of another"):
         found.number_of("A")
-    with pytest.raises(DataError, match="'0' is no node of one-way; its nodes are A, B, C"):
+    with pytest.raises(DataError, match="'0' is not a node of one-way; its nodes are A, B, C"):
         found.number_of("0")
     with pytest.raises(DataError, match="did you mean 'New York'"):
         catalog.topology("abilene").number_of("NewYork")
-    with pytest.raises(DataError, match="one id for each node"):
+    with pytest.raises(DataError, match="one distinct id per node"):
         one_way(ids=("7", "7", "A"))

@@ -1,1 +1,1 @@
-"""The command line: a command parses, calls the library and renders; it imports what is slow when it runs."""
+"""The command line: commands parse, call the library and render; slow imports happen when a command runs."""

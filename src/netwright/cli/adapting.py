@@ -1,4 +1,4 @@
-"""`netwright adapt`, `train` and `pretrain`: the commands that make a model."""
+"""`netwright adapt`, `train` and `pretrain`: commands that make a model."""
 
 from __future__ import annotations
 
@@ -29,48 +29,51 @@ class Model:
     backbone: Annotated[
         str,
         typer.Option(
-            help="See `netwright list backbones`; or a hub id, or a folder of a Hugging Face model."
+            help="A name from `netwright list backbones`, a hub id, or a folder with a Hugging Face model."
         ),
     ]
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ..")] = "auto"
-    dtype: Annotated[str, typer.Option(help="Of the frozen weights: float32, bfloat16 or float16.")] = (
+    dtype: Annotated[str, typer.Option(help="Type of the frozen weights: float32, bfloat16 or float16.")] = (
         "float32"
     )
 
 
 @group
 class Training:
-    """What a model is trained from, and how."""
+    """Training data and options."""
 
     recipe: Annotated[
         str | None,
-        typer.Option(help="What the model is shown, see `netwright list recipes`; the first by default."),
+        typer.Option(help="A recipe from `netwright list recipes`; the first one by default."),
     ] = None
     experience: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="What `collect` wrote, for a task of decisions; repeat to learn from several.",
+            help="Experience from `collect`, for a decision task; may be repeated.",
         ),
     ] = None
     iterations: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of the low-rank matrices.")] = None
-    method: Annotated[str | None, typer.Option(help="lora: backbone frozen; full: every weight learns.")] = (
-        None
-    )
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples in one step.")] = None
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="lora: train low-rank matrices beside the frozen backbone; full: train all weights."
+        ),
+    ] = None
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples per step.")] = None
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None
     more: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other option of training or of the recipe; may be repeated.",
+            help="Another option of the training or the recipe; may be repeated.",
         ),
     ] = None
 
     def arguments(self, task: Task) -> dict[str, object]:
-        """The arguments of `netwright.adapt` that these options stand for."""
+        """The corresponding arguments of `netwright.adapt`."""
         from netwright.cli.fields import divided, parsed
         from netwright.cli.inputs import given
         from netwright.core.task import load_attribute
@@ -91,12 +94,10 @@ class Training:
 
 @group
 class Saved:
-    """The saved model's label, and whether an interrupted run is resumed."""
+    """Label of the saved model, and resuming."""
 
-    name: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="A name of your own, shown in reports.")
-    ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False
+    name: Annotated[str | None, typer.Option(metavar="LABEL", help="Name of the model in reports.")] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in --out.")] = False
 
 
 @group
@@ -104,12 +105,12 @@ class Online:
     """The online phase."""
 
     online: Annotated[
-        bool, typer.Option("--online", help="Then learn on from fresh episodes of its own.")
+        bool, typer.Option("--online", help="Continue training online, on episodes that the model plays.")
     ] = False
     start: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="With --online: an adapted model to go on from, in place of adapting one."
+            metavar="DIR", help="With --online: an adapted model to start from, instead of adapting one."
         ),
     ] = None
     more_online: Annotated[
@@ -120,10 +121,10 @@ class Online:
     ] = None
 
     def options(self) -> dict[str, object]:
-        """The fields of the online phase's config that were given.
+        """The given fields of the online phase's config.
 
         Raises:
-            ConfigError: the online phase has options but was not asked for.
+            ConfigError: options of the online phase are given without --online.
         """
         from netwright.cli.fields import parsed
         from netwright.core.errors import ConfigError
@@ -131,11 +132,11 @@ class Online:
 
         found = parsed(load_attribute("netwright.adaptation.online.ppo:OnlineConfig"), self.more_online or [])
         if (self.start or self.more_online) and not self.online:
-            raise ConfigError("--start and --set-online belong to --online; add it.")
+            raise ConfigError("--start and --set-online need --online; add it.")
         return found
 
     def first(self, out: Path) -> Path:
-        """The folder of the adapted model; with an online phase to come, beside what becomes of it."""
+        """The folder of the adapted model; beside `out` if an online phase follows."""
         return out.with_name(out.name + ".offline") if self.online else out
 
 
@@ -149,7 +150,7 @@ def adapt(
     saved: Saved,
     as_json: options.AsJson = False,
 ) -> None:
-    """Adapt a backbone to a task: the backbone stays frozen, encoder, head and low-rank matrices learn."""
+    """Adapt a backbone to a task: train encoder, head and low-rank matrices beside the frozen backbone."""
     from netwright.cli.inputs import load_data, provenance
     from netwright.core import registry
     from netwright.core.task import load_attribute
@@ -157,7 +158,9 @@ def adapt(
     chosen = registry.task(task)
     arguments, of_online, first = training.arguments(chosen), online.options(), online.first(out)
     shared = {"seed": inputs.seed, "device": model.device, "progress": progress}
-    with interruptible(f"{out}.partial holds what was learned; repeat the command with --resume to go on."):
+    with interruptible(
+        f"{out}.partial holds what was learned; repeat the command with --resume to continue."
+    ):
         loaded = load_data(chosen, inputs.data, inputs.seed)
         if online.start is None:
             adapted = load_attribute("netwright.adaptation.api:adapt")(
@@ -188,12 +191,12 @@ def adapt(
 
 def train(
     task: options.TaskName,
-    policy: Annotated[str, typer.Option(metavar="NAME[:RECIPE]", help="A baseline that learns.")],
+    policy: Annotated[str, typer.Option(metavar="NAME[:RECIPE]", help="A trainable baseline.")],
     out: options.OutFolder,
     inputs: options.Inputs,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a baseline and save it; `test` and `compare` take its folder as --adapted."""
+    """Train a baseline and save it; pass its folder to `test` and `compare` as --adapted."""
     from netwright.cli.inputs import load_data, output_folder, provenance
     from netwright.core import registry
     from netwright.core.task import load_attribute
@@ -201,7 +204,7 @@ def train(
     chosen = registry.task(task)
     folder = output_folder(out, "netwright.json")
     with interruptible(
-        "nothing was written; repeat the command to go on from a checkpoint, or to start again."
+        "nothing was written; repeat the command to continue from a checkpoint, or to start again."
     ):
         loaded = load_data(chosen, inputs.data, inputs.seed)
         load_attribute("netwright.evaluation.baselines:train_policy")(
@@ -211,13 +214,13 @@ def train(
 
 
 def pretrain(
-    preset: Annotated[str, typer.Option(help="Whose layers: tiny or small.")] = "tiny",
+    preset: Annotated[str, typer.Option(help="Architecture: tiny or small.")] = "tiny",
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             callback=options.writable,
-            help="The weights; <preset>.safetensors by default.",
+            help="File of the weights; <preset>.safetensors by default.",
             show_default=False,
         ),
     ] = None,
@@ -225,7 +228,7 @@ def pretrain(
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make a backbone's weights by short pre-training on synthetic sequences; `adapt --backbone FILE` takes them."""
+    """Pretrain a small backbone on synthetic sequences, for `adapt --backbone FILE`."""
     from netwright.core.errors import ConfigError
     from netwright.core.files import check_output
     from netwright.core.task import load_attribute
@@ -243,7 +246,7 @@ def pretrain(
 
 
 def _print_made(facts: dict[str, object], origin: dict[str, object], as_json: bool) -> None:
-    """What was made, and from which data; a table leaves the settings of a run to `netwright.json`."""
+    """Print what was made and from which data; the table omits the settings stored in `netwright.json`."""
     if as_json:
         print_json(origin | facts)
     else:

@@ -1,4 +1,4 @@
-"""`netwright collect`: the command that gathers experience."""
+"""`netwright collect`: the command that collects experience."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ def register(app: typer.Typer) -> None:
 
 @group
 class Collected:
-    """What is collected."""
+    """What to collect."""
 
     policies: Annotated[
         list[str],
         typer.Option(
             "--policy",
             metavar="NAME",
-            help="Who decides; repeat for more. A baseline or a folder of a saved model; sampled:NAME draws its "
-            "choices, noisy:0.1:NAME makes every tenth at random.",
+            help="A baseline or the folder of a saved model; may be repeated. sampled:NAME samples its actions, "
+            "noisy:0.1:NAME replaces every tenth action by a random one.",
         ),
     ]
     setting: Annotated[
-        str, typer.Option(metavar="NAME", help="Which training sessions; an unknown name lists them.")
+        str, typer.Option(metavar="NAME", help="Training environment; an unknown name lists them.")
     ] = "training"
-    episodes: Annotated[int, typer.Option(min=1, help="Sessions that each policy meets.")] = 1000
+    episodes: Annotated[int, typer.Option(min=1, help="Sessions for each policy.")] = 1000
     labels: Annotated[
         list[str] | None,
         typer.Option(
             "--label",
             metavar="NAME",
-            help="A policy whose probabilities are kept for every state; repeat to keep the mean of several.",
+            help="A policy whose action probabilities are stored for every state; the mean of several if repeated.",
         ),
     ] = None
 
@@ -48,13 +48,13 @@ def collect(
     wanted: Collected,
     out: options.OutFolder,
     inputs: options.Inputs,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted collection in --out.")
+        bool, typer.Option("--resume", help="Continue an interrupted collection in --out.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Let policies decide in training sessions and keep what happened, for `adapt --experience`."""
+    """Run policies in training sessions and store the experience, for `adapt --experience`."""
     from netwright.core import registry
     from netwright.core.errors import ConfigError
     from netwright.core.task import load_attribute
@@ -69,7 +69,9 @@ def collect(
     plan = load_attribute("netwright.adaptation.offline.collect:Plan")(
         tuple(wanted.policies), wanted.setting, wanted.episodes, seed, tuple(wanted.labels or [])
     )
-    with interruptible(f"{out}.partial holds what is complete; repeat the command with --resume to go on."):
+    with interruptible(
+        f"{out}.partial holds what is complete; repeat the command with --resume to continue."
+    ):
         experience = load_attribute("netwright.adaptation.offline.collect:rl_collect")(
             chosen,
             data,
@@ -86,5 +88,5 @@ def collect(
     rows = [
         [name, str(own["episodes"]), f"{own['mean_reward']:.4f}"] for name, own in found["policies"].items()
     ]
-    title = f"{found['decisions']} decisions of {chosen.name} in {wanted.setting}, kept in {out}"
+    title = f"{found['decisions']} decisions of {chosen.name} in {wanted.setting}, stored in {out}"
     print_table(title, ["policy", "episodes", "mean reward"], rows)

@@ -24,7 +24,8 @@ app = typer.Typer(
 )
 
 Areas = Annotated[
-    list[str] | None, typer.Argument(metavar="[AREA]...", help=f"Of {', '.join(area_names())}.")
+    list[str] | None,
+    typer.Argument(metavar="[AREA]...", help=f"Any of {', '.join(area_names())}; all by default."),
 ]
 
 
@@ -32,13 +33,18 @@ Areas = Annotated[
 def check(
     areas: Areas = None,
     data: Annotated[Path | None, typer.Option(envvar="NETWRIGHT_DATA", help="The data folder.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Findings to print; 0 prints all.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Maximum number of findings to print; 0 prints all.")
+    ] = 100,
     published: Annotated[
-        bool, typer.Option("--published", help="Also compare with the published files: missing or changed.")
+        bool,
+        typer.Option(
+            "--published", help="Also report files that are missing or differ from the published ones."
+        ),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Read what is there as `test` does, and name file and line of everything that is wrong."""
+    """Validate a data folder with the readers of `test`; reports file and line of every error."""
     if data is None:
         raise ConfigError("no data folder is given; use --data DIR or set NETWRIGHT_DATA.")
     report = check_folder(data, areas or (), published=published)
@@ -63,17 +69,19 @@ def fetch(
     out: Annotated[
         Path,
         typer.Option(
-            envvar="NETWRIGHT_DATA", callback=options.writable, help="The data folder to make or complete."
+            envvar="NETWRIGHT_DATA", callback=options.writable, help="The data folder to create or complete."
         ),
     ] = Path("data"),
     base_url: Annotated[
         str,
-        typer.Option(envvar="NETWRIGHT_BASE_URL", help="Where the archives are; a mirror keeps the paths."),
+        typer.Option(
+            envvar="NETWRIGHT_BASE_URL", help="Base URL of the archives; a mirror must keep the paths."
+        ),
     ] = BASE_URL,
     as_json: options.AsJson = False,
 ) -> None:
     """Download the public sets, convert them, and compare each file with its published SHA-256."""
-    with interruptible("run the same command again to go on from there."):
+    with interruptible("repeat the command to continue."):
         results = fetch_areas(out, areas or (), base_url=base_url, progress=progress)
     failed = any(result.failed for result in results)
     if as_json:
@@ -82,9 +90,9 @@ def fetch(
         for result in results:
             folder = out / result.area
             for path, why in (result.failed | result.not_public).items():
-                print_line(f"not made: {folder / path}: {why}")
+                print_line(f"not created: {folder / path}: {why}")
             print_line(
-                f"{folder}: {len(result.made)} files made, {len(result.present)} were there, "
+                f"{folder}: {len(result.made)} files created, {len(result.present)} already present, "
                 f"{len(result.failed)} failed, {len(result.not_public)} not public"
             )
     raise typer.Exit(1 if failed else 0)

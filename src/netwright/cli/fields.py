@@ -1,4 +1,4 @@
-"""`--set key=value`: fields of a config replaced by values that are checked against the fields' types."""
+"""`--set key=value`: replace fields of a config by values validated against the fields' types."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from netwright.core.task import Setting
 
 
 def customized(setting: Setting, assignments: Sequence[str]) -> Setting:
-    """The setting with fields of its config replaced; its name then lists them, as in `default[history=20]`.
+    """Replace fields of a setting's config; the new name lists them, as in `default[history=20]`.
 
     Args:
-        setting: of any task whose config is a frozen dataclass.
-        assignments: `key=value` each; a value is read by the type of its field.
+        setting: a setting whose config is a frozen dataclass.
+        assignments: `key=value` each; a value is parsed by the type of its field.
 
     Raises:
-        ConfigError: an assignment without `=`, an unknown field (the message lists those that exist), a value
-            that is not of the field's type, or one that the config itself refuses.
+        ConfigError: an assignment without `=`, an unknown field (the message lists the known ones), a value of the
+            wrong type, or a value that the config refuses.
     """
     if not assignments:
         return setting
@@ -35,11 +35,11 @@ def customized(setting: Setting, assignments: Sequence[str]) -> Setting:
 
 
 def divided(assignments: Sequence[str], first: type, second: Any) -> tuple[list[str], list[str]]:
-    """Assignments of fields of `first` (or of neither), and those of fields that only `second` has.
+    """Split assignments into those of `first` (or of neither), and those of fields that only `second` has.
 
     Args:
         assignments: `key=value` each.
-        first, second: classes of configs; `second` may be none.
+        first, second: config classes; `second` need not be a dataclass.
     """
     known = {f.name for f in dataclasses.fields(first)}
     others = (
@@ -55,7 +55,7 @@ def divided(assignments: Sequence[str], first: type, second: Any) -> tuple[list[
 
 
 def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
-    """Fields of a config's class from `key=value` each; a value is read by the type of its field.
+    """Parse `key=value` assignments to fields of a config class, each by the type of its field.
 
     Raises:
         ConfigError: as for `customized`.
@@ -66,7 +66,9 @@ def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, text = (part.strip() for part in assignment.partition("="))
         if not equals or not name:
-            raise ConfigError(f"--set needs KEY=VALUE, got {assignment!r}; write --set history=20, say.")
+            raise ConfigError(
+                f"--set needs KEY=VALUE, got {assignment!r}; write for example --set history=20."
+            )
         name = name.replace("-", "_")
         name = getattr(config, "RENAMED", {}).get(name, name)
         if name not in known:
@@ -82,4 +84,4 @@ def _value(name: str, text: str, hint: Any) -> Any:
         return read(text)
     except ValidationError as error:
         message = error.errors()[0]["msg"]
-        raise ConfigError(f"--set {name}={text}: {message[:1].lower()}{message[1:]}; mend it.") from None
+        raise ConfigError(f"--set {name}={text}: {message[:1].lower()}{message[1:]}; correct it.") from None

@@ -1,4 +1,4 @@
-"""Groups of options: a command takes one dataclass in place of many parameters, and typer sees the single options."""
+"""Groups of options: a command takes a dataclass instead of many parameters; typer sees the individual options."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from inspect import Parameter, Signature, signature
 from typing import TypeGuard, get_type_hints
 
 group = dataclass(frozen=True, kw_only=True)
-"""Marks a class whose fields are options of a command, each `Annotated` as a parameter of the command would be."""
+"""Class decorator of a group: each field is `Annotated` like a parameter of a command."""
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each parameter that is a group replaced by the options of the group.
+    """Replace each parameter that is a group by the options of the group.
 
     Args:
-        command: its parameters are options, arguments or groups; groups may be mixed with the others in any order.
+        command: its parameters are options, arguments or groups, in any order.
 
     Returns:
-        A function of the single options, for `typer.Typer.command`.
+        A function of the individual options, for `typer.Typer.command`.
 
     Raises:
         TypeError: two groups define the same option.

@@ -1,4 +1,4 @@
-"""From the words of a command to what the library works on: data and folders."""
+"""Conversion of command arguments: data, folders and given options."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["given", "load_data", "output_folder", "provenance"]
 
 
 def load_data(task: Task, folder: Path | None, seed: int) -> Any:
-    """The task's data from a folder, or generated from the seed (and said so on stderr)."""
+    """The task's data from a folder, or generated from the seed (with a message on stderr)."""
     return subjects.loaded_data(task, folder, seed, progress)
 
 
 def output_folder(folder: Path, marker: str) -> Path:
-    """The folder, if it may be written: absent, empty, or written by such a command before.
+    """Check that an output folder is absent, empty, or was written by such a command before.
 
     Args:
-        folder: that the user gave.
-        marker: a file that every such folder holds.
+        folder: the folder given by the user.
+        marker: name of a file in every such folder.
 
     Raises:
-        ConfigError: it is a file, or holds other things, which would be lost.
+        ConfigError: it is a file, or contains other files, which would be lost.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; give --out a folder.")
@@ -39,10 +39,10 @@ def output_folder(folder: Path, marker: str) -> Path:
         else []
     )
     if held and not (folder / marker).exists():
-        raise ConfigError(f"{folder}: holds files of another kind, which would be lost; give another --out.")
+        raise ConfigError(f"{folder}: contains other files, which would be lost; choose another --out.")
     return folder
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that the user gave: those that are not None."""
+    """The options given by the user: those that are not None."""
     return {name: value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""`netwright list`: what there is, from the registry."""
+"""`netwright list`: everything in the registries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="Of these kinds: tasks, policies, settings, recipes, backbones, scenarios, topologies, learners.",
+            help="tasks, policies, settings, recipes, backbones, scenarios, topologies or learners; all by default.",
         ),
     ] = None,
     as_json: options.AsJson = False,
@@ -32,7 +32,7 @@ def list_(
     from netwright.core.errors import UnknownNameError
 
     if kind is not None and kind not in KINDS:
-        raise UnknownNameError("kind of thing", kind, KINDS)
+        raise UnknownNameError("kind of entry", kind, KINDS)
     found = {name: rows() for name, rows in KINDS.items() if kind in (None, name)}
     if as_json:
         print_json(found)

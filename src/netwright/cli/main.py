@@ -1,4 +1,4 @@
-"""The `netwright` command: assembles the groups and turns an error into one sentence and an exit code."""
+"""The `netwright` command: assembles the groups and turns errors into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|Unable to allocate|std::bad_alloc", re.IGNORECASE
 )
 
-# Packages that an extra brings, by the extra's name.
+# Optional packages, with the extra that installs them.
 _EXTRAS = {"torch": "llm", "transformers": "llm", "peft": "llm", "safetensors": "llm", "sklearn": "dev"}
 
 app = typer.Typer(
     name="netwright",
-    help="Adapt one language model to networking tasks, and test it beside the strongest simple baselines.",
+    help="Adapt a language model to networking tasks, and test it against strong simple baselines.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -64,7 +64,7 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option(_DEBUG, help="Print the traceback of an error; goes with every command.")
+        bool, typer.Option(_DEBUG, help="Print the traceback of an error; works with every command.")
     ] = False,
 ) -> None: ...
 
@@ -85,7 +85,7 @@ def data(context: typer.Context) -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def design(context: typer.Context) -> None:
-    """Find a network design by a few questions: pool, simulate, ask, import."""
+    """Find a network design by answering a few questions: pool, simulate, ask, solve, import."""
     from netwright.core.task import load_attribute
 
     load_attribute("netwright.cli.design.commands:app")(context.args, prog_name="netwright design")
@@ -95,11 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: the words after `netwright`; those of this process if None.
+        arguments: the arguments after `netwright`; those of this process if None.
 
     Returns:
-        0 done, 1 a check or comparison failed, 2 the user's input or machine does not allow it, 70 an error of
-        netwright itself, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+        0 done, 1 a check or comparison failed, 2 wrong input or insufficient machine, 70 an internal error of
+        netwright, 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in words
@@ -135,7 +135,7 @@ def _run(words: Sequence[str], debug: bool) -> int:
 
 
 def _said(error: Exception) -> int:
-    """One sentence about an error on stderr, and the exit code."""
+    """Print one sentence about an error on stderr; returns the exit code."""
     if isinstance(error, NetwrightError):
         return _say(str(error))
     if isinstance(error, ModuleNotFoundError):
@@ -143,16 +143,16 @@ def _said(error: Exception) -> int:
         if package in _EXTRAS:
             return _say(str(MissingExtraError(package, _EXTRAS[package])))
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
-        return _say("there is not enough memory for this; make it smaller, or close other programs.")
+        return _say("not enough memory; use smaller settings, or close other programs.")
     if isinstance(error, BrokenExecutor):
-        return _say("a worker process ended unexpectedly, perhaps for lack of memory; use fewer --workers.")
+        return _say("a worker process ended unexpectedly, possibly out of memory; use fewer --workers.")
     if isinstance(error, OSError) and error.errno is not None:
         return _say(_of_system(error))
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "netwright" in f.filename]
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     _say(
-        f"unexpected {type(error).__name__}{place} ({short_reason(error)}); this is a fault of netwright, please "
-        "report it with what `--debug` prints."
+        f"unexpected {type(error).__name__}{place} ({short_reason(error)}); this is a bug in netwright, please "
+        "report it with the output of `--debug`."
     )
     return FAULT
 
@@ -166,7 +166,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _discard_stdout() -> None:
-    """Nothing more can be written there: the interpreter must not try again when it ends."""
+    """Redirect stdout to the null device, so that the interpreter does not fail again at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, with one wording each."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from netwright.cli.groups import group
 from netwright.core.files import check_output
 
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, see `netwright list tasks`.")]
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task from `netwright list tasks`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
 Data = Annotated[
@@ -18,7 +18,7 @@ Data = Annotated[
     typer.Option(
         envvar="NETWRIGHT_DATA",
         metavar="DIR",
-        help="Folder of real data; without it, data are generated from the seed.",
+        help="Folder of real data; by default, data are generated from the seed.",
     ),
 ]
 
@@ -32,14 +32,14 @@ class Inputs:
 
 
 def writable(path: Path | None) -> Path | None:
-    """The callback of every option that names a place to write: tried before the work begins."""
+    """Callback of every output option: checks that the path can be written before the work begins."""
     if path is not None:
         check_output(path)
     return path
 
 
-OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", callback=writable, help="Folder to write.")]
-Setting = Annotated[str, typer.Option(metavar="NAME", help="A setting, see `netwright list settings`.")]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", callback=writable, help="Output folder.")]
+Setting = Annotated[str, typer.Option(metavar="NAME", help="A setting from `netwright list settings`.")]
 Replacements = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,7 +52,7 @@ OwnBackbone = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The backbone of an adapted model, where it is not one of netwright's own: a folder or hub id. A saved "
-        "model cannot name it by itself.",
+        help="The external backbone of an adapted model, as a folder or hub id. For safety, a saved model cannot "
+        "choose it.",
     ),
 ]

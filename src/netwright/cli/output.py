@@ -1,4 +1,4 @@
-"""What commands print: results on stdout, progress on stderr, and with `--json` exactly one document."""
+"""Output of commands: results on stdout, progress on stderr, and with `--json` exactly one document."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from netwright.core.text import printable
 
 
 def progress(line: str) -> None:
-    """One line about work under way, on stderr."""
+    """Print a line about the progress on stderr."""
     print(printable(line, lines=True), file=sys.stderr, flush=True)
 
 
 def print_line(line: str) -> None:
-    """One line of a result, on stdout."""
+    """Print a line of a result on stdout."""
     print(printable(line))
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document of a command, on stdout; an object gets the command's notes, if there are any."""
+    """Print the JSON document of a command on stdout; the command's notes are added to an object."""
     lines = notes.so_far()
     if lines and isinstance(document, dict):
         document = document | {"notes": [*document.get("notes", ()), *lines]}
@@ -37,7 +37,7 @@ def print_json(document: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, file: TextIO | None = None
 ) -> None:
-    """A table on stdout or another stream; columns whose cells are all numbers are set flush right."""
+    """Print a table on stdout or another stream; columns of numbers are right-aligned."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -49,14 +49,14 @@ def print_table(
         table.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    # A file or a pipe gets whole lines, however long.
+    # Lines are not wrapped in a file or a pipe.
     stream = file if file is not None else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 240)
     console.print(Text(printable(title), style="bold"), table, sep="\n")
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and plain values on stdout, a line each, and those of nested mappings under both names."""
+    """Print names and values on stdout, one per line; nested names are joined by a dot."""
     for name, value in facts.items():
         if isinstance(value, Mapping):
             print_facts({f"{name}.{inner}": item for inner, item in value.items()})
@@ -65,7 +65,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 class Group(typer.core.TyperGroup):
-    """A group of commands that an interruption ends with 130 or 143, wherever it comes."""
+    """A group of commands that exits with 130 or 143 when interrupted."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -77,10 +77,10 @@ class Group(typer.core.TyperGroup):
 
 @contextlib.contextmanager
 def interruptible(sentence: str) -> Iterator[Callable[[], bool]]:
-    """On Ctrl-C or SIGTERM: say `sentence`, which tells how to go on, and exit with 130 or 143.
+    """On Ctrl-C or SIGTERM, print `sentence` with instructions and exit with 130 or 143.
 
-    Yields whether a signal came: a library may swallow the exception (in a callback from C, in `__del__`), and a loop
-    can look before its next step. What compiled code raises in place of the exception counts as the interruption.
+    Yields a function that says whether a signal was received, because a library may swallow the exception (in a
+    callback from C, in `__del__`). Any exception after a signal counts as the interruption.
     """
     with listening() as interrupted:
         try:

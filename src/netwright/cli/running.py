@@ -1,4 +1,4 @@
-"""`netwright demo` and `experiments`: whole jobs with one command."""
+"""`netwright demo` and `experiments`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: options.OutFolder = Path("netwright-demo"),
-    short: Annotated[bool, typer.Option("--short", help="A smaller run, to see that all works.")] = False,
+    short: Annotated[
+        bool, typer.Option("--short", help="A smaller run that checks the installation.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Adapt, test and compare on generated data, and write a report to look at."""
+    """Adapt, test and compare on generated data, and write a report."""
     from netwright.core.task import load_attribute
 
     with interruptible("repeat the command to start again."):
@@ -35,23 +37,24 @@ def demo(
 
 def experiments(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which to run; without one, lists all.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Experiments to run; without a name, lists all."),
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="List the experiments and run none.")] = False,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the measured rows.")] = Path(
+    show: Annotated[bool, typer.Option("--list", help="List the experiments without running any.")] = False,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the result rows.")] = Path(
         "results"
     ),
     only: Annotated[
         str | None,
         typer.Option(
             metavar="PATTERN",
-            help='Measure only the parts whose names match, such as "*bayes-pair*"; other rows stay as they are.',
+            help='Measure only the parts whose names match, such as "*bayes-pair*"; other rows are kept.',
         ),
     ] = None,
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Run experiments: each measures figures and writes them as rows into the results folder."""
+    """Run experiments; each writes its measurements as rows into the results folder."""
     from netwright.core.errors import ConfigError
     from netwright.core.files import check_output
     from netwright.experiments import catalog
@@ -69,7 +72,7 @@ def experiments(
     check_output(results / "rows.jsonl")
     for experiment in chosen:
         progress(f"experiment {experiment.name}: {experiment.summary}")
-        with interruptible(f"rows written so far are in {results}; repeat the command to go on."):
+        with interruptible(f"rows written so far are in {results}; repeat the command to continue."):
             experiment.run(data, results, progress)
     if as_json:
         print_json({"done": [e.name for e in chosen], "results": str(results)})

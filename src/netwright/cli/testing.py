@@ -1,4 +1,4 @@
-"""`netwright test` and `compare`: the commands that measure."""
+"""`netwright test` and `compare`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def register(app: typer.Typer) -> None:
 
 @group
 class Subject:
-    """The policy or model that is tested."""
+    """The policy or model to test."""
 
     policy: Annotated[str | None, typer.Option(metavar="NAME[:RECIPE]", help="A baseline.")] = None
     adapted: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A folder that `adapt` or `train` wrote.")
+        Path | None, typer.Option(metavar="DIR", help="A folder written by `adapt` or `train`.")
     ] = None
     backbone: options.OwnBackbone = None
 
@@ -43,11 +43,12 @@ class Guard:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="A baseline that decides where the adapted model is late, or far from what it learned from.",
+            help="A baseline that decides instead when the adapted model is late or out of its training "
+            "distribution.",
         ),
     ] = None
     deadline_ms: Annotated[
-        float | None, typer.Option(min=0.0, help="With --guard: an answer that takes longer is late.")
+        float | None, typer.Option(min=0.0, help="With --guard: decision time after which the model is late.")
     ] = None
 
 
@@ -87,7 +88,7 @@ def test(
 
 
 def _check_given(which: Subject, rule: Guard) -> None:
-    """Refuse options that do not go together."""
+    """Refuse contradictory options."""
     from netwright.core.errors import ConfigError
 
     if (which.policy is None) == (which.adapted is None):
@@ -95,24 +96,22 @@ def _check_given(which: Subject, rule: Guard) -> None:
     if (rule.guard is not None and which.adapted is None) or (
         rule.deadline_ms is not None and rule.guard is None
     ):
-        raise ConfigError(
-            "--guard NAME watches over --adapted DIR, and --deadline-ms over the guard; give both."
-        )
+        raise ConfigError("--guard NAME needs --adapted DIR, and --deadline-ms needs --guard; give both.")
 
 
 @group
 class Subjects:
-    """The policies and models that are compared."""
+    """The policies and models to compare."""
 
     policies: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="NAME[:RECIPE]", help="A baseline; repeat for more."),
+        typer.Option("--policy", metavar="NAME[:RECIPE]", help="A baseline; may be repeated."),
     ] = None
     adapted: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME=]DIR",
-            help="A folder that `adapt` or `train` wrote, with a name of your own; repeat for more.",
+            help="A folder written by `adapt` or `train`, with an optional name; may be repeated.",
         ),
     ] = None
     backbone: options.OwnBackbone = None
@@ -125,12 +124,13 @@ def compare(
     inputs: options.Inputs,
     out: options.OutFolder = Path("netwright-report"),
     settings: Annotated[
-        list[str] | None, typer.Option("--setting", metavar="NAME", help="Repeat for more; all by default.")
+        list[str] | None,
+        typer.Option("--setting", metavar="NAME", help="A setting; may be repeated; all by default."),
     ] = None,
     replacements: options.Replacements = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Test several over the same episodes and write a report; the task's reference policy comes along."""
+    """Test several policies over the same episodes and write a report; includes the task's reference policy."""
     from netwright.cli.fields import customized
     from netwright.cli.inputs import output_folder
     from netwright.core import registry
@@ -141,7 +141,9 @@ def compare(
     names = dict.fromkeys(settings or chosen.settings)
     places = [customized(chosen.setting(name), replacements or []) for name in names]
     folder = output_folder(out, "report.json")
-    again = f"no report was written; {out}.partial keeps what was finished, repeat the command to go on."
+    again = (
+        f"no report was written; {out}.partial holds finished evaluations, repeat the command to continue."
+    )
     with interruptible(again), kept_beside(folder) as partial:
         found = api.compare(
             chosen,

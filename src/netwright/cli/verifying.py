@@ -1,4 +1,4 @@
-"""`netwright verify`: recorded results replayed through our own simulator."""
+"""`netwright verify`: replay recorded results through our own simulator."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def verify(
         typer.Option(
             envvar="NETWRIGHT_DATA",
             metavar="DIR",
-            help="Folder of real data; by default the one that holds the first file as TASK/golden/FILE.",
+            help="Folder of real data; by default the one that contains the first file as TASK/golden/FILE.",
         ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Replay golden files: the largest difference of each field; exit 1 if one is above the tolerance."""
+    """Replay golden files and print the largest difference of each field; exit 1 if one exceeds the tolerance."""
     from netwright.cli.inputs import load_data
     from netwright.core import registry
     from netwright.core.errors import ConfigError, DataError
@@ -58,6 +58,6 @@ def verify(
 
 
 def _folder_of(file: Path, task: str) -> Path | None:
-    """The data folder that a file lies in as `<folder>/<task>/golden/<file>`, or None."""
+    """The data folder of a file at `<folder>/<task>/golden/<file>`, or None."""
     golden = file.resolve().parent
     return golden.parent.parent if (golden.parent.name, golden.name) == (task, "golden") else None

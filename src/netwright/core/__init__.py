@@ -1,1 +1,1 @@
-"""What every room shares: errors, files, seeds, statistics, results, the `Task` and `Policy` contracts."""
+"""What all packages share: errors, files, seeds, results, and the `Task` and `Policy` contracts."""

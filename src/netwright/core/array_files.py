@@ -1,4 +1,4 @@
-"""Array files from outside: npz, npy, parquet and safetensors, sized from their headers before memory is taken."""
+"""Untrusted array files (npz, npy, parquet, safetensors): sizes are checked from headers before allocation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_ARRAY_BYTES = 4 << 30
 MAX_TABLE_BYTES = 256 << 20
 MAX_TENSOR_BYTES = 64 << 30
 MAX_MEMBERS = 4096
-LARGEST_RATIO = 100  # unpacked to packed, above SMALL_BYTES: real arrays stay below 10
+LARGEST_RATIO = 100  # ratio of unpacked to packed size above SMALL_BYTES; real arrays stay below 10
 SMALL_BYTES = 64 << 20
 
 _HEADER_BYTES = 32 << 20  # of safetensors
@@ -50,14 +50,14 @@ def read_npz(
     """All arrays of an npz archive by name.
 
     Args:
-        remedy: what the user can do about a bad file, the end of the sentence.
-        limit: of all arrays together, in bytes.
+        remedy: what the user can do about an invalid file; ends the error message.
+        limit: total size of all arrays in bytes.
         finite: whether NaN and infinity are refused.
-        fault: what is said of an archive that cannot be read.
+        fault: description of an archive that cannot be read.
 
     Raises:
-        MissingFileError: there is no such file.
-        DataError: damaged, too large, of another kind, or an array holds NaN or infinity.
+        MissingFileError: the file does not exist.
+        DataError: damaged, too large, of another kind, or an array contains NaN or infinity.
     """
     with opened(path, remedy=remedy) as stream:
         return _arrays(stream, path, remedy, limit=limit, finite=finite, fault=fault)
@@ -72,7 +72,7 @@ def npz_of_bytes(
     finite: bool = True,
     fault: str = "damaged or not an archive of arrays",
 ) -> dict[str, NDArray[Any]]:
-    """As `read_npz`, of an archive that is in memory."""
+    """Like `read_npz`, for an archive in memory."""
     return _arrays(io.BytesIO(content), where, remedy, limit=limit, finite=finite, fault=fault)
 
 
@@ -80,7 +80,7 @@ def read_npy(path: Path, *, remedy: str, limit: int = MAX_ARRAY_BYTES) -> NDArra
     """The array of an npy file.
 
     Raises:
-        DataError: absent, damaged, too large, or it holds NaN or infinity.
+        DataError: missing, damaged, too large, or it contains NaN or infinity.
     """
     return npy_of_bytes(
         read_bytes(path, remedy=remedy, limit=min(limit, MAX_BINARY_BYTES)), path, remedy=remedy
@@ -88,7 +88,7 @@ def read_npy(path: Path, *, remedy: str, limit: int = MAX_ARRAY_BYTES) -> NDArra
 
 
 def npy_of_bytes(content: bytes, where: object, *, remedy: str) -> NDArray[Any]:
-    """As `read_npy`, of a file that is in memory."""
+    """Like `read_npy`, for a file in memory."""
     stream = io.BytesIO(content)
     with decoding(where, "damaged or not an array", remedy):
         _check_member(stream, len(content), str(where))
@@ -103,7 +103,7 @@ def read_table(path: Path, *, remedy: str, limit: int = MAX_TABLE_BYTES) -> pa.T
 
     Raises:
         MissingFileError: there is no such file.
-        DataError: damaged, or declares or unpacks to more than `limit` bytes.
+        DataError: damaged, or larger than `limit` bytes as declared or unpacked.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -145,7 +145,7 @@ def safetensors_header(
         document = parse_json(stream.read(length), path)
         metadata = document.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in metadata.values()):
-            raise ValueError("its metadata are not texts")
+            raise ValueError("its metadata are not strings")
         tensors = {name: _tensor_header(name, entry, size - 8 - length) for name, entry in document.items()}
     return tensors, metadata
 
@@ -153,7 +153,7 @@ def safetensors_header(
 def _tensor_header(name: str, entry: Mapping[str, Any], n_bytes: int) -> TensorHeader:
     shape, (start, end) = tuple(entry["shape"]), entry["data_offsets"]
     if not all(type(n) is int and n >= 0 for n in (*shape, start, end)):
-        raise ValueError(f"tensor {name[:60]!r} has a shape or place that is not of whole numbers")
+        raise ValueError(f"tensor {name[:60]!r} has a shape or offset that is not made of integers")
     bits = _ITEM_BITS.get(entry["dtype"])
     if not start <= end <= n_bytes or (bits is not None and (end - start) * 8 != math.prod(shape) * bits):
         raise ValueError(f"tensor {name[:60]!r} of shape {shape} does not fit its {end - start} bytes")
@@ -183,13 +183,13 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         _check_member(stream, member.file_size, member.filename)
     with archive.open(member) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
-        if stream.read(1):  # also lets the checksum be compared
+        if stream.read(1):  # reading to the end also verifies the checksum
             raise ValueError(f"{member.filename[:60]!r} is longer than its header says")
     return array
 
 
 def _check_member(stream: Any, n_bytes: int, name: str) -> None:
-    """Refuse an array whose header declares other than what is there, before memory is taken for it."""
+    """Refuse an array whose header does not match its content, before memory is allocated."""
     version = np.lib.format.read_magic(stream)
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -215,7 +215,7 @@ def _check_finite(array: NDArray[Any], where: str, remedy: str) -> None:
 def _check_size(where: object, n_bytes: int, limit: int, remedy: str) -> None:
     if n_bytes > limit:
         raise DataError(
-            f"{where}: unpacks to {size_in_words(n_bytes)}, more than the {size_in_words(limit)} that are plausible; "
+            f"{where}: unpacks to {size_in_words(n_bytes)}, above the limit of {size_in_words(limit)}; "
             f"{remedy}."
         )
 

@@ -1,17 +1,17 @@
-"""Saved things as one typed document each: read once, strictly, with the SHA-256 of every file beside it.
+"""Typed documents for everything that is saved: read strictly, with the SHA-256 of every accompanying file.
 
-A saved thing is a folder with one JSON document and the files that the document lists. Declare the document as a
-subclass of `SavedFolder` (or of `Document`, for a thing without other files); pydantic checks types and ranges:
+  A saved artifact is a folder with one JSON document and the files that the document lists. Declare the document as a
+subclass of `SavedFolder` (or of `Document`, if there are no other files); pydantic checks types and ranges:
 
     class SavedScales(SavedFolder):
         FORMAT_VERSION: ClassVar[int] = 1
         scale: Annotated[float, Field(gt=0)]
 
-    write_folder(temporary, "scales.json", SavedScales(scale=2.0))   # after the other files were written
+    write_folder(temporary, "scales.json", SavedScales(scale=2.0))   # after writing the other files
     saved = read_folder(folder, "scales.json", SavedScales, remedy="make it again")
 
-Types are strict (`true` is no number, `1.0` is no whole number), NaN and infinity are refused everywhere, unknown
-entries are refused, and each failure is a `DataError` that names the entry.
+  Types are strict (`true` is not a number, `1.0` is not an integer); NaN, infinity and unknown entries are refused, and
+each failure is a `DataError` that names the entry.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-
 JsonObject = dict[str, JsonValue]
 Count = Annotated[int, Field(ge=0)]
 
-MAX_SHOWN = 60  # characters of a wrong value in an error
+MAX_SHOWN = 60  # characters of an invalid value that an error shows
 
 
 class Document(BaseModel):
@@ -42,7 +42,7 @@ class Document(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     FORMAT_VERSION: ClassVar[int] = 1
-    """The `format_version` that is written, and the only one that is read."""
+    """The only `format_version` that is written and read."""
 
     def to_json(self) -> dict[str, Any]:
         """The document as plain JSON types, `format_version` first."""
@@ -50,14 +50,14 @@ class Document(BaseModel):
 
     @classmethod
     def of(cls, document: Any, where: object, *, remedy: str) -> Self:
-        """The document of parsed JSON, without regard to its `format_version`.
+        """The document from parsed JSON; `format_version` is not checked.
 
         Args:
             where: the file, named in errors.
-            remedy: what the user can do about a bad document, the end of the sentence.
+            remedy: what the user can do about an invalid document; ends the error message.
 
         Raises:
-            DataError: an entry is missing, unknown, of another type, not finite or out of its range; names it.
+            DataError: an entry is missing, unknown, of the wrong type, not finite or out of range; names the entry.
         """
         if not isinstance(document, Mapping):
             raise DataError(f"{where}: not a JSON object; {remedy}.")
@@ -101,11 +101,11 @@ def read_document(path: Path, kind: type[D], *, remedy: str) -> D:
 
 
 def write_folder(folder: Path, name: str, document: F, files: tuple[str, ...] | None = None) -> F:
-    """Write a document into a folder, with the hashes of the files that stand there; returns it with them.
+    """Write a document with the hashes of the files beside it; returns the document including the hashes.
 
     Args:
-        folder: exists, and holds the files already.
-        name: of the document's file.
+        folder: already contains the files.
+        name: name of the document's file.
         files: names of the files that belong to it; all files directly in the folder by default.
     """
     chosen = files if files is not None else tuple(_file_names(folder, name))
@@ -115,17 +115,17 @@ def write_folder(folder: Path, name: str, document: F, files: tuple[str, ...] | 
 
 
 def read_folder(folder: Path, name: str, kind: type[F], *, remedy: str, needed: tuple[str, ...] = ()) -> F:
-    """The document of a folder, after every file that it lists was compared with its SHA-256.
+    """The document of a folder; every file that it lists is checked against its SHA-256.
 
     Args:
         folder: of the saved thing.
-        name: of the document's file.
+        name: name of the document's file.
         kind: the document's type.
-        remedy: what the user can do about a bad folder, the end of the sentence.
+        remedy: what the user can do about an invalid folder; ends the error message.
         needed: files that the document must list.
 
     Raises:
-        DataError: as `read_document`, or a file is absent, not listed or has other bytes.
+        DataError: as for `read_document`, or a file is missing, not listed or altered.
         FormatError: of another `format_version`.
     """
     document = read_document(folder / name, kind, remedy=remedy)
@@ -136,10 +136,10 @@ def read_folder(folder: Path, name: str, kind: type[F], *, remedy: str, needed: 
 def check_files(
     folder: Path, files: Mapping[str, str], where: object, *, remedy: str, needed: tuple[str, ...] = ()
 ) -> None:
-    """Compare the files of a folder with their SHA-256.
+    """Check the files of a folder against their SHA-256.
 
     Raises:
-        DataError: a needed file is not listed, or a listed one is absent or has other bytes.
+        DataError: a needed file is not listed, or a listed file is missing or altered.
     """
     for name in needed:
         if name not in files:
@@ -153,10 +153,10 @@ def check_files(
 
 
 def checked(kind: type[C], values: Mapping[str, Any], where: object, *, remedy: str) -> C:
-    """A dataclass from the values of a document, as strictly as a `Document`: its own checks run as well.
+    """A dataclass from the values of a document, validated as strictly as a `Document`; its own checks also run.
 
     Raises:
-        DataError: a field is missing, unknown, of another type, not finite or out of its range; names it.
+        DataError: a field is missing, unknown, of the wrong type, not finite or out of range; names the field.
     """
     known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     try:
@@ -171,7 +171,7 @@ def checked(kind: type[C], values: Mapping[str, Any], where: object, *, remedy: 
 
 
 def plain(value: Any) -> Any:
-    """A value as it comes back from JSON: tuples become lists, keys become text."""
+    """A value as JSON would return it: tuples become lists, keys become strings."""
     return json.loads(json.dumps(value, allow_nan=False))
 
 

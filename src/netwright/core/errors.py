@@ -1,4 +1,4 @@
-"""What can go wrong through the user's input; each message says what, where, and what to do."""
+"""Errors caused by input or by the machine; each message says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class NetwrightError(Exception):
-    """Base of every error that is the user's to mend: the CLI prints its sentence and exits 2."""
+    """Base of all errors that a user can correct: the CLI prints the message and exits with 2."""
 
 
 class ConfigError(NetwrightError):
@@ -21,7 +21,7 @@ class NotApplicableError(ConfigError):
 
 
 class UnknownNameError(ConfigError):
-    """A name that no registry holds; the message lists what exists and offers the nearest."""
+    """An unknown name; the message lists the known names and suggests the closest."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
@@ -31,11 +31,11 @@ class UnknownNameError(ConfigError):
 
 
 class DataError(NetwrightError):
-    """A data file is missing, damaged or holds a value that cannot be."""
+    """A data file is missing, damaged or holds an impossible value."""
 
 
 class FormatError(NetwrightError):
-    """A saved artifact is of another format, task, backbone or shape than asked for."""
+    """A saved artifact has another format, task, backbone or shape than requested."""
 
 
 class MissingExtraError(NetwrightError):
@@ -46,22 +46,22 @@ class MissingExtraError(NetwrightError):
 
 
 class OutputError(NetwrightError):
-    """What is to be written cannot be: the disk is full, or the place does not allow it."""
+    """A file cannot be written: the disk is full, or the location does not allow it."""
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(f"{path}: cannot be written ({reason_of(error)}); {advice_on(error)}.")
 
 
 _ADVICE = {
-    errno.ENOSPC: "free some space and repeat the command, what was written before is whole",
-    errno.EDQUOT: "free some space and repeat the command, what was written before is whole",
-    errno.EACCES: "check the permissions, or give another place",
-    errno.EPERM: "check the permissions, or give another place",
-    errno.EROFS: "give a place on another disk",
+    errno.ENOSPC: "free some space and repeat the command; earlier output is intact",
+    errno.EDQUOT: "free some space and repeat the command; earlier output is intact",
+    errno.EACCES: "check the permissions, or choose another location",
+    errno.EPERM: "check the permissions, or choose another location",
+    errno.EROFS: "choose a location on another disk",
     errno.ENAMETOOLONG: "give a shorter name",
-    errno.ENOTDIR: "a parent of it is a file; give another path",
-    errno.EEXIST: "a parent of it is a file; give another path",
-    errno.ELOOP: "its symbolic links lead in a circle; give another path",
+    errno.ENOTDIR: "one of its parents is a file; choose another path",
+    errno.EEXIST: "one of its parents is a file; choose another path",
+    errno.ELOOP: "its symbolic links form a loop; choose another path",
     errno.EMFILE: "too many files are open; raise the limit with `ulimit -n`",
     errno.ENFILE: "too many files are open on this machine; close some programs",
     errno.ENOMEM: "free some memory and repeat the command",
@@ -70,10 +70,10 @@ _ADVICE = {
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says, without number and path."""
+    """The system's message without error number and path."""
     return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def advice_on(error: OSError) -> str:
-    """What to do about a system's error."""
+    """Advice on a system error."""
     return _ADVICE.get(error.errno or 0, "check the path")

@@ -1,4 +1,4 @@
-"""Files that a kill at any moment leaves whole: the old one or the new one, never half of one."""
+"""Atomic writing: a kill at any moment leaves either the old file or the new one, never a partial one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from typing import Any
 
 from netwright.core.errors import ConfigError, FormatError, NetwrightError, OutputError
 from netwright.core.reading import opened
-from netwright.core.reading import read_json as read_json  # readers and writers of documents import both here
+from netwright.core.reading import read_json as read_json  # re-exported for readers and writers of documents
 
 MAX_HASHED_BYTES = 64 << 30
-PRIVATE = 0o600  # mode of files that hold what an operator said or chose: dialogues and designs
+PRIVATE = 0o600  # mode of private files: dialogues and designs
 
 _ENDING, _ASIDE = ".tmp", ".old.tmp"
-_LONGEST_STEM = 180  # bytes; a name has 255, and a temporary one is longer by about 40
-_FOREIGN_AFTER_S = 86_400.0  # what another machine left is removed after a day
+_LONGEST_STEM = 180  # bytes; a name may have 255, and a temporary name adds about 40
+_FOREIGN_AFTER_S = 86_400.0  # temporary files of other machines are removed after a day
 _TEMPORARY = re.compile(
     r"\.(?P<stem>.*)\.(?P<node>[0-9a-f]{6})-(?P<pid>[0-9]{1,9})-[0-9a-f]{8}(\.old)?\.tmp", re.DOTALL
 )
@@ -38,17 +38,17 @@ _OS_ERROR = re.compile(r"(?:os error|errno) ([0-9]{1,3})\b", re.IGNORECASE)
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success the file or folder written there replaces `path`.
 
-    A folder that stands at `path` is swapped with the new one in one step (`renameat2`), then removed. Where
-    the system cannot swap, it is moved aside first: a kill between the renames leaves it whole beside `path`,
-    and the next call moves it back. What earlier processes left behind is removed.
+    An existing folder at `path` is exchanged with the new one in one step (`renameat2`), then removed. If the system
+    cannot exchange, the old folder is moved aside first: a kill between the renames leaves it intact beside `path`,
+    and the next call moves it back. Temporary files of earlier processes are removed.
 
     Args:
-        path: what is written.
-        durable: whether the content is on the disk, not in its cache, before it replaces the old one.
+        path: the file or folder to write.
+        durable: whether the content is flushed to the disk before it replaces the old one.
 
     Raises:
-        ConfigError: a file is to replace a folder, or a folder a file.
-        OutputError: the disk is full, or the place cannot be written.
+        ConfigError: a file would replace a folder, or a folder a file.
+        OutputError: the disk is full, or the location cannot be written.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             if path.exists() and path.is_dir() != temporary.is_dir():
                 old, new = ("folder", "file") if path.is_dir() else ("file", "folder")
                 raise ConfigError(
-                    f"{path}: is a {old}, but a {new} is to be written there; give another path."
+                    f"{path}: is a {old}, but a {new} would be written there; choose another path."
                 )
             if durable:
                 _flush(temporary)
@@ -88,9 +88,9 @@ def _put_in_place(temporary: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """What a system or a library says about a full disk or a forbidden place becomes one `OutputError`.
+    """Turn errors about a full disk or a forbidden location into one `OutputError`.
 
-    Errors that name another file, such as one that is read in the body, are left as they are.
+    Errors that name another file, such as one read in the body, pass through.
     """
     try:
         yield
@@ -101,7 +101,7 @@ def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
         if temporary is not None and named is not None and not named.is_relative_to(temporary):
             raise
         raise OutputError(path, error) from None
-    except Exception as error:  # safetensors and others name the system's error in their text
+    except Exception as error:  # safetensors and others mention the system error in their message
         found = _OS_ERROR.search(str(error))
         if found is None:
             raise
@@ -109,9 +109,9 @@ def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
 
 
 def check_output(path: Path) -> None:
-    """Try whether `path` (a file or folder to be) can be written, before hours of work are spent on it.
+    """Check that the file or folder `path` can be written, before a long computation starts.
 
-    Writes and removes a small file in the folder that is nearest to it; changes nothing else.
+    Writes and removes a small file in the nearest existing folder; changes nothing else.
 
     Raises:
         OutputError: a parent is a file, a folder cannot be written, the name is too long, or the disk is full.
@@ -136,12 +136,12 @@ def check_output(path: Path) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file or folder of that name is one that `replacing` writes, possibly left by a killed process."""
+    """Whether a name is a temporary one of `replacing`, possibly left by a killed process."""
     return path.name.startswith(".") and path.name.endswith(_ENDING)
 
 
 def plain_files(folder: Path) -> list[Path]:
-    """All regular files below a folder in the order of their paths, without temporary ones."""
+    """All regular files below a folder, sorted by path, without temporary files."""
     return sorted(
         p
         for p in folder.rglob("*")
@@ -150,7 +150,7 @@ def plain_files(folder: Path) -> list[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed processes left beside `path`; a folder that one moved aside comes back if none replaced it."""
+    """Remove leftovers of killed processes beside `path`; restore a folder that was moved aside and not replaced."""
     for left in path.parent.glob(f".{glob.escape(_stem(path.name))}.*{_ENDING}"):
         found = _TEMPORARY.fullmatch(left.name)
         if found is None or found["stem"] != _stem(path.name) or _may_be_in_use(left, found):
@@ -184,18 +184,18 @@ def _temporary_name(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """As much of a name as leaves room for what is added to it."""
+    """A name truncated so that a suffix fits."""
     stem = os.fsencode(name)[:_LONGEST_STEM]
     return os.fsdecode(stem) if len(os.fsencode(name)) > _LONGEST_STEM else name
 
 
 def _node() -> str:
-    """This machine, so that a process number of another one that shares the disk is not taken for one of ours."""
+    """An identifier of this machine, which distinguishes process numbers on a shared disk."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file, or every file of a folder, is on the disk."""
+    """Flush a file, or every file of a folder, to the disk."""
     for folder, _, names in os.walk(path):
         for name in names:
             _flush_file(Path(folder) / name)
@@ -213,13 +213,13 @@ def _flush_file(path: Path) -> None:
 
 
 def _flush_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk; some file systems cannot say."""
+    """Flush the directory entries of a folder to the disk, if the file system supports it."""
     with contextlib.suppress(OSError):
         _flush_file(path)
 
 
 def _swap(one: Path, other: Path) -> bool:
-    """Exchange two names in one step; False where the system or the file system cannot."""
+    """Exchange two names in one step; False if the system or the file system cannot."""
     at_working_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)
     rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
     if rename is None:
@@ -229,17 +229,17 @@ def _swap(one: Path, other: Path) -> bool:
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
-    """Write `text` to `path` in one step (UTF-8).
+    """Atomically write `text` to `path` (UTF-8).
 
     Args:
-        private: whether only its owner may read the file (mode 0600, from its first byte on).
+        private: whether only the owner may read the file (mode 0600 from the start).
     """
     with replacing(path) as temporary:
         _write_new(temporary, text, private)
 
 
 def write_json(path: Path, document: Any, *, private: bool = False) -> None:
-    """Write `document` as indented JSON in one step; refuses NaN and infinity, which JSON does not know.
+    """Atomically write `document` as indented JSON; refuses NaN and infinity, which JSON lacks.
 
     Args:
         private: as for `write_text`.
@@ -248,19 +248,18 @@ def write_json(path: Path, document: Any, *, private: bool = False) -> None:
 
 
 def json_text(document: Any) -> str:
-    """A document as `write_json` writes it."""
+    """The text that `write_json` writes."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
 def write_files(folder: Path, texts: Mapping[str, str], *, private: bool = False) -> list[Path]:
-    """Write several files of a folder, all or none (UTF-8); gives their paths.
+    """Write several files of a folder, all or none (UTF-8); returns their paths.
 
-    A folder that does not exist yet appears with all of them in one step. Otherwise each file is complete on the disk
-    before the first one takes its place, and they take their places in the order given: put the one that says what the
-    others are last.
+    A new folder appears with all files in one step. In an existing folder, every file is complete on the disk before
+    the first one is replaced, and they are replaced in the given order: list the index file last.
 
     Args:
-        texts: content by the name of the file.
+        texts: content by file name.
         private: as for `write_text`.
     """
     if not folder.exists():
@@ -271,11 +270,9 @@ def write_files(folder: Path, texts: Mapping[str, str], *, private: bool = False
         return [folder / name for name in texts]
     for name in texts:
         if (folder / name).is_dir():
-            raise ConfigError(f"{folder / name}: is a folder, but a file is to be written there; remove it.")
+            raise ConfigError(f"{folder / name}: is a folder, but a file would be written there; remove it.")
     with contextlib.ExitStack() as stack:
-        for name, text in reversed(
-            list(texts.items())
-        ):  # the stack puts the last one that it got in place first
+        for name, text in reversed(list(texts.items())):  # the stack replaces the last file added first
             _write_new(stack.enter_context(replacing(folder / name)), text, private)
     return [folder / name for name in texts]
 
@@ -290,17 +287,17 @@ def _write_new(path: Path, text: str, private: bool) -> None:
 
 
 def check_format_version(document: Any, known: int, where: Path) -> None:
-    """Refuse an artifact whose `format_version` this release does not know (or that has none)."""
+    """Refuse an artifact whose `format_version` is missing or unknown to this release."""
     found = document.get("format_version") if isinstance(document, Mapping) else None
     if found != known:
         raise FormatError(
             f"{where}: format_version is {found!r}, this netwright reads {known}; "
-            "open it with the release that wrote it, or make it again."
+            "open it with the release that wrote it, or create it again."
         )
 
 
 def cache_folder() -> Path:
-    """The folder that the variable NETWRIGHT_CACHE names, otherwise `~/.cache/netwright`."""
+    """The folder named by the variable NETWRIGHT_CACHE, otherwise `~/.cache/netwright`."""
     return Path(os.environ.get("NETWRIGHT_CACHE") or Path.home() / ".cache" / "netwright")
 
 

@@ -1,7 +1,7 @@
-"""What makes a run the run that it is: kept with its checkpoints and with its result, and compared whole.
+"""The identity of a run: stored with its checkpoints and its result, and compared as a whole.
 
-A run is resumed, and a finished one taken for the one asked for, only where every entry is the same. The machine
-(threads, precision) is kept beside it: another one gives other digits, which is said, not refused.
+A run is resumed, and a finished one reused, only if every entry is equal. The machine (threads, precision) is stored
+beside the identity: a different machine changes the last digits, which is reported but not refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netwright.core.notes import note
 
 
 class BackboneIdentity(Document):
-    """Which frozen weights: their name, SHA-256 and type; `seed` of weights that are drawn."""
+    """The frozen weights: name, SHA-256 and data type; `seed` of randomly drawn weights."""
 
     name: str
     sha256: Sha256
@@ -32,17 +32,17 @@ class RunIdentity(Document):
     """Everything that a run's numbers depend on.
 
     Attributes:
-        kind: of the run: "adapt", "improve", "collect", "train", ..
-        task: its name.
-        method: name of the recipe, policy or place.
+        kind: "adapt", "improve", "collect", "train", ..
+        task: name of the task.
+        method: name of the recipe, policy or training environment.
         options: fields of the recipe that were replaced.
-        config: every setting of the run.
-        seed: of all that is drawn.
+        config: all settings of the run.
+        seed: seed of all randomness.
         data: see `data_sha256`.
-        experience: SHA-256 of each experience that is learned from, in order.
-        models: SHA-256 of each saved model that takes part, by its part or name.
-        backbone: None for a run without one.
-        machine: threads and precision where they change numbers.
+        experience: SHA-256 of each experience used for training, in order.
+        models: SHA-256 of each saved model involved, by role or name.
+        backbone: None for a run without a backbone.
+        machine: threads and precision, if they change the numbers.
     """
 
     kind: str
@@ -61,26 +61,26 @@ class RunIdentity(Document):
     def made(
         cls, *, config: Mapping[str, Any], options: Mapping[str, Any] | None = None, **rest: Any
     ) -> Self:
-        """An identity from settings as they are in memory: tuples become the lists that JSON knows."""
+        """An identity from settings in memory; tuples become lists, as in JSON."""
         return cls(config=plain(dict(config)), options=plain(dict(options or {})), **rest)
 
     def differences(self, other: RunIdentity) -> list[str]:
-        """Names of all entries that differ, the machine's apart: such as "seed", "config.rank", "backbone.dtype"."""
+        """Names of all entries that differ, except the machine: "seed", "config.rank", "backbone.dtype", .."""
         one, two = (identity.model_dump(mode="json", exclude={"machine"}) for identity in (self, other))
         return [name for key in one for name in _different(key, one[key], two[key])]
 
     def check(self, found: RunIdentity, where: Path, what: str, remedy: str, *, notes: bool = True) -> None:
-        """Refuse what stands at `where` unless it is of this very run; says so where the machine is another.
+        """Refuse a stored run of another identity; log a note if the machine differs.
 
         Args:
-            found: the identity kept there.
-            where: the folder, named in errors.
-            what: stands there, such as "unfinished run".
-            remedy: what the user can do, the end of the sentence.
-            notes: whether another machine is said.
+            found: the stored identity.
+            where: its folder, named in errors.
+            what: what is stored, such as "unfinished run".
+            remedy: what the user can do; ends the error message.
+            notes: whether to log a different machine.
 
         Raises:
-            ConfigError: any entry differs; names them.
+            ConfigError: entries differ; names them.
         """
         names = self.differences(found)
         if names:
@@ -95,18 +95,18 @@ class RunIdentity(Document):
 
 
 def data_sha256(data: Any) -> str:
-    """SHA-256 over a task's data: its files' hashes where it has `hashes`, else its `source` (generated: the seed)."""
+    """SHA-256 of a task's data: of its files' hashes if it has `hashes`, else of its `source` (generated: the seed)."""
     source = data if isinstance(data, str) else str(getattr(data, "source", type(data).__qualname__))
     synthetic = bool(getattr(data, "synthetic", False))
     files: Mapping[str, str] = getattr(data, "hashes", {})
     facts = (
         {"files": sorted(files.items())} if files else {"source": source}
-    )  # a folder with files may be moved
+    )  # a folder of files may have been moved
     return sha256_of({"synthetic": synthetic, **facts})
 
 
 def sha256_of(document: Any) -> str:
-    """SHA-256 of plain JSON types, whatever the order of their keys."""
+    """SHA-256 of plain JSON types, independent of the order of keys."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 

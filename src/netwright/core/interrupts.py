@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as one kind of interruption, which a loop may wait for instead of being torn apart."""
+"""Ctrl-C and SIGTERM handled alike; a loop may defer them to a point where stopping is safe."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def forget() -> None:
 
 @contextmanager
 def listening() -> Iterator[Callable[[], bool]]:
-    """Either signal raises `KeyboardInterrupt`; yields whether one came.
+    """Raise `KeyboardInterrupt` on either signal inside the block; yield a function that says whether one was received.
 
-    A library may swallow the exception (in a callback from C, in `__del__`), so the answer is worth a look. A signal
+    A library may swallow the exception (in a callback from C, in `__del__`), so check the function as well. A signal
     that this process was started to ignore (`nohup`, a shell's `&`) stays ignored; outside of the main thread nothing
     changes.
     """
@@ -49,9 +49,9 @@ def listening() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def deferred() -> Iterator[Callable[[], bool]]:
-    """Within it, the first signal only sets a flag, whose reader ends the work where nothing is half done.
+    """Inside the block, the first signal only sets a flag; the work checks it where it can stop cleanly.
 
-    A second one raises `KeyboardInterrupt` at once.
+    A second signal raises `KeyboardInterrupt` at once.
     """
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""A mapping whose values are read when they are first asked for: a bad file stops only what uses it."""
+"""A mapping that reads each value on first access, so that an invalid file affects only its users."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Value = TypeVar("Value")
 
 
 class LazyMapping(Mapping[str, Value]):
-    """Names that are known, and values that `read` makes of them on first use.
+    """Known names, and values that `read` makes from them on first use.
 
     Args:
-        names: all keys, in the order in which they are listed.
-        read: makes a value of its name; what it raises passes through.
+        names: all keys in iteration order.
+        read: returns the value for a name; its exceptions are passed on.
     """
 
     def __init__(self, names: Iterable[str], read: Callable[[str], Value]) -> None:

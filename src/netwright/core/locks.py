@@ -1,10 +1,10 @@
-"""One process at a time at work on a thing: a lock of the operating system beside it.
+"""Exclusive access to a file or folder: an operating-system lock beside it.
 
     with locked(folder):
         ...
 
-The lock is `flock` on the file `.<name>.lock` beside the path. The system releases it when its holder ends, however
-it ends, so that a file left by a killed process blocks nothing.
+The lock is `flock` on the file `.<name>.lock` beside the path. The system releases it when its holder exits for any
+reason, so a file left by a killed process blocks nothing.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ POLL_SECONDS = 0.05
 
 
 class BusyError(ConfigError):
-    """Another process is at work on the same thing."""
+    """Another process is using the same file or folder."""
 
 
 def lock_path(path: Path) -> Path:
-    """The file that is locked for a file or folder: beside it, so that replacing or deleting the thing is free."""
+    """The lock file of a file or folder: beside it, so that the original can be replaced or deleted."""
     return path.parent / f".{path.name}.lock"
 
 
 def is_lock(path: Path) -> bool:
-    """Whether a file of that name is a lock, possibly left by a killed process."""
+    """Whether a file is a lock by its name, possibly left by a killed process."""
     return path.name.startswith(".") and path.name.endswith(".lock")
 
 
@@ -47,19 +47,19 @@ def is_lock(path: Path) -> bool:
 def locked(
     path: Path, *, wait_s: float = 0.0, remedy: str = "wait until it is done, or stop it"
 ) -> Iterator[None]:
-    """Hold the lock of `path` inside.
+    """Hold the lock of `path` inside the block.
 
     Args:
-        path: a file or folder; need not exist. Its parent folder is made if there is none.
+        path: a file or folder, which need not exist. Its parent folder is created if needed.
         wait_s: seconds to wait for another process to finish.
-        remedy: what the second user can do, the end of the sentence.
+        remedy: what the second user can do; ends the error message.
 
     Raises:
-        BusyError: another process (or thread) holds it; names its process, host and start.
-        ConfigError: the lock file cannot be made.
+        BusyError: another process (or thread) holds the lock; names the process, host and start time.
+        ConfigError: the lock file cannot be created.
     """
     if sys.platform == "win32":  # pragma: no cover
-        note(f"{path}: not locked on this system; run one process at a time on it")
+        note(f"{path}: locks are not supported on this system; run one process at a time on it")
         yield
         return
     lock = lock_path(path)
@@ -69,7 +69,7 @@ def locked(
         os.write(handle, json.dumps(_holder()).encode())
         yield
     finally:
-        lock.unlink(missing_ok=True)  # while it is held: a process that waits on it notices, see `_current`
+        lock.unlink(missing_ok=True)  # removed while held; a waiting process notices, see `_current`
         os.close(handle)
 
 
@@ -85,12 +85,12 @@ def _acquired(path: Path, lock: Path, wait_s: float, remedy: str) -> int:
             holder = _words(os.pread(handle, MAX_HOLDER_BYTES, 0), lock)
             os.close(handle)
             if time.monotonic() >= end:
-                raise BusyError(f"{path}: {holder} is at work on it; {remedy}.") from None
+                raise BusyError(f"{path}: in use by {holder}; {remedy}.") from None
             time.sleep(POLL_SECONDS)
             continue
         except OSError as error:
             if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-                note(f"{path}: this file system knows no locks; run one process at a time on it")
+                note(f"{path}: this file system does not support locks; run one process at a time on it")
                 return handle
             os.close(handle)
             raise ConfigError(f"{lock}: cannot be locked ({error.strerror}); check the disk.") from None
@@ -105,12 +105,12 @@ def _opened(lock: Path) -> int:
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     except OSError as error:
         raise ConfigError(
-            f"{lock}: cannot be written ({error.strerror}); choose a folder that you may write to."
+            f"{lock}: cannot be written ({error.strerror}); choose a folder with write permission."
         ) from None
 
 
 def _current(handle: int, lock: Path) -> bool:
-    """Whether the locked file is still the one at the path: its last holder may just have removed it."""
+    """Whether the locked file is still the one at the path; its last holder may have just removed it."""
     try:
         found = lock.stat(follow_symlinks=False)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Notes: what a reader assumed, converted or left out, a line each.
+"""Notes: one line about each assumption, conversion or omission.
 
-They go to the logger `netwright.notes`, so that a program that uses the library sees and filters them as any
-other log. The command line prints each once on stderr and adds them to its JSON document.
+They go to the logger `netwright.notes`, so that programs can filter them like any other log. The command line prints
+each note once on stderr and adds it to its JSON document.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LOGGER = logging.getLogger("netwright.notes")
 
 
 def note(line: str) -> None:
-    """Log one line about what was assumed or left out."""
+    """Log one line about an assumption or omission."""
     _LOGGER.warning("%s", line)
 
 
@@ -25,7 +25,7 @@ class _Collector(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep and show a line that is new."""
+        """Keep and show a new line."""
         line = record.getMessage()
         if line not in self.lines:
             self.lines.append(line)
@@ -34,7 +34,7 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def collected(show: Callable[[str], None]) -> Iterator[None]:
-    """Within it, every note is passed to `show` once, and kept for `so_far`."""
+    """Inside the block, pass every note to `show` once and keep it for `so_far`."""
     handler = _Collector(show)
     _LOGGER.addHandler(handler)
     try:
@@ -44,6 +44,6 @@ def collected(show: Callable[[str], None]) -> Iterator[None]:
 
 
 def so_far() -> list[str]:
-    """The notes of the innermost `collected`; none outside of one."""
+    """The notes of the innermost `collected` block; empty outside of one."""
     found = [handler for handler in _LOGGER.handlers if isinstance(handler, _Collector)]
     return list(found[-1].lines) if found else []

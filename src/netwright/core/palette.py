@@ -1,7 +1,7 @@
 """How figures look: settings, colors, and the kind, color, dash and hatch of each method. Plain data.
 
-Adapted models are strong, baselines muted, control arms hatched and dashed. Hues follow Okabe and Ito; dash
-and hatch say again what hue says, so that no reader depends on telling colors apart.
+Adapted models are strong, baselines muted, control variants hatched and dashed. Hues follow Okabe and Ito; dash
+and hatch repeat the information of the hue, so figures are readable without color.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 Kind = Literal["adapted", "control", "baseline"]
 Role = Literal["adapted", "control", "baseline", "clairvoyant"]
-"""What a method is in a comparison; a clairvoyant baseline sees the future, and is no competitor."""
+"""Role of a method in a comparison; a clairvoyant baseline sees the future and is excluded from the ranking."""
 LineStyle = str | tuple[float, tuple[float, ...]]
 
 KINDS: tuple[Kind, ...] = ("adapted", "control", "baseline")
 
-# Chrome of a figure, (on light paper, on dark paper).
+# Colors of axes, grid and text (on a light page, on a dark page).
 INK = ("#1f2430", "#e6e8ec")
 FAINT = ("#667085", "#98a2b3")
 RULE = ("#dfe3e8", "#343a46")
@@ -96,7 +96,7 @@ _HATCHES = ("////", "\\\\\\\\", "xxxx")
 
 @dataclass(frozen=True, slots=True)
 class MethodStyle:
-    """The look of one method: `color` on light paper, `color_dark` on dark paper."""
+    """The look of one method: `color` on a light page, `color_dark` on a dark page."""
 
     kind: Kind
     color: str
@@ -108,14 +108,14 @@ class MethodStyle:
 
     @property
     def bar(self) -> dict[str, Any]:
-        """Matplotlib's words for a bar or box of this method: tinted, or open and hatched."""
+        """Matplotlib arguments for a bar or box of this method: tinted, or open and hatched."""
         if self.hatch:
             return {"facecolor": "none", "edgecolor": self.color, "hatch": self.hatch, "linewidth": 0.9}
         return {"facecolor": self.color, "linewidth": 0, "alpha": 0.9 if self.kind == "adapted" else 0.6}
 
     @property
     def line(self) -> dict[str, Any]:
-        """Matplotlib's words for a line of this method."""
+        """Matplotlib arguments for a line of this method."""
         return {
             "color": self.color,
             "linestyle": self.dash,
@@ -125,7 +125,7 @@ class MethodStyle:
 
 
 def kind(policy: str) -> Kind:
-    """What a policy is, by its name: an adapted model, one of its control arms, or a baseline."""
+    """The kind of a policy by its name: an adapted model, one of its control variants, or a baseline."""
     prefix, _, rest = policy.partition(":")
     if prefix != "adapted":
         return "baseline"
@@ -133,12 +133,12 @@ def kind(policy: str) -> Kind:
 
 
 def kind_of(policy: str, role: Role | None) -> Kind:
-    """The kind of a method: by its role, or by its name where no role is known (results of earlier releases)."""
+    """The kind of a method by its role, or by its name if no role is stored (results of earlier releases)."""
     return kind(policy) if role is None else "baseline" if role == "clairvoyant" else role
 
 
 def method_styles(policies: Iterable[str], kinds: Mapping[str, Kind] | None = None) -> dict[str, MethodStyle]:
-    """A style for each policy; the same set of names and kinds gives the same styles, whatever its order."""
+    """A style for each policy; depends on the set of names and kinds, not on their order."""
     names, styles, known = sorted(set(policies)), {}, kinds or {}
     for group in KINDS:
         for i, name in enumerate(n for n in names if known.get(n, kind(n)) == group):

@@ -1,6 +1,6 @@
-"""What a policy can do, declared: a rule, a small network and an adapted language model are all a `Policy`.
+"""Protocols of policies: a rule, a small network and an adapted language model are all a `Policy`.
 
-Whatever else a part of the library may use of a policy is a protocol here; nothing probes for undeclared attributes.
+Every further capability that the library uses is a protocol here; no code probes for undeclared attributes.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ Act_co = TypeVar("Act_co", covariant=True)
 
 @runtime_checkable
 class Policy(Protocol[Obs_contra, Act_co]):
-    """The one contract of baselines and adapted models (Fig. 9, Wu et al. 2024); enough to be tested in any task.
+    """The contract of baselines and adapted models (Fig. 9, Wu et al. 2024); sufficient for a test in any task.
 
-    A policy remembers the sessions that it decides for, so one object serves one batch of sessions at a time: give
-    each thread its own (`copy.deepcopy`), and call `reset` before the next batch.
+    A policy keeps the state of its sessions, so one object serves one batch of sessions at a time: give each thread
+    its own copy (`copy.deepcopy`), and call `reset` before the next batch.
     """
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget the last session; draw all later randomness from `rng`."""
+        """Discard the state of the last session; draw all later randomness from `rng`."""
         ...
 
     def act(self, obs: Obs_contra) -> Act_co:
-        """The answer to one observation."""
+        """The action or prediction for one observation."""
         ...
 
 
 @runtime_checkable
 class NamedPolicy(Protocol):
-    """A policy that has a name of its own for reports."""
+    """A policy with its own name for reports."""
 
     @property
     def name(self) -> str: ...
@@ -41,10 +41,10 @@ class NamedPolicy(Protocol):
 
 @runtime_checkable
 class BatchedPolicy(Protocol):
-    """A policy that answers many independent observations at once, as a task of predictions has them."""
+    """A policy that predicts for many independent observations at once, as in a prediction task."""
 
     def predict(self, batch: Any) -> NDArray[Any]:
-        """(N, ..) an answer to each observation of the batch."""
+        """(N, ..) a prediction for each observation of the batch."""
         ...
 
 
@@ -59,13 +59,13 @@ class StochasticPolicy(Protocol):
     greedy: bool
 
     def log_probabilities(self, obs: Any) -> NDArray[np.floating[Any]]:
-        """(B, N) of every action; minus infinity for one that cannot be taken."""
+        """(B, N) log-probability of every action; minus infinity for an action that is not allowed."""
         ...
 
 
 @runtime_checkable
 class ClairvoyantPolicy(Protocol):
-    """A policy that is shown the whole episodes before they begin: the end of the scale, never a competitor."""
+    """A policy that sees the whole episodes in advance: a bound, excluded from the ranking."""
 
     def foresee(self, episodes: Any) -> None:
         """Called after `reset` with copies of the episodes."""
@@ -74,10 +74,10 @@ class ClairvoyantPolicy(Protocol):
 
 @runtime_checkable
 class SequentialPolicy(Protocol):
-    """A policy that may carry something over from one episode to the next.
+    """A policy that may carry state from one episode to the next.
 
     Attributes:
-        in_order: whether it does: its episodes are then played one by one, and it observes the end of each.
+        in_order: whether it does; its episodes are then played one by one, and it observes the end of each.
     """
 
     in_order: bool
@@ -88,8 +88,8 @@ class OneByOnePolicy(Protocol):
     """A policy that decides for one episode at a time, though its `act` takes a batch.
 
     Attributes:
-        one_by_one: whether it does: its episodes are then played one after the other, each after a `reset`.
-        decision_seconds: (B,) time that the last decisions took and the episodes had to wait for.
+        one_by_one: whether it does; its episodes are then played one after the other, each after a `reset`.
+        decision_seconds: (B,) time taken by the last decisions, during which the episodes had to wait.
     """
 
     one_by_one: bool
@@ -98,24 +98,24 @@ class OneByOnePolicy(Protocol):
 
 @runtime_checkable
 class OutOfDistributionPolicy(Protocol):
-    """A policy that knows the distribution of states in its training."""
+    """A policy that knows the state distribution of its training."""
 
     def reset(self, rng: np.random.Generator) -> None:
-        """As of any policy."""
+        """See `Policy`."""
         ...
 
     def act(self, obs: Any) -> Any:
-        """As of any policy."""
+        """See `Policy`."""
         ...
 
     def out_of_distribution(self) -> NDArray[np.bool_]:
-        """(B,) which of the states that were just decided lie outside of it."""
+        """(B,) whether the state of each last decision lies outside that distribution."""
         ...
 
 
 @runtime_checkable
 class CountingPolicy(Protocol):
-    """A policy that counts something about its decisions, which results then hold."""
+    """A policy that keeps counts about its decisions, which results include."""
 
     def counts(self) -> dict[str, int]:
         """Counts by name, of all decisions so far."""
@@ -123,5 +123,5 @@ class CountingPolicy(Protocol):
 
 
 def name_of(policy: object) -> str:
-    """The policy's own name, or that of its class."""
+    """The policy's own name, or the name of its class."""
     return policy.name if isinstance(policy, NamedPolicy) else type(policy).__name__

@@ -1,8 +1,8 @@
-"""The boundary for foreign bytes: every file that netwright reads is opened here, bounded and strictly decoded.
+"""The boundary for untrusted bytes: every file that netwright reads is opened here, bounded and strictly decoded.
 
-A path must lead to a regular file (never a FIFO, a device or a folder), its size is compared with a limit before
-anything is allocated, and each failure of a decoder becomes one `DataError` that names the file. Arrays, parquet
-tables and safetensors are in `core.array_files`.
+A path must refer to a regular file (never a FIFO, a device or a folder), its size is checked against a limit before
+memory is allocated, and each decoding failure becomes one `DataError` that names the file. Arrays, parquet tables and
+safetensors are in `core.array_files`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from netwright.core.text import printable
 
 MAX_TEXT_BYTES = 16 << 20
 MAX_BINARY_BYTES = 1 << 30
-MAX_DEPTH = 64  # nested lists and objects of a JSON document
-MAX_DIGITS = 40  # of a whole number: 128-bit states of generators have 39
+MAX_DEPTH = 64  # nesting depth of a JSON document
+MAX_DIGITS = 40  # of an integer; 128-bit generator states have 39
 
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -33,7 +33,7 @@ _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class MissingFileError(DataError):
-    """There is no file at the path."""
+    """The file does not exist."""
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def opened(
     """A regular file of at most `limit` bytes, open for reading; does not wait for FIFOs or devices.
 
     Raises:
-        MissingFileError: there is none.
+        MissingFileError: the file does not exist.
         DataError: not a regular file, not readable, or larger than `limit`.
     """
     with contextlib.ExitStack() as stack:
@@ -57,23 +57,23 @@ def opened(
             raise DataError(f"{path}: cannot be read (a folder, not a plain file); check the path.") from None
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
-        except ValueError as error:  # a zero byte in the name
+        except ValueError as error:  # a null byte in the name
             raise DataError(f"{path}: cannot be read ({error}); check the path.") from None
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{path}: cannot be read (not a plain file); check the path.")
         if status.st_size > limit:
             raise DataError(
-                f"{path}: has {size_in_words(status.st_size)}, more than the {size_in_words(limit)} that such a "
-                "file may have; check the path, or split the file."
+                f"{path}: has {size_in_words(status.st_size)}, above the limit of {size_in_words(limit)} for such a "
+                "file; check the path, or split the file."
             )
         yield stream
 
 
 def read_bytes(path: Path, *, limit: int = MAX_BINARY_BYTES, remedy: str = "check the path") -> bytes:
-    """The whole of a regular file; no more than `limit` bytes are ever read.
+    """The content of a regular file; at most `limit` bytes are read.
 
     Raises:
-        DataError: absent, not a regular file, unreadable or larger than `limit`.
+        DataError: missing, not a regular file, unreadable or larger than `limit`.
     """
     with opened(path, limit=limit, remedy=remedy) as stream:
         try:
@@ -81,24 +81,24 @@ def read_bytes(path: Path, *, limit: int = MAX_BINARY_BYTES, remedy: str = "chec
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror}); check the disk.") from None
     if len(content) > limit:
-        raise DataError(f"{path}: grew past {size_in_words(limit)} while it was read; check the path.")
+        raise DataError(f"{path}: grew beyond {size_in_words(limit)} while being read; check the path.")
     return content
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES, remedy: str = "check the path") -> str:
-    """The text of a file in UTF-8 (or UTF-16 with a byte-order mark), without that mark.
+    """The text of a file in UTF-8 (or UTF-16 with a byte-order mark), without the mark.
 
     Raises:
-        DataError: as `read_bytes`, or the bytes are not such text.
+        DataError: as for `read_bytes`, or the encoding is another.
     """
     return text_of(read_bytes(path, limit=limit, remedy=remedy), path)
 
 
 def text_of(content: bytes, where: object) -> str:
-    """Bytes as text in UTF-8, or in UTF-16 with a byte-order mark; the mark is left out.
+    """Decode UTF-8, or UTF-16 with a byte-order mark; the mark is dropped.
 
     Raises:
-        DataError: another encoding, or a zero byte among them.
+        DataError: another encoding, or a null byte.
     """
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -110,7 +110,7 @@ def text_of(content: bytes, where: object) -> str:
         ) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise DataError(f"{where}:{line}: holds a zero byte, not a text file; check the path.")
+        raise DataError(f"{where}:{line}: contains a null byte, so it is not a text file; check the path.")
     return text
 
 
@@ -118,21 +118,21 @@ def read_json(path: Path, *, limit: int = MAX_TEXT_BYTES, remedy: str = "check t
     """Read a JSON file, strictly (see `parse_json`).
 
     Raises:
-        DataError: the file is absent, cannot be read, is too large or is not strict JSON.
+        DataError: the file is missing, cannot be read, is too large or is not strict JSON.
     """
     content = read_bytes(path, limit=limit, remedy=remedy)
     return parse_json(content, path)
 
 
 def parse_json(content: bytes | str, where: object) -> Any:
-    """A strict JSON document: finite numbers of at most 40 digits, each key once, at most 64 levels deep.
+    """Parse strict JSON: finite numbers of at most 40 digits, unique keys, at most 64 levels of nesting.
 
     Args:
         content: the document; bytes are UTF-8.
-        where: named in errors.
+        where: location for error messages.
 
     Raises:
-        DataError: it is not such a document.
+        DataError: the document violates these rules.
     """
     try:
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
@@ -149,19 +149,21 @@ def parse_json(content: bytes | str, where: object) -> Any:
     except json.JSONDecodeError as error:
         raise DataError(
             f"{where}: not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); the file is damaged, "
-            "correct it or make it again."
+            "correct it or create it again."
         ) from None
     except (ValueError, RecursionError) as error:
         reason = "text not in UTF-8" if isinstance(error, UnicodeError) else short_reason(error)
-        raise DataError(f"{where}: not valid JSON ({reason}); the file is damaged, make it again.") from None
+        raise DataError(
+            f"{where}: not valid JSON ({reason}); the file is damaged, create it again."
+        ) from None
     return document
 
 
 def read_json_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> Iterator[tuple[int, Any]]:
-    """Line number (from 1) and document of each line that is not blank.
+    """Line number (from 1) and document of each nonblank line.
 
     Raises:
-        DataError: as `read_text`, or a line is not strict JSON; names the line.
+        DataError: as for `read_text`, or a line is not strict JSON; names the line.
     """
     for number, line in enumerate(read_text(path, limit=limit).split("\n"), start=1):
         if line.strip():
@@ -169,17 +171,17 @@ def read_json_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> Iterator[tupl
 
 
 def text_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> io.StringIO:
-    """The text of a file as a stream of lines (line ends as they are), for the `csv` module."""
+    """The text of a file as a stream with unchanged line endings, for the `csv` module."""
     return io.StringIO(read_text(path, limit=limit), newline="")
 
 
 def whole_number(text: str) -> int | None:
-    """A whole number of at most 18 ASCII digits, None for anything else (such as "²", "1_0" or "+1")."""
+    """A nonnegative integer of at most 18 ASCII digits; None for anything else (such as "²", "1_0" or "+1")."""
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def decimal_number(text: str) -> float | None:
-    """A finite decimal number in ASCII, None for anything else (such as "nan", "1_0" or "1e999")."""
+    """A finite decimal number in ASCII; None for anything else (such as "nan", "1_0" or "1e999")."""
     if not _DECIMAL.fullmatch(text):
         return None
     value = float(text)
@@ -188,19 +190,19 @@ def decimal_number(text: str) -> float | None:
 
 @contextlib.contextmanager
 def decoding(where: object, fault: str, remedy: str) -> Iterator[None]:
-    """Whatever a decoder raises on foreign bytes becomes one `DataError`: "where: fault (reason); remedy."."""
+    """Turn every exception of a decoder into one `DataError`: "where: fault (reason); remedy."."""
     try:
         yield
     except NetwrightError:
         raise
     except MemoryError:
-        raise DataError(f"{where}: needs more memory than there is; {remedy}.") from None
+        raise DataError(f"{where}: needs more memory than is available; {remedy}.") from None
     except Exception as error:
         raise DataError(f"{where}: {fault} ({short_reason(error)}); {remedy}.") from None
 
 
 def short_reason(error: BaseException) -> str:
-    """The first line of an exception's message, its type where it has none."""
+    """The first line of an exception's message, or its type if the message is empty."""
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -208,7 +210,7 @@ def short_reason(error: BaseException) -> str:
 
 
 def size_in_words(n_bytes: int) -> str:
-    """A number of bytes for people: "512 bytes", "16 MiB"."""
+    """A number of bytes in readable form: "512 bytes", "16 MiB"."""
     for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if n_bytes >= size:
             return f"{round(n_bytes / size, 1):g} {unit}"
@@ -239,7 +241,7 @@ def _finite(digits: str) -> float:
 
 def _short_whole(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a whole number of {len(digits)} digits, {digits[:8]}..")
+        raise ValueError(f"an integer of {len(digits)} digits, {digits[:8]}..")
     return int(digits)
 
 

@@ -1,7 +1,7 @@
-"""One registry for everything that is found by name: tasks, scenarios, policies, experiments, executors, data areas.
+"""One registry for everything found by name: tasks, scenarios, policies, learners, executors, experiments, data areas.
 
-Things of this project are found by their folders, those of other packages by entry points; no list grows by hand, and
-nothing is imported before it is asked for.
+Entries of this project are found by their folders, entries of other packages by entry points. There is no list to
+maintain, and an entry is imported on first use.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class Reference:
-    """Where a thing is ("module:attribute"), and which installed package names it there; "" for this project."""
+    """Location of an entry ("module:attribute") and the installed package that provides it; "" for this project."""
 
     place: str
     package: str = ""
 
     def load(self, noun: str, name: str) -> Any:
-        """The thing itself, imported now.
+        """Import the entry.
 
         Raises:
             ConfigError: a package's entry point cannot be imported.
@@ -47,13 +47,13 @@ class Reference:
 
 
 class Registry(Generic[Thing]):
-    """Things of one kind by name.
+    """Entries of one kind by name.
 
     Args:
-        noun: what one is called in messages.
-        kind: class that each must be an instance of.
-        find: gives this project's own, name to "module:attribute".
-        group: entry-point group in which other packages name theirs; None if they cannot.
+        noun: used in messages.
+        kind: class that each entry must be an instance of.
+        find: returns this project's entries, name to "module:attribute".
+        group: entry-point group of other packages; None if they cannot add entries.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Registry(Generic[Thing]):
 
     @cached_property
     def references(self) -> Mapping[str, Reference]:
-        """Where each is, in alphabetical order of the names.
+        """Location of each entry, sorted by name.
 
         Raises:
-            ConfigError: two of them have the same name.
+            ConfigError: two entries have the same name.
         """
         found = {name: Reference(place) for name, place in self.find().items()}
         for name, reference in _entry_points(self.group):
@@ -81,15 +81,15 @@ class Registry(Generic[Thing]):
         return dict(sorted(found.items()))
 
     def names(self) -> tuple[str, ...]:
-        """All names, in alphabetical order; imports none of the things."""
+        """All names, sorted; imports no entry."""
         return tuple(self.references)
 
     def get(self, name: str) -> Thing:
-        """The thing of that name, imported on first use.
+        """The entry of that name, imported on first use.
 
         Raises:
-            UnknownNameError: there is none of that name.
-            ConfigError: another package's cannot be imported, or is of another class.
+            UnknownNameError: there is no entry of that name.
+            ConfigError: an entry of another package cannot be imported or is of the wrong class.
         """
         if name not in self._loaded:
             if name not in self.references:
@@ -110,18 +110,18 @@ class Registry(Generic[Thing]):
         return self._loaded[name]
 
     def forget(self) -> None:
-        """Look again at the next call: packages were installed or removed."""
+        """Search again at the next call, after packages were installed or removed."""
         self.__dict__.pop("references", None)
         self._loaded.clear()
 
 
 def folders(package: str, attribute: str) -> Callable[[], Mapping[str, str]]:
-    """Finds the packages directly inside a package that define `attribute`; imports none of them."""
+    """Find the subpackages of a package as `name: "package.name:attribute"`; imports none of them."""
     return lambda: {name: f"{package}.{name}:{attribute}" for name in folder_names(package)}
 
 
 def folder_names(package: str) -> tuple[str, ...]:
-    """Names of the packages directly inside a package, in alphabetical order; imports none of them."""
+    """Names of the direct subpackages of a package, sorted; imports none of them."""
     path = importlib.import_module(package).__path__
     return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg))
 
@@ -141,7 +141,7 @@ TASKS: Registry[Task] = Registry("task", Task, folders("netwright.tasks", "TASK"
 
 
 def task_names() -> tuple[str, ...]:
-    """Names of all tasks, in alphabetical order; imports none of them."""
+    """Names of all tasks, sorted; imports none of them."""
     return TASKS.names()
 
 
@@ -151,7 +151,7 @@ def task(name: str) -> Task:
 
     Raises:
         UnknownNameError: there is no such task.
-        ConfigError: a package's task or policy is not what its entry point says.
+        ConfigError: a task or policy of a package does not match its entry point.
     """
     found = TASKS.get(name)
     added = {spec.name: spec for spec in _added_policies(found)}
@@ -168,13 +168,13 @@ def _added_policies(task: Task) -> list[PolicySpec]:
         if not isinstance(spec, PolicySpec) or spec.name != policy or policy in task.policies:
             raise ConfigError(
                 f"policy {entry!r} of the installed package {reference.package!r}: {reference.place} must be a "
-                f"PolicySpec named {policy!r}, a name that {task.name} does not have yet; correct the entry point."
+                f"PolicySpec named {policy!r}, which {task.name} does not already have; correct the entry point."
             )
         specs.append(spec)
     return specs
 
 
 def forget() -> None:
-    """Look for installed packages again at the next call."""
+    """Search for installed packages again at the next call."""
     TASKS.forget()
     task.cache_clear()

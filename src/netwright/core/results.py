@@ -1,4 +1,4 @@
-"""What a test returns, and the flat rows in which measured figures are committed."""
+"""Results of tests, and the flat rows in which measured figures are committed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from netwright.core.palette import Kind, Role, kind_of
 from netwright.core.policy import CountingPolicy
 from netwright.core.reading import read_json_lines
 
-MOSTLY = 0.5  # share of states out of the distribution of training from which a note tells
+MOSTLY = 0.5  # share of out-of-distribution states above which a note is logged
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a figure depends on, of those packages that are installed."""
+    """Versions of the installed packages that a figure depends on."""
     found = {"python": platform.python_version()}
     for name in ("netwright", "numpy", "torch", "transformers", "peft"):
         try:
@@ -39,8 +39,8 @@ class Evaluation:
     """One policy tested in one setting (`Test` of Fig. 9, Wu et al. 2024).
 
     `mean` weighs every episode by `weights` (its number of scored units, such as prediction windows), so that
-    it equals the mean over all units. `detail` holds the task's own finer figures (by axis, by horizon, ..); `role`
-    says what the policy is in a comparison, None if that is not known.
+    it equals the mean over all units. `detail` holds further figures of the task (by axis, by horizon, ..); `role`
+    is the policy's part in a comparison, None if unknown.
     """
 
     task: str
@@ -64,9 +64,11 @@ class Evaluation:
                 f"got {len(self.episodes)}, {len(self.per_episode)}, {len(self.weights)}."
             )
         if not np.isfinite([self.per_episode, self.weights]).all():
-            raise ConfigError(f"{who} holds a value or weight that is not finite; drop or mend that episode.")
+            raise ConfigError(
+                f"{who} contains a value or weight that is not finite; drop or correct that episode."
+            )
         if min(self.weights) < 0.0 or not any(self.weights):
-            raise ConfigError(f"{who} needs weights of at least 0, and one above it.")
+            raise ConfigError(f"{who} needs nonnegative weights, at least one of them positive.")
 
     @property
     def mean(self) -> float:
@@ -74,7 +76,7 @@ class Evaluation:
         return float(np.average(self.per_episode, weights=self.weights))
 
     def to_json(self) -> dict[str, Any]:
-        """A document of plain types (the face that `netwright test --json` prints)."""
+        """A document of plain types, as `netwright test --json` prints it."""
         return {
             "task": self.task,
             "setting": self.setting,
@@ -129,14 +131,14 @@ MAX_ROWS_BYTES = 64 << 20
 
 
 def write_rows(path: Path, rows: Sequence[ResultRow], *, replaces: Mapping[str, Any]) -> None:
-    """Put `rows` into a results file in one step, in place of the old rows that match all of `replaces`."""
+    """Atomically replace the rows of a results file that match all of `replaces` by `rows`."""
     kept = [r for r in read_rows(path) if any(r.get(k) != v for k, v in replaces.items())]
     lines = [json.dumps(r, allow_nan=False) for r in [*kept, *(row.to_json() for row in rows)]]
     write_text(path, "".join(line + "\n" for line in lines))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows of a results file; none if there is no such file.
+    """All rows of a results file; empty if the file does not exist.
 
     Raises:
         DataError: a line is not a JSON object; names the line.
@@ -152,10 +154,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def with_counts(evaluation: Evaluation, policy: object, before: Mapping[str, int]) -> Evaluation:
-    """The evaluation with what its policy counted since `before` (`counts_of`) in its detail.
+    """The evaluation with the policy's counts since `before` (`counts_of`) in its detail.
 
-    A note gives the share of decisions that a guard's rule took, and tells when a model without a guard met mostly
-    states that lie outside of its training.
+    Logs the share of decisions that a guard made, and a note if a model without a guard met mostly states outside its
+    training distribution.
     """
     counts = {name: n - before.get(name, 0) for name, n in counts_of(policy).items()}
     where = f"{evaluation.policy} in {evaluation.setting}"
@@ -163,16 +165,16 @@ def with_counts(evaluation: Evaluation, policy: object, before: Mapping[str, int
     by_rule = sum(n for name, n in counts.items() if name.startswith("guard_") and name != "guard_decisions")
     if decisions:
         share = 100.0 * by_rule / decisions
-        note(f"{where}: the guard's rule decided {share:.3g} % of {decisions} decisions")
+        note(f"{where}: the guard made {share:.3g} % of {decisions} decisions")
     seen, outside = counts.get("model_decisions", 0), counts.get("model_out_of_distribution", 0)
     if not decisions and outside > MOSTLY * seen:
         note(
-            f"{where}: {100.0 * outside / seen:.3g} % of the states lie outside of what the model saw in training; its "
-            "decisions there may be far off; put a rule beside it with --guard"
+            f"{where}: {100.0 * outside / seen:.3g} % of the states lie outside the model's training distribution; its "
+            "decisions there may be poor; add a fallback with --guard"
         )
     return replace(evaluation, detail={**evaluation.detail, **counts}) if counts else evaluation
 
 
 def counts_of(policy: object) -> dict[str, int]:
-    """What a policy has counted so far; nothing for one that does not count."""
+    """A policy's counts so far; empty if it does not count."""
     return policy.counts() if isinstance(policy, CountingPolicy) else {}

@@ -1,6 +1,6 @@
-"""The contract of a task: one `TASK = Task(...)` in `netwright/tasks/<name>/__init__.py` makes a new one.
+"""The contract of a task: `TASK = Task(...)` in `netwright/tasks/<name>/__init__.py` defines one.
 
-Whatever is slow to import (torch, scikit-learn) is named as "module:attribute" and loaded on first use.
+Parts that are slow to import (torch, scikit-learn) are named as "module:attribute" and loaded on first use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def load_attribute(reference: str) -> Any:
 
 @dataclass(frozen=True)
 class Setting:
-    """A named environment of a task: the paper's default or an unseen one. `config` is the task's own."""
+    """A named environment of a task: the paper's default or an unseen one. `config` is specific to the task."""
 
     name: str
     summary: str
@@ -37,10 +37,10 @@ class Setting:
 class PolicySpec:
     """A baseline. `factory` is "module:callable"; a trained one also names the callable that trains it.
 
-    `factory()` gives a ready policy. For a trained policy `factory(folder)` loads it, and
+    `factory()` returns a ready policy. For a trained policy `factory(folder)` loads it, and
     `train(data, out=folder, recipe=.., seed=.., progress=..)` writes that folder. Where weights are `shipped`,
-    trained with the task's first recipe, `factory()` gives those. A `clairvoyant` one knows the future: it is shown as
-    the end of the scale, and is never the best that others are held against.
+    trained with the task's first recipe, `factory()` returns those. A `clairvoyant` policy knows the future: it is
+    shown as a bound and excluded from the ranking.
     """
 
     name: str
@@ -53,7 +53,7 @@ class PolicySpec:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named way to adapt: what a model is shown, which data it learns from. `config` is the task's own."""
+    """A named way to adapt: the model's inputs and training data. `config` is specific to the task."""
 
     name: str
     summary: str
@@ -66,8 +66,8 @@ class DemoPart:
 
     Attributes:
         title: heading on the demo's page.
-        run: "module:function", called as `run(folder, short=.., progress=..)`; gives the result in one sentence.
-        order: parts come in this order on the page.
+        run: "module:function", called as `run(folder, short=.., progress=..)`; returns the result as one sentence.
+        order: sort key of the parts on the page.
     """
 
     title: str
@@ -89,7 +89,7 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A networking task: what there is to choose from, and where its parts are.
+    """A networking task: its policies, settings and recipes, and references to its parts.
 
     References ("module:attribute"):
         load_data: a `Loader`.
@@ -136,11 +136,11 @@ class Task:
     online_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def setting(self, name: str) -> Setting:
-        """The setting of that name; an unknown one raises `UnknownNameError`."""
+        """The setting of that name; raises `UnknownNameError` if there is none."""
         return _named(f"{self.name} setting", name, self.settings)
 
     def policy(self, name: str) -> PolicySpec:
-        """The baseline of that name; an unknown one raises `UnknownNameError`."""
+        """The baseline of that name; raises `UnknownNameError` if there is none."""
         return _named(f"{self.name} policy", name, self.policies)
 
     def recipe(self, name: str | None) -> Recipe:

@@ -1,8 +1,8 @@
 """The conditions that a model was trained for, and whether a setting is one of them.
 
 A trained policy stores the conditions of its training by name (ladder, chunk length, sampling rate, ..). A task says
-with the same names what they are in a setting (`Task.conditions`). Where they differ, results may be far off: `test`,
-`compare`, `collect` and reports say so.
+with the same names what they are in a setting (`Task.conditions`). Where they differ, results may be far off, and
+`test`, `compare`, `collect` and reports say so.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Condition(Document):
 
     Attributes:
         unit: of all numbers; "" for a plain number.
-        values: each that occurred, as a list of numbers (a single one, or the rungs of a ladder).
-        low, high: where given, any single value from `low` to `high` occurred, too.
+        values: each value that occurred, as a list of numbers (one number, or the rungs of a ladder).
+        low, high: if given, every single value from `low` to `high` also counts as having occurred.
     """
 
     unit: str = ""
@@ -40,7 +40,7 @@ class Condition(Document):
     high: float | None = None
 
     def covers(self, value: tuple[float, ...]) -> bool:
-        """Whether such a value occurred."""
+        """Whether this value occurred in training."""
         if self.low is not None and self.high is not None and len(value) == 1:
             slack = TOLERANCE * max(abs(self.low), abs(self.high))
             if self.low - slack <= value[0] <= self.high + slack:
@@ -48,12 +48,12 @@ class Condition(Document):
         return any(_alike(value, known) for known in self.values)
 
     def extremes(self) -> tuple[tuple[float, ...], ...]:
-        """All values, and the ends of the range."""
+        """All values, including the ends of the range."""
         ends = tuple((end,) for end in (self.low, self.high) if end is not None)
         return self.values + ends
 
     def shown(self) -> str:
-        """For a sentence: "300, 750, 1200 kbit/s", "4 s" or "2 to 20 samples"."""
+        """The condition in words: "300, 750, 1200 kbit/s", "4 s" or "2 to 20 samples"."""
         parts = [", ".join(f"{number:g}" for number in value) for value in self.values[:MOST_SHOWN]]
         if self.low is not None and self.high is not None:
             parts.append(f"{self.low:g} to {self.high:g}")
@@ -93,12 +93,12 @@ def to_json(conditions: Conditions) -> JsonObject:
 
 
 def from_json(document: Any, where: object, *, remedy: str) -> dict[str, Condition]:
-    """Conditions of a saved model; wrong ones raise `DataError`."""
+    """Conditions of a saved model; raises `DataError` if they are invalid."""
     return dict(SavedConditions.of({"conditions": document}, where, remedy=remedy).conditions)
 
 
 def differences(trained: Conditions, here: Conditions) -> list[str]:
-    """Names of the conditions here that did not occur in training; those that are not known count as met."""
+    """Names of the conditions that did not occur in training; unknown conditions count as met."""
     return [
         name
         for name, condition in here.items()
@@ -107,7 +107,7 @@ def differences(trained: Conditions, here: Conditions) -> list[str]:
 
 
 def remark(policy: object, here: Conditions) -> str | None:
-    """A clause on a policy outside of the conditions of its training; None if it is within, or was not trained.
+    """A clause about a policy used outside its training conditions; None if it is inside them or was not trained.
 
     Such as "was trained for ladder 300, 750 kbit/s; here it is 2000, 4000 kbit/s: its results may be far off".
     """
@@ -121,12 +121,12 @@ def remark(policy: object, here: Conditions) -> str | None:
 
 
 def conditions_of(task: Task, setting: Setting, data: Any) -> Conditions:
-    """The conditions of a setting; none for a task that names none."""
+    """The conditions of a setting; empty if the task defines none."""
     return load_attribute(task.conditions)(setting.config, data) if task.conditions else {}
 
 
 def with_remark(evaluation: Evaluation, policy: object, here: Conditions) -> Evaluation:
-    """The evaluation with the clause of `remark` in `detail["outside_training"]`, which a note gives, too."""
+    """The evaluation with the clause of `remark` in `detail["outside_training"]`, also logged as a note."""
     clause = remark(policy, here)
     if clause is None:
         return evaluation

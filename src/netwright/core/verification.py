@@ -1,4 +1,4 @@
-"""What a replay of recorded results through our own code gives: the largest difference of each field."""
+"""Result of replaying recorded results through our own code: the largest difference of each field."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Verification:
     """One golden file, replayed.
 
     Attributes:
-        largest: largest absolute difference of each field, infinite where one side is no finite number.
-        tolerance: that a difference may reach.
-        counts: how much was compared, such as sessions and rows.
+        largest: largest absolute difference of each field; infinite where one side is not finite.
+        tolerance: largest difference that passes.
+        counts: number of items compared, such as sessions and rows.
     """
 
     path: Path
@@ -26,7 +26,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether no field differs by more than the tolerance."""
+        """Whether every field differs by at most the tolerance."""
         return all(value <= self.tolerance for value in self.largest.values())
 
     def to_json(self) -> dict[str, Any]:

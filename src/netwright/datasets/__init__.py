@@ -1,4 +1,4 @@
-"""Public data: fetch, convert and check it. An area belongs to a task (`Task.area`) or to the networks."""
+"""Public data: fetch, convert and check it. An area belongs to a task (`Task.area`) or to `wan`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ AREAS: Registry[Area] = Registry("data area", Area, _find)
 
 
 def area_names() -> tuple[str, ...]:
-    """Names of all areas, in alphabetical order; imports none of them."""
+    """Names of all areas, sorted; imports none of them."""
     return AREAS.names()
 
 
 def area(name: str) -> Area:
-    """The area of that name; an unknown one raises `UnknownNameError`."""
+    """The area of that name; raises `UnknownNameError` if there is none."""
     return AREAS.get(name)

@@ -1,4 +1,4 @@
-"""Reading a repository's archive without unpacking it: nothing in it can choose where a byte is written."""
+"""Read a repository's archive without unpacking it, so that its paths are never used for writing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netwright.core.reading import opened, size_in_words
 
 LARGEST_MEMBER_BYTES = 256 << 20
 LARGEST_ARCHIVE_BYTES = 16 << 30
-LARGEST_RATIO = 100  # unpacked to packed, above SMALL_BYTES; archives of text stay below 20
+LARGEST_RATIO = 100  # ratio of unpacked to packed size above SMALL_BYTES; archives of text stay below 20
 SMALL_BYTES = 256 << 20
 LARGEST_HEADER_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
@@ -28,14 +28,14 @@ _LONG_HEADERS = (
 
 
 class DamagedArchiveError(DataError):
-    """The archive is cut short or its bytes are wrong; downloading it again may help."""
+    """The archive is truncated or damaged; downloading it again may help."""
 
 
 def members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name (below the repository's root folder) and content of each regular file of a `.tar.gz`.
 
-    Links and devices are passed over, never followed; so is a file above `LARGEST_MEMBER_BYTES`, which no
-    data file is. The whole stream is read, so that its checksum is verified.
+    Links, devices and files above `LARGEST_MEMBER_BYTES` are skipped. The whole stream is read, so that its checksum
+    is verified.
 
     Raises:
         DamagedArchiveError: cut short, empty, or not a tar.gz.
@@ -51,7 +51,7 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
                     name = PurePosixPath(member.name)
                     if name.is_absolute() or ".." in name.parts or "\\" in member.name:
                         raise DataError(
-                            f"{path}: holds the unsafe name {member.name!r}; do not use this archive."
+                            f"{path}: contains the unsafe name {member.name!r}; do not use this archive."
                         )
                     if member.offset_data + member.size > LARGEST_ARCHIVE_BYTES:
                         raise DataError(
@@ -66,11 +66,11 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
             if empty:
                 raise DamagedArchiveError(f"{path}: holds no file; fetch it again.")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
-        raise DamagedArchiveError(f"{path}: damaged or cut short ({error}); fetch it again.") from None
+        raise DamagedArchiveError(f"{path}: damaged or truncated ({error}); fetch it again.") from None
 
 
 class _Bounded(io.RawIOBase):
-    """An unpacked stream that ends with an error when it is longer than an honest archive of that size can be."""
+    """An unpacked stream that raises an error when it exceeds the plausible size for its archive."""
 
     def __init__(self, unpacked: gzip.GzipFile, path: Path) -> None:
         super().__init__()
@@ -84,14 +84,14 @@ class _Bounded(io.RawIOBase):
         self._n_bytes += len(content)
         if self._n_bytes > self._limit:
             raise DataError(
-                f"{self._path}: unpacks to more than {size_in_words(self._limit)}, which no such archive does; "
+                f"{self._path}: unpacks to more than {size_in_words(self._limit)}, an implausible size; "
                 "do not use it."
             )
         return content
 
 
 class _SmallHeaders(tarfile.TarInfo):
-    """Refuses extended headers, which are read into memory, of a size that no name has."""
+    """Refuses implausibly large extended headers, which would be read into memory."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.size < 0 or (self.type in _LONG_HEADERS and self.size > LARGEST_HEADER_BYTES):

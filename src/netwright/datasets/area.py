@@ -1,4 +1,4 @@
-"""What a data area is: where its files come from, how they are made, and how a folder of it is checked."""
+"""A data area: the origin of its files, their conversion, and the check of its folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Origin = Literal["copied", "converted", "not public"]
 class Source:
     """A public GitHub repository at one commit.
 
-    `commit` may be "HEAD" where no commit is on record: the manifest then decides which files are right.
+    `commit` may be "HEAD" if none is recorded: the manifest then decides which files are correct.
     """
 
     repository: str
@@ -41,10 +41,10 @@ class Conversion:
 
     Attributes:
         targets: paths below the area's folder.
-        source: the archive that holds the members.
-        members: what their names (below the repository's root) must match in full.
-        make: from members by name to the targets' contents; leaves out a target that lacks its member, raises
-            `DataError` if members are not as expected.
+        source: the archive with the members.
+        members: pattern that fully matches their names (below the repository's root).
+        make: converts members by name to the targets' contents; omits a target whose member is missing, raises
+            `DataError` for malformed members.
     """
 
     targets: tuple[str, ...]
@@ -55,7 +55,7 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with a data folder ("error") or worth knowing ("warning"), and its place."""
+    """An "error" or "warning" about a data folder, and its location."""
 
     level: Literal["error", "warning"]
     place: str
@@ -73,12 +73,12 @@ class Finding:
 class Area:
     """One folder of the data layout.
 
-    Files of the manifest that no conversion makes and `not_public` does not match are copies, found in the
-    archives of `sources` by their SHA-256.
+    Files of the manifest that are neither converted nor matched by `not_public` are copies, found in the archives of
+    `sources` by their SHA-256.
 
     Attributes:
-        not_public: pairs of a glob pattern and why `fetch` cannot make the files that match.
-        check: what this area's readers refuse of a folder; None compares its files with the manifest.
+        not_public: pairs of a glob pattern and the reason why `fetch` cannot create the matching files.
+        check: returns the findings of this area's readers; None compares the files with the manifest.
     """
 
     name: str
@@ -89,11 +89,11 @@ class Area:
     check: Callable[[Path], Sequence[Finding]] | None = None
 
     def origin(self, path: str) -> Origin:
-        """Where the file at that path below the area's folder comes from."""
+        """Origin of the file at that path below the area's folder."""
         if self.reason_not_public(path) is not None:
             return "not public"
         return "converted" if any(path in c.targets for c in self.conversions) else "copied"
 
     def reason_not_public(self, path: str) -> str | None:
-        """Why `fetch` cannot make that file, or None if it can."""
+        """Why `fetch` cannot create that file, or None if it can."""
         return next((why for pattern, why in self.not_public if fnmatch.fnmatchcase(path, pattern)), None)

@@ -1,4 +1,4 @@
-"""Validates a data folder: every finding names its place."""
+"""Validation of a data folder; every finding names its location."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class CheckReport:
 
     @property
     def errors(self) -> list[Finding]:
-        """Findings that make the data wrong."""
+        """Findings that make the data invalid."""
         return [f for found in self.findings.values() for f in found if f.level == "error"]
 
     @property
     def warnings(self) -> list[Finding]:
-        """Findings that are worth knowing."""
+        """Findings that do not make the data invalid."""
         return [f for found in self.findings.values() for f in found if f.level == "warning"]
 
     def to_json(self) -> dict[str, Any]:
@@ -46,11 +46,11 @@ def check(folder: Path, names: Sequence[str] = (), *, published: bool = False) -
 
     Args:
         folder: the data folder.
-        names: areas; those that the folder holds if empty.
-        published: also compare with the manifest of the published files: what is missing or differs.
+        names: areas; all areas in the folder if empty.
+        published: also report files that are missing or differ from the published ones.
 
     Raises:
-        DataError: there is no such folder, or it does not hold an area that was asked for, or none at all.
+        DataError: the folder does not exist, lacks a requested area, or contains no area.
         UnknownNameError: there is no such area.
     """
     if not folder.is_dir():
@@ -64,7 +64,7 @@ def check(folder: Path, names: Sequence[str] = (), *, published: bool = False) -
     areas = asked or [area(name) for name in area_names() if (folder / name).is_dir()]
     if not areas:
         raise DataError(
-            f"{folder}: holds none of {', '.join(area_names())}; point --data at the folder above."
+            f"{folder}: contains none of {', '.join(area_names())}; point --data at the parent folder."
         )
     return CheckReport(
         folder=str(folder), findings={a.name: tuple(_findings(a, folder / a.name, published)) for a in areas}
@@ -72,9 +72,9 @@ def check(folder: Path, names: Sequence[str] = (), *, published: bool = False) -
 
 
 def _findings(found: Area, folder: Path, published: bool) -> Iterator[Finding]:
-    """What the area's own readers refuse, then what differs from the published files.
+    """Findings of the area's readers, then differences from the published files.
 
-    An area without readers of its own is compared with the manifest as far as its files are there.
+    For an area without readers, the existing files are compared with the manifest.
     """
     if found.check is not None:
         yield from found.check(folder)

@@ -1,4 +1,4 @@
-"""Downloads that survive a broken line: what has arrived is kept and continued from there."""
+"""Resumable downloads: received bytes are kept, and an interrupted download continues from them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _WORTH_A_RETRY = {408, 425, 429, 500, 502, 503, 504}
 
 
 class _ConnectionLostError(Exception):
-    """The answer ended before all of it had arrived."""
+    """The response ended early."""
 
 
-# Not OSError as a whole: a full disk is no reason to ask the server again.
+# Not OSError as a whole: a full disk does not justify a retry.
 _BROKEN_LINE = (
     urllib.error.URLError,
     http.client.HTTPException,
@@ -37,7 +37,7 @@ _BROKEN_LINE = (
 
 
 def partial_path(path: Path) -> Path:
-    """Where the bytes of an unfinished download are kept."""
+    """File with the bytes of an unfinished download."""
     return path.with_name(path.name + ".partial")
 
 
@@ -54,14 +54,14 @@ def download(
 
     Args:
         url: http or https.
-        path: appears when complete; until then the bytes are in `partial_path(path)`, kept if interrupted.
-        progress: told what happens, about every two seconds.
-        attempts: how often in a row may fail without a byte of progress.
-        pause_s: wait before the second attempt; doubles with each further one.
-        timeout_s: longest silence of the server.
+        path: created when complete; until then the bytes are in `partial_path(path)`, also if interrupted.
+        progress: called about every two seconds.
+        attempts: number of consecutive attempts without progress before giving up.
+        pause_s: delay before the second attempt; doubles with each further one.
+        timeout_s: longest time without data from the server.
 
     Raises:
-        ConfigError: the URL is of another scheme.
+        ConfigError: the URL has another scheme.
         DataError: the server refuses, every attempt failed, or the disk is full.
     """
     if urlsplit(url).scheme not in ("http", "https"):
@@ -76,13 +76,15 @@ def download(
             error.close()
             if error.code not in _WORTH_A_RETRY:
                 raise DataError(
-                    f"{url}: the server says {error.code} {error.reason}; check the address."
+                    f"{url}: the server responded {error.code} {error.reason}; check the address."
                 ) from None
             reason = f"{error.code} {error.reason}"
         except _BROKEN_LINE as error:
             reason = str(error) or type(error).__name__
         except OSError as error:
-            raise DataError(f"{partial}: {error.strerror}; make room, or choose another --out.") from None
+            raise DataError(
+                f"{partial}: {error.strerror}; free some space, or choose another --out."
+            ) from None
         else:
             partial.replace(path)
             return
@@ -90,7 +92,7 @@ def download(
         longest = max(longest, _size(partial))
         if failed >= attempts:
             raise DataError(
-                f"{url}: download failed {attempts} times in a row ({reason}); run it again to continue "
+                f"{url}: download failed {attempts} times in a row ({reason}); repeat the command to continue "
                 f"from {_size(partial) / 1e6:.1f} MB."
             )
         wait_s = pause_s * 2.0 ** (failed - 1)
@@ -99,7 +101,7 @@ def download(
 
 
 def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> None:
-    """One request, from where `partial` ends; returns when the answer is complete."""
+    """One request, from the end of `partial`; returns when the response is complete."""
     have = _size(partial)
     request = urllib.request.Request(url, headers={"User-Agent": "netwright", "Accept-Encoding": "identity"})
     if have:
@@ -109,13 +111,13 @@ def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> 
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
-        error.close()  # nothing lies beyond what is here: complete, or of another file
+        error.close()  # the range is empty: complete, or a different file
         partial.unlink()
-        raise _ConnectionLostError("the unfinished download does not fit, starting afresh") from None
+        raise _ConnectionLostError("the unfinished download does not match, starting over") from None
     with response:
         continued = response.status == 206 and _range_start(response.headers.get("Content-Range", "")) == have
         if have and not continued:
-            progress(f"{url}: the server cannot continue, starting afresh")
+            progress(f"{url}: the server cannot continue, starting over")
             have = 0
         length = response.headers.get("Content-Length")
         rest = whole_number(length or "")
@@ -133,7 +135,7 @@ def _copy(
         have += len(chunk)
         if have > LONGEST_BYTES:
             raise DataError(
-                f"{url}: longer than {LONGEST_BYTES / 1e9:.1f} GB, which no source is; check the address."
+                f"{url}: longer than {LONGEST_BYTES / 1e9:.1f} GB, the limit of a source; check the address."
             )
         if time.monotonic() - told >= PROGRESS_EVERY_S:
             told = time.monotonic()

@@ -1,4 +1,4 @@
-"""Makes a data folder from the public archives, and trusts no file that the manifest does not confirm."""
+"""Create a data folder from the public archives; only files confirmed by the manifest are written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOWNLOADS = ".downloads"
 
 @dataclass
 class AreaFetch:
-    """What became of one area: paths below its folder, and for those that were not made, why."""
+    """Result of one area: paths below its folder, with a reason for each file not created."""
 
     area: str
     present: list[str] = field(default_factory=list)
@@ -51,20 +51,20 @@ def fetch(
     progress: Progress = lambda message: None,
     pause_s: float = 1.0,
 ) -> list[AreaFetch]:
-    """Download and convert data areas into `<out>/<area>`; what is already there and right is left alone.
+    """Download and convert data areas into `<out>/<area>`; existing correct files are kept.
 
-    Each file is written in one step, after its content hash was found in the manifest. Archives lie in
-    `<out>/.downloads` until every area is complete, so that a run that was interrupted goes on from there.
+    Each file is written atomically, after its content hash was found in the manifest. Archives stay in
+    `<out>/.downloads` until every area is complete, so that an interrupted run continues with them.
 
     Args:
-        out: the data folder; made if absent.
+        out: the data folder; created if absent.
         names: areas; all if empty.
-        base_url: what stands before `<owner>/<repository>/tar.gz/<commit>`.
-        progress: told what happens.
-        pause_s: wait before the first new attempt at a download that failed.
+        base_url: prefix of `<owner>/<repository>/tar.gz/<commit>`.
+        progress: called with lines about the progress.
+        pause_s: delay before the first retry of a failed download.
 
     Raises:
-        DataError: a download failed for good, or an archive is unsafe or stays damaged.
+        DataError: a download failed permanently, or an archive is unsafe or remains damaged.
         UnknownNameError: there is no such area.
     """
     chosen = [area(name) for name in dict.fromkeys(names or area_names())]
@@ -80,7 +80,7 @@ def fetch(
     for source, areas in users.items():
         try:
             run.use(source, areas)
-        except DataError as error:  # the other sources do not depend on this one
+        except DataError as error:  # other sources are independent of this one
             progress(str(error))
             errors.append(error)
     if errors:
@@ -114,13 +114,13 @@ class _Run:
     results: Mapping[str, AreaFetch]
 
     def missing(self, found: Area) -> list[str]:
-        """Public files of an area of which nothing is known yet."""
+        """Public files of an area that are neither created nor failed yet."""
         result = self.results[found.name]
         settled = {*result.present, *result.made, *result.failed}
         return [p for p in self.manifests[found.name].paths("copied", "converted") if p not in settled]
 
     def use(self, source: Source, areas: Sequence[Area]) -> None:
-        """Download an archive unless it is there, and take from it; a damaged one is downloaded once more."""
+        """Download an archive unless present, and use it; a damaged archive is downloaded once more."""
         archive = self.out / DOWNLOADS / source.file_name
         for attempt in (1, 2):
             if not archive.exists():
@@ -138,8 +138,8 @@ class _Run:
                 self.progress(f"{archive}: damaged, downloading it again")
 
     def take(self, source: Source, archive: Path, areas: Sequence[Area]) -> None:
-        """One pass over an archive: copies the files that an area lacks, converts what can be converted."""
-        copies: dict[str, list[tuple[Area, str]]] = defaultdict(list)  # content hash -> where it belongs
+        """One pass over an archive: copy missing files, and convert members."""
+        copies: dict[str, list[tuple[Area, str]]] = defaultdict(list)  # content hash -> target paths
         waiting: list[tuple[Area, Conversion, dict[str, bytes]]] = []
         for a in areas:
             missing = set(self.missing(a))
@@ -159,30 +159,30 @@ class _Run:
             self.convert(a, conversion, inputs)
 
     def convert(self, found: Area, conversion: Conversion, inputs: Mapping[str, bytes]) -> None:
-        """Make the targets that are missing; one that is not as the manifest says is not written."""
+        """Create missing targets; a target that does not match the manifest is not written."""
         manifest, result = self.manifests[found.name], self.results[found.name]
         targets = [path for path in self.missing(found) if path in conversion.targets]
         try:
             if not inputs:
-                raise DataError(f"{conversion.source.repository} holds no {conversion.members.pattern}.")
+                raise DataError(f"{conversion.source.repository} contains no {conversion.members.pattern}.")
             made = conversion.make(inputs)
         except DataError as error:
             result.failed |= dict.fromkeys(targets, str(error))
             return
         for path in targets:
             if path not in made:
-                result.failed[path] = f"{conversion.source.repository} no longer holds what it is made from"
+                result.failed[path] = f"{conversion.source.repository} no longer contains its sources"
             elif _matches(path, made[path], manifest.hashes[path]):
                 _write(self.out / found.name / path, made[path])
                 result.made.append(path)
             else:
                 result.failed[path] = (
-                    f"made from {conversion.source.repository}, but its SHA-256 is not the manifest's "
+                    f"created from {conversion.source.repository}, but its SHA-256 differs from the manifest "
                     f"({manifest.hashes[path][:12]}..): the public source has changed"
                 )
 
     def clean(self, sources: Iterable[Source]) -> None:
-        """Remove the archives, and their folder if nothing else is in it."""
+        """Remove the archives, and their folder if it is empty."""
         for source in sources:
             (self.out / DOWNLOADS / source.file_name).unlink(missing_ok=True)
         if (self.out / DOWNLOADS).is_dir() and not any((self.out / DOWNLOADS).iterdir()):

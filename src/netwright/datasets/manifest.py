@@ -1,10 +1,10 @@
-"""The SHA-256 manifests: what each file of a data folder must hold.
+"""SHA-256 manifests of the files in a data folder.
 
-The hash is of a file's content, so that it does not depend on who packed it: an `.npz` counts by its arrays
-(name, dtype, shape and bytes, in the order of the names; zlib versions pack the same arrays differently), a
-`.json` by its values (keys sorted, no blanks), any other file by its bytes.
+The hash covers a file's content, independent of its compression: an `.npz` by its arrays (name, dtype, shape and bytes,
+in the order of the names; zlib versions compress the same arrays differently), a `.json` by its values (keys sorted, no
+blanks), any other file by its bytes.
 
-`python -m netwright.datasets.manifest DATA` makes the packaged manifests from a folder known to be right.
+`python -m netwright.datasets.manifest DATA` creates the packaged manifests from a folder known to be correct.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOTES = "README.md"  # of a folder: prose, not data
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an area's folder must hold: content hash and origin by path below the folder."""
+    """Expected files of an area: content hash and origin by path below the folder."""
 
     hashes: dict[str, str]
     origins: dict[str, Origin]
@@ -44,7 +44,7 @@ class Manifest:
 
 
 def content_hash(name: str, data: bytes) -> str:
-    """SHA-256 of a file's content, as this module defines it from the ending of its name.
+    """SHA-256 of a file's content, as defined by this module for the extension of the file.
 
     Raises:
         DataError: the file is damaged (an archive that cannot be read, text that is not JSON).
@@ -80,9 +80,9 @@ def read_manifest(area_name: str) -> Manifest:
 
 
 def differences(found: Area, folder: Path, *, absent: bool = True) -> Iterator[Finding]:
-    """Every file of the manifest that holds something else in `folder` or, with `absent`, is missing.
+    """Files of the manifest that differ in `folder` or, with `absent`, are missing.
 
-    A missing file that `fetch` cannot make is a warning, any other one an error.
+    A missing file that `fetch` cannot create is a warning; everything else is an error.
     """
     manifest = read_manifest(found.name)
     for path, expected in sorted(manifest.hashes.items()):
@@ -120,7 +120,7 @@ def make_manifest(found: Area, folder: Path, out: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make every packaged manifest from the data folder that the first argument names."""
+    """Create every packaged manifest from the data folder named by the first argument."""
     (data,) = arguments
     for name in area_names():
         make_manifest(area(name), Path(data) / name, Path(__file__).parent / "manifests" / f"{name}.json")

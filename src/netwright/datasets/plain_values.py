@@ -1,8 +1,7 @@
-"""Plain values out of pickle streams that others published, without unpickling.
+"""Plain values from published pickle streams, without unpickling.
 
-`pickletools` names the opcodes; this module knows how to put numbers, strings, lists, tuples and dictionaries
-together, and nothing else. No name is imported and nothing is called: where a stream names a class or a
-function, a `Named` stands in its place.
+`pickletools` decodes the opcodes; this module builds only numbers, strings, lists, tuples and dictionaries. Nothing is
+imported or called: a class or function in the stream becomes a `Named`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _MARK = object()
 
 @dataclass
 class Named:
-    """What stands for "module name", called with `arguments` and then given `state` and `items`."""
+    """Placeholder for the object "module name" called with `arguments`, with its `state` and `items`."""
 
     name: str
     arguments: Any = None
@@ -38,10 +37,10 @@ class Named:
 
 
 def plain_values(stream: bytes, where: str) -> Any:
-    """The value of a pickle stream, as far as it is made of plain ones.
+    """The value of a pickle stream of plain values.
 
     Raises:
-        DataError: cut short, or it uses an opcode that plain values do not need.
+        DataError: truncated, or it uses an opcode that plain values do not need.
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
@@ -55,7 +54,7 @@ def plain_values(stream: bytes, where: str) -> Any:
 
 
 def object_of_npy(content: bytes, where: str) -> Any:
-    """The one object in a `.npy` file that holds an object array of no dimensions.
+    """The object in a `.npy` file that contains a zero-dimensional object array.
 
     Raises:
         DataError: it is another kind of file.
@@ -70,7 +69,7 @@ def object_of_npy(content: bytes, where: str) -> Any:
             -1
         ]  # (version, shape, dtype, order, list of objects)
     except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{where}: not an object array of no dimensions ({error}).") from None
+        raise DataError(f"{where}: not a zero-dimensional object array ({error}).") from None
     return item
 
 

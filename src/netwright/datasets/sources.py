@@ -1,4 +1,4 @@
-"""The public repositories that more than one area is made from."""
+"""Public repositories used by more than one area."""
 
 from __future__ import annotations
 

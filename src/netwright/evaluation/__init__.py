@@ -1,1 +1,1 @@
-"""Which methods are compared, and how: policies, pooling over seeds, paired statistics."""
+"""Comparison of methods: test subjects, pooling over seeds, paired statistics."""

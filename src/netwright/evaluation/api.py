@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Methods over the same episodes, in every setting; `netwright.write_report` makes a page of it.
+    """Methods over the same episodes, in every setting; `netwright.write_report` turns it into a page.
 
     Attributes:
-        task: what was tested.
+        task: the task.
         data: source of the data, and whether they are synthetic.
-        evaluations: each method, seed and setting.
+        evaluations: one for each method, seed and setting.
         not_applicable: policies that cannot play a setting, with the reason.
         settings: means, intervals and paired differences.
     """
@@ -58,7 +58,7 @@ def test(
         task: the task or its name.
         policy: a policy, an adapted model, or the name of a baseline.
         setting: the setting or its name.
-        data: what the task's `load_data` gave, or its folder as a `Path`.
+        data: what the task's `load_data` returned, or a folder as a `Path`.
     """
     task = registry.task(task) if isinstance(task, str) else task
     [setting] = subjects.settings_of(task, [setting])
@@ -83,23 +83,23 @@ def compare(
 ) -> Comparison:
     """Test several policies and models over the same episodes, and compare them pair by pair.
 
-    The task's reference policy takes part. Models that differ in their seed only are pooled; others of equal names
-    are shown with what differs.
+    The task's reference policy is always included. Models that differ only in their seed are pooled; other models of
+    equal names are shown with their differences.
 
     Args:
         task: the task or its name.
         settings: settings or their names; all by default.
         policies: baselines by `NAME` or `NAME:RECIPE`, or any policies.
         adapted: adapted models, or their folders as `DIR` or `NAME=DIR`.
-        data: what the task's `load_data` gave, or its folder; generated from the seed by default.
-        seed: of generated data and of training.
+        data: what the task's `load_data` returned, or a folder; generated from the seed by default.
+        seed: seed of generated data and of training.
         backbone: as for `netwright.load`.
         partial: a folder in which finished evaluations are kept and found again.
         progress: called with one line from time to time.
 
     Raises:
-        ConfigError: nothing can be compared; two models of one name and seed.
-        UnknownNameError: a name of none.
+        ConfigError: nothing can be compared, or two models have the same name and seed.
+        UnknownNameError: a task, policy or setting does not exist.
     """
     task = registry.task(task) if isinstance(task, str) else task
     chosen = subjects.settings_of(task, settings)
@@ -134,4 +134,4 @@ def _model(task: Task, one: Adapted | Path | str, backbone: str | None) -> Subje
 
 
 def _silent(line: str) -> None:
-    """Show nothing."""
+    """Discard the line."""

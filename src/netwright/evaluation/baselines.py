@@ -1,4 +1,4 @@
-"""Baselines ready to act: a rule is made; a learned one is loaded, and first trained if no copy is shipped or kept."""
+"""Baselines ready to act: rules are constructed; trainable policies are loaded, or trained if no copy exists."""
 
 from __future__ import annotations
 
@@ -20,27 +20,25 @@ Progress = Callable[[str], None]
 
 
 def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progress) -> Policy[Any, Any]:
-    """A baseline that can act: a rule, one whose weights are shipped, or one that is trained now.
+    """A baseline ready to act: a rule, a policy with shipped weights, or one that is trained now.
 
     Args:
-        task: whose baselines are meant.
-        name: `NAME`, or `NAME:RECIPE` for one that learns (the task's first recipe if none is named).
-        data: what a learned one is trained on when no trained copy is shipped or in the cache.
-        seed: of that training.
-        progress: told about training.
+        task: the task of the baseline.
+        name: `NAME`, or `NAME:RECIPE` for a trainable policy (the task's first recipe by default).
+        data: training data if no trained copy is shipped or cached.
+        seed: seed of the training.
+        progress: called with lines about the training.
 
     Raises:
-        UnknownNameError: no such policy or recipe.
-        ConfigError: a recipe for a policy that learns nothing.
+        UnknownNameError: there is no such policy or recipe.
+        ConfigError: a recipe is given for a policy that is not trainable.
     """
     spec, recipe = named(task, name)
     if spec.train is None or (spec.shipped and recipe == next(iter(task.recipes), "")):
         return _policy(load_attribute(spec.factory)())
     folder = cached_folder(task, spec, recipe, data, seed)
     if not (folder / "netwright.json").exists():
-        progress(
-            f"{name}: not trained yet on these data with seed {seed}; training it once, kept in {folder}"
-        )
+        progress(f"{name}: not yet trained on these data with seed {seed}; training it once into {folder}")
         load_attribute(spec.train)(data, recipe=recipe, out=folder, seed=seed, progress=progress)
     return _policy(load_attribute(spec.factory)(folder))
 
@@ -49,13 +47,15 @@ def train_policy(task: Task, name: str, data: Any, *, out: Path, seed: int, prog
     """Train the baseline `NAME` or `NAME:RECIPE` and write it to the folder `out`.
 
     Raises:
-        UnknownNameError: no such policy or recipe.
-        ConfigError: the policy learns nothing.
+        UnknownNameError: there is no such policy or recipe.
+        ConfigError: the policy is not trainable.
     """
     spec, recipe = named(task, name)
     if spec.train is None:
         learned = ", ".join(p.name for p in task.policies.values() if p.train) or "none"
-        raise ConfigError(f"policy {spec.name!r} of {task.name} learns nothing; those that do: {learned}.")
+        raise ConfigError(
+            f"policy {spec.name!r} of {task.name} is not trainable; trainable policies: {learned}."
+        )
     load_attribute(spec.train)(data, recipe=recipe, out=out, seed=seed, progress=progress)
 
 
@@ -63,14 +63,14 @@ def named(task: Task, name: str) -> tuple[PolicySpec, str]:
     """The baseline that `NAME` or `NAME:RECIPE` means, and its recipe; "" for one that learns nothing or takes none.
 
     Raises:
-        UnknownNameError: no such policy or recipe.
-        ConfigError: a recipe for a policy that learns nothing.
+        UnknownNameError: there is no such policy or recipe.
+        ConfigError: a recipe is given for a policy that is not trainable.
     """
     policy, colon, recipe = name.partition(":")
     spec = task.policy(policy)
     if colon and spec.train is None:
         raise ConfigError(
-            f"policy {policy!r} of {task.name} learns nothing and takes no recipe; drop :{recipe}."
+            f"policy {policy!r} of {task.name} is not trainable and takes no recipe; drop :{recipe}."
         )
     if spec.train is None or not (recipe or task.recipes):
         return spec, ""
@@ -78,7 +78,7 @@ def named(task: Task, name: str) -> tuple[PolicySpec, str]:
 
 
 def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: int) -> Path:
-    """Where the trained copy is kept: by task, policy, recipe, seed, version and the content of the data.
+    """Cache folder of the trained copy, by task, policy, recipe, seed, version and content of the data.
 
     Below `core.files.cache_folder`.
     """
@@ -87,7 +87,7 @@ def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: in
 
 
 def fingerprint(value: Any) -> str:
-    """SHA-256 of a value (dataclasses, mappings, sequences, arrays, plain values), as hexadecimal digits."""
+    """SHA-256 of a value (dataclass, mapping, sequence, array or plain value) in hexadecimal digits."""
     digest = hashlib.sha256()
     _feed(digest.update, value)
     return digest.hexdigest()
@@ -117,5 +117,5 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
 
 
 def _policy(made: Any) -> Policy[Any, Any]:
-    assert isinstance(made, Policy), f"{made!r} is no Policy"
+    assert isinstance(made, Policy), f"{made!r} is not a Policy"
     return made

@@ -1,7 +1,7 @@
-"""Who is better than whom, by how much, and how sure: paired over the episodes, no drawing.
+"""Paired comparison of methods over the same episodes, with bootstrap intervals.
 
-An interval resamples the episodes, and again the groups that they belong to (viewers, say), because the
-episodes of one viewer are alike. What a report shows and decides by is the wider of the two on either side.
+Intervals are computed by resampling the episodes and by resampling their groups (such as viewers), because the episodes
+of one viewer are correlated. Reports use the wider of the two on each side.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Outcome = Literal["better", "worse", "level"]
 
 @dataclass(frozen=True)
 class Contrast:
-    """One method against another over the same episodes: `method` minus `other`, in the metric's unit.
+    """Difference of two methods over the same episodes: `method` minus `other`, in the metric's unit.
 
     Attributes:
-        difference: its mean and the wider of the two intervals below: what decides.
+        difference: mean and the wider of the two intervals below; determines the outcome.
         by_episode: interval from resampling episodes.
-        by_group: interval from resampling groups; None if they are unknown or fewer than two.
+        by_group: interval from resampling groups; None if groups are unknown or fewer than two.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Contrast:
 
     @property
     def advantage(self) -> Interval:
-        """The difference, turned so that above zero means that `method` is better."""
+        """The difference, signed so that a positive value means that `method` is better."""
         d = self.difference
         return Interval(-d.value, -d.high, -d.low) if self.lower_is_better else d
 
@@ -55,7 +55,7 @@ class Contrast:
 
     @property
     def outcome(self) -> Outcome:
-        """Either "better" or "worse" if the interval excludes zero, or "level": not distinguishable."""
+        """ "better" or "worse" if the interval excludes zero, otherwise "level": not distinguishable."""
         if not self.difference.excludes_zero:
             return "level"
         return "better" if self.advantage.low > 0 else "worse"
@@ -71,13 +71,12 @@ class MethodResult:
     """One method in one setting.
 
     Attributes:
-        mean: weighted mean with the interval of the mean itself: how far other episodes could move it, not
-            whether two methods differ.
-        ratio: mean over the reference policy's mean; None without a reference whose mean is above zero.
-        to_reference, to_best_baseline, to_best: paired differences; None to itself, or if none was tested.
-        to_controls: an adapted model against each control arm.
-        clairvoyant: it knows the future; shown as the end of the scale.
-        outside: how the setting differs from what it was trained for; None if it does not, or is not known to.
+        mean: weighted mean with its own interval, which does not tell whether two methods differ.
+        ratio: mean divided by the reference policy's mean; None without a reference of positive mean.
+        to_reference, to_best_baseline, to_best: paired differences; None if it is the method itself or missing.
+        to_controls: an adapted model against each control variant.
+        clairvoyant: whether it knows the future; shown as a bound.
+        outside: how the setting differs from its training conditions; None if it does not or is unknown.
     """
 
     policy: str
@@ -115,11 +114,11 @@ class SettingComparison:
     """All methods in one setting.
 
     Attributes:
-        methods: in the order of the report: adapted models, control arms, baselines.
-        reference: the task's reference policy, None if it was not tested here.
-        n_groups: number of resampled groups, None if unknown.
+        methods: in the order of the report: adapted models, control variants, baselines.
+        reference: the task's reference policy; None if it was not tested here.
+        n_groups: number of resampled groups; None if unknown.
         n_units: sum of the weights, such as the number of windows.
-        pairs: the values behind it all.
+        pairs: the underlying values.
     """
 
     setting: str
@@ -134,41 +133,41 @@ class SettingComparison:
 
     @cached_property
     def ranked(self) -> tuple[MethodResult, ...]:
-        """The methods by their mean, best first; equal means by name."""
+        """The methods sorted by their mean, best first; ties by name."""
         sign = 1.0 if self.lower_is_better else -1.0
         return tuple(sorted(self.methods, key=lambda m: (sign * m.mean.value, m.policy)))
 
     @cached_property
     def rivals(self) -> tuple[MethodResult, ...]:
-        """The methods that play by the rules, best first; all if none does: who knows the future is no rival."""
+        """The methods without knowledge of the future, best first; all methods if there is none."""
         return tuple(m for m in self.ranked if not m.clairvoyant) or self.ranked
 
     @property
     def best(self) -> MethodResult:
-        """The rival with the best mean, distinguishable from the others or not."""
+        """The ranked method with the best mean, distinguishable from the others or not."""
         return self.rivals[0]
 
     @cached_property
     def level_with_best(self) -> tuple[MethodResult, ...]:
-        """The rivals that cannot be told from the best one, by their mean."""
+        """The ranked methods that are not distinguishable from the best one, by their mean."""
         return tuple(m for m in self.rivals if m.to_best is not None and m.to_best.outcome == "level")
 
     @property
     def winner(self) -> str | None:
-        """The best rival if it is distinguishable from every other one, otherwise None."""
+        """The best ranked method if it is distinguishable from every other one, otherwise None."""
         return self.best.policy if len(self.rivals) > 1 and not self.level_with_best else None
 
     def method(self, policy: str) -> MethodResult | None:
-        """The method of that name, or None if it was not tested here."""
+        """The method of that name; None if it was not tested here."""
         return next((m for m in self.methods if m.policy == policy), None)
 
     def contrast(self, policy: str, other: str) -> Contrast:
-        """Any two methods of this setting, paired; an untested one raises `UnknownNameError`."""
+        """Paired difference of two methods of this setting; raises `UnknownNameError` if one was not tested."""
         return self.pairs.contrast(policy, other)
 
     @property
     def outside_training(self) -> tuple[MethodResult, ...]:
-        """The methods that were trained for other conditions than these, best first."""
+        """The methods that were trained for other conditions, best first."""
         return tuple(m for m in self.ranked if m.outside)
 
     def of_kind(self, kind: Kind) -> tuple[MethodResult, ...]:
@@ -192,12 +191,12 @@ class SettingComparison:
 
 
 def compare(task: Task, evaluations: Sequence[Evaluation]) -> tuple[SettingComparison, ...]:
-    """Compare all methods in every setting, paired over the episodes, in whatever order they come.
+    """Compare all methods in every setting, paired over the episodes; the order of `evaluations` does not matter.
 
     Args:
-        task: gives the metric, its direction, the reference policy and the order of settings and methods.
+        task: defines the metric, its direction, the reference policy and the order of settings and methods.
         evaluations: any number of methods, settings and seeds; those that differ only in `config["seed"]` are
-            pooled by their mean over the seeds in each episode.
+            averaged over the seeds in each episode.
 
     Raises:
         ConfigError: the evaluations cannot be compared (see `pool`), or a setting has a single episode.
@@ -209,7 +208,7 @@ def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingCom
     first = next(iter(arms.values()))
     if len(first.episodes) < 2:
         raise ConfigError(
-            f"setting {setting!r} of {task.name!r} has a single episode, which says nothing about how sure a "
+            f"setting {setting!r} of {task.name!r} has a single episode, which gives no confidence interval for a "
             "difference is; test on two or more."
         )
     groups = next((a.groups for a in arms.values() if a.groups is not None), None)
@@ -273,8 +272,8 @@ class Pairs:
 
     Args:
         arms: the methods by name, over the same episodes.
-        groups: (E,) what each episode is resampled with, or None.
-        lower_is_better: of the metric.
+        groups: (E,) resampling unit of each episode, or None.
+        lower_is_better: direction of the metric.
     """
 
     def __init__(
@@ -291,12 +290,12 @@ class Pairs:
         return float(np.average(self.arms[policy].values, weights=self.weights))
 
     def best(self, policies: Sequence[str] | Mapping[str, Pooled]) -> str | None:
-        """The method with the best mean, equal ones by name; None of none."""
+        """The method with the best mean, ties by name; None if there are no methods."""
         sign = 1.0 if self.lower_is_better else -1.0
         return min(policies, key=lambda p: (sign * self.mean(p), p), default=None)
 
     def contrast(self, policy: str, other: str) -> Contrast:
-        """`policy` minus `other`; an untested one raises `UnknownNameError`."""
+        """`policy` minus `other`; raises `UnknownNameError` if one was not tested."""
         for name in (policy, other):
             if name not in self.arms:
                 raise UnknownNameError("policy", name, self.arms)
@@ -306,7 +305,7 @@ class Pairs:
         return self._known[policy, other]
 
     def interval(self, values: NDArray[np.float64]) -> tuple[Interval, Interval, Interval | None]:
-        """Weighted mean of (E,) values with the wider interval, that by episode and that by group."""
+        """Weighted mean of (E,) values with the wider interval, the one by episode, and the one by group."""
         by_episode = bootstrap_mean(values, self.weights)
         if self.groups is None:
             return by_episode, by_episode, None

@@ -1,4 +1,4 @@
-"""Which saved models are seeds of one method, and how those that are not are told apart."""
+"""Labels of saved models: equal for the seeds of one method, distinct for different methods."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ NOT_THE_METHOD = (
     "role",
     "trained_for",
 )
-"""Entries of a saved model in which the seeds of one method may differ; `identity` repeats the others."""
+"""Entries of a saved model that may differ between the seeds of one method; `identity` repeats the others."""
 
 SHOWN = 3  # differences in a label
 SHORT = 8  # characters of a hash
 
 
 def labels(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A name for each model: equal for the seeds of one method, and with what differs for others of the same name.
+    """A name for each model: equal for the seeds of one method; different methods of one name show what differs.
 
     Args:
-        names: as they are stored.
-        descriptions: the saved documents; empty for a baseline that is not from a folder.
+        names: the stored names.
+        descriptions: the saved documents; empty for a baseline without a folder.
 
     Returns:
-        `adapted:tiny[rank=2]`, say, where another model named `adapted:tiny` has another rank.
+        Names such as `adapted:tiny[rank=2]` if another model named `adapted:tiny` has another rank.
 
     Raises:
-        ConfigError: two models of one name and seed differ in nothing that can be shown.
+        ConfigError: two models of one name and seed have no visible difference.
     """
     found = list(names)
     for name in dict.fromkeys(names):
@@ -54,7 +54,7 @@ def labels(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> l
 
 
 def flat(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that make the method, by dotted names; what only a seed changes is left out."""
+    """The entries that define the method, by dotted names, without those that depend only on the seed."""
     found: dict[str, Any] = {}
     for key, value in description.items():
         if key not in NOT_THE_METHOD:
@@ -76,7 +76,7 @@ def _flatten(name: str, value: Any, found: dict[str, Any]) -> None:
 
 
 def _shown(keys: Sequence[str], method: Mapping[str, Any]) -> str:
-    """Up to three differences, settings before figures that follow from them."""
+    """Up to three differences, settings before values derived from them."""
     ordered = sorted(keys, key=lambda key: (not key.startswith(("training", "recipe", "online")), key))
     parts = [f"{key.split('.')[-1]}={_text(method.get(key))}" for key in ordered[:SHOWN]]
     return ",".join(parts) + (f",+{len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
@@ -88,7 +88,7 @@ def _text(value: Any) -> str:
 
 
 def labeled(argument: str) -> tuple[str | None, str]:
-    """The label and the folder of `NAME=DIR`, or no label and the folder of `DIR`.
+    """Label and folder of `NAME=DIR`, or no label and the folder of `DIR`.
 
     Raises:
         ConfigError: the label is empty.

@@ -1,4 +1,4 @@
-"""Several subjects in several settings: checked before anything is played, each result kept as soon as it is there."""
+"""Test several subjects in several settings: all are checked first, and each result is stored when complete."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Try = Callable[[Policy[Any, Any]], None]
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """A policy that cannot play a setting, and why."""
+    """A policy that cannot handle a setting, and the reason."""
 
     setting: str
     policy: str
@@ -37,7 +37,7 @@ class NotApplicable:
 
 @dataclass(frozen=True)
 class Played:
-    """Evaluations, setting by setting, and what could not be played."""
+    """Evaluations, setting by setting, and the pairs that could not be tested."""
 
     evaluations: tuple[Evaluation, ...]
     not_applicable: tuple[NotApplicable, ...]
@@ -61,19 +61,19 @@ class SavedEvaluation(Document):
 
 
 class Kept:
-    """Finished evaluations in a folder, by the hash of all that they depend on; nothing is kept without a folder."""
+    """Cache of finished evaluations in a folder, by the hash of their inputs; inactive without a folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.n_reused = 0
 
     def get(self, name: str) -> Evaluation | None:
-        """The evaluation of that hash; None if there is none, or it is damaged."""
+        """The evaluation of that hash; None if it is missing or damaged."""
         path = self._path(name)
         if path is None or not path.is_file():
             return None
         try:
-            found = read_document(path, SavedEvaluation, remedy="it is played again")
+            found = read_document(path, SavedEvaluation, remedy="it will be tested again")
             evaluation = Evaluation(
                 **{entry: getattr(found, entry) for entry in SavedEvaluation.model_fields}
             )
@@ -84,13 +84,13 @@ class Kept:
         return evaluation
 
     def put(self, name: str, evaluation: Evaluation) -> None:
-        """Keep a finished evaluation."""
+        """Store a finished evaluation."""
         path = self._path(name)
         if path is not None:
             try:
                 document = SavedEvaluation.of(plain(asdict(evaluation)), path, remedy="return plain values")
             except (TypeError, ValueError, NetwrightError) as error:
-                note(f"{evaluation.policy} in {evaluation.setting} cannot be kept: {error}")
+                note(f"{evaluation.policy} in {evaluation.setting} cannot be stored: {error}")
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             write_document(path, document)
@@ -101,10 +101,10 @@ class Kept:
 
 @contextmanager
 def kept_beside(out: Path) -> Iterator[Path]:
-    """The folder `<out>.partial` for finished evaluations, locked; what it holds is named if the work fails.
+    """Lock the folder `<out>.partial` for finished evaluations; log a note about its content if the work fails.
 
     Raises:
-        BusyError: another process compares into the same folder.
+        BusyError: another process writes to the same folder.
     """
     partial = out.with_name(out.name + ".partial")
     with locked(partial):
@@ -112,15 +112,15 @@ def kept_beside(out: Path) -> Iterator[Path]:
             yield partial
         except NetwrightError:
             if partial.is_dir():
-                note(f"{partial} keeps what was finished; the same command goes on from there")
+                note(f"{partial} holds the finished evaluations; repeat the command to continue")
             raise
 
 
 def tries_of(task: Task, settings: Sequence[Setting], data: Any) -> dict[str, Try]:
-    """For each setting a function that lets a policy decide once; none for a task that has no `trial`.
+    """For each setting a function that asks a policy for one decision; empty for a task without `trial`.
 
     Raises:
-        NetwrightError: a setting does not go with the data.
+        NetwrightError: a setting does not fit the data.
     """
     if task.trial is None:
         return {}
@@ -139,14 +139,15 @@ def play(
 ) -> Played:
     """Test every subject in every setting.
 
-    Each subject is tried in each setting before anything is played. Settings of equal configurations are played once.
+    Each subject makes one decision in each setting before the tests start. Settings of equal configurations are tested
+    once.
 
     Args:
-        tries: what `tries_of` gave for these settings, if they were checked before.
-        folder: where finished evaluations are kept and found again.
+        tries: result of `tries_of` for these settings, if already available.
+        folder: cache of finished evaluations.
 
     Raises:
-        ConfigError: no subject can play any of the settings.
+        ConfigError: no subject can handle any of the settings.
     """
     refused = _refused(subjects, tries_of(task, settings, data) if tries is None else tries, settings)
     kept, data_hash = Kept(folder), data_sha256(data) if folder is not None else ""
@@ -163,12 +164,12 @@ def play(
                 refused[setting.name, index] = _reason(setting, subject, error)
                 continue
             if config in played:
-                note(f"{setting.name}: the same as {found.setting} here, played once")
+                note(f"{setting.name}: the same as {found.setting} here, tested once")
             played.setdefault(config, found)
             evaluations.append(replace(found, setting=setting.name))
             progress(f"{setting.name}: {subject.name} {found.mean:.3f} {task.unit} ({found.seconds:.1f} s)")
     if kept.n_reused:
-        progress(f"{kept.n_reused} of {len(evaluations)} evaluations were finished before, in {folder}")
+        progress(f"reusing {kept.n_reused} of {len(evaluations)} evaluations from {folder}")
     if not evaluations:
         reason = next(iter(refused.values())).reason if refused else "no policy was given"
         raise ConfigError(f"nothing can be compared: {reason.rstrip('.')}.")
@@ -189,7 +190,7 @@ def _evaluated(
 def _refused(
     subjects: Sequence[Subject], tries: Mapping[str, Try], settings: Sequence[Setting]
 ) -> dict[tuple[str, int], NotApplicable]:
-    """One decision of each subject in each setting; gives those that cannot be made."""
+    """Ask each subject for one decision in each setting; returns the pairs that are not applicable."""
     found = {}
     for setting in (s for s in settings if s.name in tries):
         for index, subject in enumerate(subjects):

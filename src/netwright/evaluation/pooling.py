@@ -1,4 +1,4 @@
-"""From evaluations to one row of numbers per method and setting, refusing what cannot be compared."""
+"""Pool evaluations into one row of numbers per method and setting; refuse evaluations that cannot be compared."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Pooled:
     Attributes:
         values: (E,) each episode's metric, the mean over the seeds, in the task's unit.
         weights: (E,) each episode's share in the mean.
-        groups: (E,) what an episode belongs to and is resampled with, such as its viewer; None if unknown.
-        seeds: of the pooled evaluations; None for one that has none.
+        groups: (E,) resampling unit of each episode, such as its viewer; None if unknown.
+        seeds: seeds of the pooled evaluations; None for one without a seed.
         seed_means: (S,) weighted mean of each seed.
-        clairvoyant: it knows the future.
-        outside: how the setting differs from what the method was trained for, see `core.trained_for.remark`.
+        clairvoyant: whether it knows the future.
+        outside: how the setting differs from the training conditions, see `core.trained_for.remark`.
     """
 
     setting: str
@@ -47,12 +47,12 @@ class Pooled:
 def pool(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Pooled]]:
     """Every method of every setting, pooled over its seeds: `pool(..)[setting][policy]`.
 
-    Settings come in the task's order; methods by kind (adapted, control, baseline), then in the task's order,
-    then by name.
+    Settings are in the task's order; methods are sorted by kind (adapted, control, baseline), then in the task's
+    order, then by name.
 
     Raises:
         ConfigError: there is nothing to compare, an evaluation is of another task or metric or occurs twice,
-            or the evaluations of one setting are not of the same episodes.
+            or the evaluations of one setting cover different episodes.
     """
     if not evaluations:
         raise ConfigError(
@@ -85,11 +85,11 @@ def _check(task: Task, evaluation: Evaluation) -> None:
     where = f"the evaluation of {evaluation.policy!r} in {evaluation.setting!r}"
     if evaluation.task != task.name:
         raise ConfigError(
-            f"{where} is of task {evaluation.task!r}, this report of {task.name!r}; leave it out."
+            f"{where} is of task {evaluation.task!r}, but this report is of {task.name!r}; leave it out."
         )
     if (evaluation.metric, evaluation.unit) != (task.metric, task.unit):
         raise ConfigError(
-            f"{where} measures {evaluation.metric} in {evaluation.unit}, this report {task.metric} in "
+            f"{where} measures {evaluation.metric} in {evaluation.unit}, but this report {task.metric} in "
             f"{task.unit}; test that policy again."
         )
     if len(set(evaluation.episodes)) < len(evaluation.episodes):
@@ -99,7 +99,9 @@ def _check(task: Task, evaluation: Evaluation) -> None:
     try:
         json.dumps([dict(evaluation.config), dict(evaluation.detail)], allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where} holds what JSON cannot ({error}); test that policy again.") from None
+        raise ConfigError(
+            f"{where} contains values that JSON cannot represent ({error}); test that policy again."
+        ) from None
 
 
 def _pool_seeds(runs: Sequence[Evaluation]) -> Pooled:

@@ -1,4 +1,4 @@
-"""Paired intervals: every comparison of two methods is made per episode, over the same episodes."""
+"""Bootstrap intervals; two methods are compared per episode, over the same episodes."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def bootstrap_mean(
     Args:
         values: (E,) one value per episode, e.g. a trace's mean error or the difference of two methods on it.
         weights: (E,) the episode's share in the mean, e.g. its number of windows; equal if None.
-        groups: (E,) label of the unit that is resampled (a viewer, say); each episode its own if None.
+        groups: (E,) label of the resampling unit, such as the viewer; each episode is its own unit if None.
         n_draws: bootstrap resamples.
-        seed: of the resampling; the same seed gives the same interval.
+        seed: seed of the resampling.
 
     Raises:
         ConfigError: no episode, unequal lengths, a value that is not finite, or no weight above 0.
@@ -51,9 +51,9 @@ def bootstrap_mean(
             f"bootstrap_mean needs one value and one weight per episode, got {x.shape} and {w.shape}."
         )
     if not (np.isfinite(x).all() and np.isfinite(w).all()):
-        raise ConfigError("bootstrap_mean got a value that is not finite; drop or mend that episode.")
+        raise ConfigError("bootstrap_mean got a value that is not finite; drop or correct that episode.")
     if (w < 0.0).any() or not w.any():
-        raise ConfigError("bootstrap_mean needs weights of at least 0, and one above it.")
+        raise ConfigError("bootstrap_mean needs nonnegative weights, at least one of them positive.")
     if groups is not None and np.shape(groups) != x.shape:
         raise ConfigError(f"bootstrap_mean needs a group per episode, got {np.shape(groups)} for {x.shape}.")
     labels = np.arange(x.size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]

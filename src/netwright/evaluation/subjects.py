@@ -1,4 +1,4 @@
-"""What is tested: policies, adapted models and settings by name or as objects, and one of them in one setting."""
+"""Test subjects: policies, adapted models and settings, by name or as objects, and the test of one subject."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ DESCRIPTION = "netwright.json"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is tested.
+    """A policy or model to test.
 
     Attributes:
-        name: in reports.
+        name: shown in reports.
         policy: decides or predicts.
-        seed: that it was made from.
-        role: what it is in a comparison.
-        info: its saved document, if it has one.
-        identity: equal only for what gives the same results on the same data; "" where that is not known.
+        seed: used to make it.
+        role: its role in a comparison.
+        info: its saved document, if any.
+        identity: equal only for subjects that give the same results on the same data; "" if unknown.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Subject:
 
 
 def loaded_data(task: Task, data: Any, seed: int, progress: Progress) -> Any:
-    """The task's data from a folder; generated from the seed for None (and said so); other objects are data.
+    """The task's data from a folder, or generated from the seed for None (with a message); other objects are data.
 
     Raises:
-        ConfigError: there is no such folder.
+        ConfigError: the folder does not exist.
     """
     if data is not None and not isinstance(data, Path | str):
         return data
@@ -65,16 +65,16 @@ def loaded_data(task: Task, data: Any, seed: int, progress: Progress) -> Any:
 
 
 def provenance(data: Any) -> dict[str, Any]:
-    """Where data come from, as every result says it."""
+    """Source of the data, as stated in every result."""
     source, synthetic = getattr(data, "source", "unknown"), getattr(data, "synthetic", False)
     return {"data": str(source), "synthetic": bool(synthetic)}
 
 
 def settings_of(task: Task, settings: Sequence[Setting | str] | None) -> list[Setting]:
-    """Settings by name or as objects, each once; all of the task for None.
+    """Settings given by name or as objects, without duplicates; all settings of the task for None.
 
     Raises:
-        UnknownNameError: no such setting.
+        UnknownNameError: there is no such setting.
     """
     chosen = [task.setting(s) if isinstance(s, str) else s for s in settings or task.settings.values()]
     return list({setting.name: setting for setting in chosen}.values())
@@ -87,15 +87,15 @@ def check_names(task: Task, names: Sequence[str]) -> None:
 
 
 def baseline(task: Task, name: str, data: Any, seed: int, progress: Progress) -> Subject:
-    """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a learned one is trained once and kept."""
+    """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a trainable one is trained once and cached."""
     spec, recipe = named(task, name)
     policy = ready_policy(task, name, data, seed=seed, progress=progress)
-    identity = sha256_of([spec.name, recipe, seed])  # with release and data, which `key` adds, that is all
+    identity = sha256_of([spec.name, recipe, seed])  # release and data are added by `key`
     return Subject(name, policy, seed, "clairvoyant" if spec.clairvoyant else "baseline", identity=identity)
 
 
 def of_policy(policy: Policy[Any, Any], seed: int) -> Subject:
-    """A policy that is given as an object; nothing is known of how it was made."""
+    """A subject from a policy object, whose origin is unknown."""
     return Subject(name_of(policy), policy, seed)
 
 
@@ -110,19 +110,19 @@ def saved(task: Task, argument: Path | str, backbone: str | None = None) -> Subj
     document = folder / DESCRIPTION
     identity = (
         sha256_of_file(document) if document.is_file() else ""
-    )  # it lists the hashes of all other files
+    )  # contains the hashes of all other files
     name = subject.name if label is None else f"{subject.name}[{label}]"
     return dataclasses.replace(subject, name=name, identity=identity)
 
 
 def of_adapted(adapted: Adapted) -> Subject:
-    """A model that was loaded already."""
+    """A subject from a loaded model."""
     role = adapted.info.get("role", "adapted")
     return Subject(adapted.name, adapted.policy, int(adapted.info.get("seed", 0)), role, adapted.info)
 
 
 def guarded(subject: Subject, rule: Subject, deadline_ms: float | None) -> Subject:
-    """The subject under guard of a rule."""
+    """The subject with a rule as its guard."""
     policy = load_attribute("netwright.adaptation.guard:Guarded")(
         subject.policy, rule.policy, deadline_s=None if deadline_ms is None else deadline_ms / 1000.0
     )
@@ -130,7 +130,7 @@ def guarded(subject: Subject, rule: Subject, deadline_ms: float | None) -> Subje
 
 
 def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
-    """The subjects under names that are equal for the seeds of one method only, see `evaluation.labels`."""
+    """The subjects, renamed so that only seeds of one method share a name; see `evaluation.labels`."""
     names = labels([subject.name for subject in subjects], [subject.info for subject in subjects])
     return [dataclasses.replace(s, name=name) for s, name in zip(subjects, names, strict=True)]
 
@@ -147,7 +147,7 @@ def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evalu
 
 
 def tested(task: Task, policy: Policy[Any, Any], name: str, setting: Setting, data: Any) -> Evaluation:
-    """A policy in one setting, with what it counted and whether it was trained for other conditions."""
+    """Test a policy in one setting; adds its counts and whether it was trained for other conditions."""
     before = counts_of(policy)
     found: Evaluation = load_attribute(task.evaluate)(policy, setting, data, name=name)
     found = with_counts(found, policy, before)
@@ -155,7 +155,7 @@ def tested(task: Task, policy: Policy[Any, Any], name: str, setting: Setting, da
 
 
 def key(task: Task, subject: Subject, setting: Setting, data_hash: str) -> str:
-    """What an evaluation's numbers depend on, as one hash; "" where that is not known."""
+    """Hash of everything an evaluation's numbers depend on; "" if unknown."""
     if not subject.identity:
         return ""
     facts = [task.name, subject.name, subject.identity, subject.seed, fingerprint(setting.config), data_hash]
@@ -163,7 +163,7 @@ def key(task: Task, subject: Subject, setting: Setting, data_hash: str) -> str:
 
 
 def summary(evaluations: Sequence[Evaluation]) -> str:
-    """A table's title: task, metric and, where it is so, that the data are synthetic."""
+    """Title of a table: task, metric and the origin of the data."""
     first = evaluations[0]
     origin = "synthetic data" if first.config["synthetic"] else first.config["data"]
     return f"{first.task}: {first.metric} in {first.unit}, {origin}"

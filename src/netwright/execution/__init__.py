@@ -1,4 +1,4 @@
-"""The one seam for parallel work: the same ordered `map` in this process or over several, same results."""
+"""Parallel execution: an ordered `map` in this process or over several, with equal results."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class Executor(Protocol):
-    """Maps a function over items and yields the results in the items' order, as they become ready."""
+    """Maps a function over items and yields the results in order as they become ready."""
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Results in the order of `items`; the first exception of `function` is raised in its place."""
+        """Results in the order of `items`; an exception of `function` is raised at its position."""
         ...
 
 
@@ -32,15 +32,15 @@ class SerialExecutor:
     """In this process, one item after another."""
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Lazily: an item is worked on when its result is asked for."""
+        """Lazy: an item is processed when its result is requested."""
         return map(function, items)
 
 
 class ProcessExecutor:
-    """Over `n_workers` processes on this machine; `function` and the items must be picklable.
+    """Runs over `n_workers` processes on this machine; `function` and the items must be picklable.
 
-    Workers are spawned, not forked, because forking after torch has started its threads can hang. They share the
-    cores: unless the user has said otherwise, the linear algebra of each takes its share of threads only.
+    Workers are spawned, because forking after torch has started threads can hang. Unless the user has set the number
+    of threads, the linear algebra of each worker uses its share of the cores.
     """
 
     def __init__(self, n_workers: int | None = None) -> None:
@@ -49,7 +49,7 @@ class ProcessExecutor:
             raise ConfigError(f"the number of workers must be at least 1, got {self.n_workers}.")
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Stops the workers, leaving unstarted items undone, when the iterator is closed or an item fails."""
+        """Stops the workers and skips items not yet started when the iterator is closed or an item fails."""
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(self.n_workers, mp_context=context, initializer=_end_with_parent)
         try:
@@ -64,14 +64,14 @@ class ProcessExecutor:
 
 
 def _end_workers(pool: ProcessPoolExecutor) -> None:
-    """Stop what workers are at, which may be minutes of compiled code; what they had not finished is dropped."""
+    """Terminate workers, which may be inside minutes of compiled code; unfinished items are dropped."""
     for process in list((pool._processes or {}).values()):
         process.terminate()
 
 
 @contextmanager
 def _threads_for_each(n: int) -> Iterator[None]:
-    """Processes that are started inside use `n` threads for linear algebra, unless the user has set a number."""
+    """Child processes started inside the block use `n` threads for linear algebra, unless the user has set a number."""
     unset = [name for name in THREAD_VARIABLES if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, str(n)))
     try:
@@ -82,7 +82,7 @@ def _threads_for_each(n: int) -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """In a worker: leave when the process that started it is gone, even by a kill; half done work is dropped."""
+    """In a worker: exit when the parent process ends for any reason; unfinished work is dropped."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole group; the parent ends its workers
@@ -97,7 +97,7 @@ def _end_with_parent() -> None:
 
 
 ExecutorFactory = Callable[[int | None], Executor]
-"""Makes an executor with that many workers; None leaves the number to it."""
+"""Makes an executor with that many workers; None selects its default."""
 
 
 def serial(n_workers: int | None = None) -> Executor:

@@ -1,4 +1,4 @@
-"""The comparison report: methods over the same episodes, with intervals, figures and a plain verdict."""
+"""The comparison report: methods over the same episodes, with intervals, figures and a summary."""
 
 from netwright.evaluation.comparison import SettingComparison, compare
 from netwright.report.page import write_report

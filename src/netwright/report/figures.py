@@ -1,6 +1,6 @@
-"""The figures that every task has: means, paired differences, distribution by unit and by episode.
+"""Figures common to all tasks: means, paired differences, distributions by unit and by episode.
 
-After Figures 10 and 11 of Wu et al. (SIGCOMM 2024), with intervals. Drawn with matplotlib's objects alone.
+Modeled on Figures 10 and 11 of Wu et al. (SIGCOMM 2024), with intervals. Uses matplotlib's object interface only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Styles = Mapping[str, MethodStyle]
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: `name` for its file, `alt` for who cannot see it, `caption` below it."""
+    """One drawing: `name` of its file, `alt` text, and the `caption` below it."""
 
     name: str
     alt: str
@@ -44,7 +44,7 @@ class Section:
 def sections(
     task: Task, settings: Sequence[SettingComparison], evaluations: Sequence[Evaluation]
 ) -> list[Section]:
-    """The general figures of a comparison, a panel for each setting."""
+    """The general figures of a comparison, one panel per setting."""
     styles = method_styles((e.policy for e in evaluations), kinds_of(evaluations))
     better = "left" if task.lower_is_better else "right"
     label = f"{task.metric.upper()} ({task.unit})"
@@ -61,7 +61,7 @@ def sections(
             Section(
                 f"Paired difference to {task.reference_policy}",
                 f"Each method minus {task.reference_policy} over the same episodes, with the 95 % interval; "
-                f"further {better} is better. A method whose interval touches the line cannot be told apart "
+                f"further {better} is better. A method whose interval crosses the line is not distinguishable "
                 "from it. Arrows: beyond the panel.",
                 _panels(
                     "difference",
@@ -92,7 +92,7 @@ def sections(
 
 
 def unit_of(evaluations: Sequence[Evaluation]) -> str:
-    """The finest unit whose values every evaluation holds."""
+    """The finest unit for which every evaluation has values."""
     return "window" if all("per_window" in e.detail for e in evaluations) else "episode"
 
 
@@ -108,7 +108,7 @@ def _panels(
 
 
 def _rows(n: int) -> tuple[Figure, Axes]:
-    """A panel with a row per method, first on top."""
+    """A panel with one row per method, the first on top."""
     figure = Figure(figsize=(5.2, 0.75 + 0.27 * n))
     axes = figure.add_subplot()
     axes.set_ylim(n - 0.4, -0.6)
@@ -173,7 +173,7 @@ def _differences(setting: SettingComparison, styles: Styles, task: Task) -> tupl
 
 
 def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
-    """Ends of an axis that holds zero and the (M, 2) intervals, but for those far beyond the nearer half."""
+    """Limits of an axis that covers zero and the (M, 2) intervals, except those far beyond the nearer half."""
     largest = np.abs(intervals).max(axis=1)
     near = largest <= 3.0 * np.median(largest[largest <= np.median(largest)])
     low, high = min(0.0, intervals[near].min()), max(0.0, intervals[near].max())
@@ -184,7 +184,7 @@ def _reach(intervals: NDArray[np.float64]) -> tuple[float, float]:
 def _samples(
     setting: SettingComparison, evaluations: Sequence[Evaluation], unit: str
 ) -> dict[str, NDArray[np.float64]]:
-    """Every method's values by window or by episode, its seeds together, in the order of the means."""
+    """Every method's values by window or by episode, with its seeds merged, in the order of the means."""
     found = {}
     for method in setting.ranked:
         runs = [e for e in evaluations if (e.setting, e.policy) == (setting.setting, method.policy)]

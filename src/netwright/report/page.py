@@ -1,4 +1,4 @@
-"""Writing a report: one self-contained page, its numbers as JSON, its figures as PNG."""
+"""Write a report: one self-contained page, its numbers as JSON, its figures as PNG."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from netwright.report.figures import Panel, Section, sections, unit_of
 
 FORMAT_VERSION = 1
 
-_KIND_TITLES = {"adapted": "Adapted models", "control": "Control arms", "baseline": "Baselines"}
+_KIND_TITLES = {"adapted": "Adapted models", "control": "Control variants", "baseline": "Baselines"}
 
 
 def write_report(
@@ -40,28 +40,28 @@ def write_report(
     notes: Mapping[str, str] | None = None,
     not_applicable: Sequence[NotApplicable] = (),
 ) -> Path:
-    """Compare the evaluations and write the folder `out`, in one step, in place of an earlier report there.
+    """Compare the evaluations and atomically write the folder `out`, replacing an earlier report.
 
     The folder holds `index.html` (needs no other file), `report.json` (all evaluations and comparisons) and
     `figures/*.png`.
 
     Args:
-        task: what was tested; its own figures (`task.report`) come after the general ones.
+        task: the task; its own figures (`task.report`) come after the general ones.
         evaluations: any number of methods, settings and seeds.
         out: the report's folder.
-        notes: what else a reader should know, such as the command: shown as given, by name.
-        not_applicable: policies that cannot play a setting, which are shown with the reason.
+        notes: further information by name, such as the command; shown unchanged.
+        not_applicable: policies that cannot handle a setting, shown with the reason.
 
     Returns:
         The path of `index.html`.
 
     Raises:
-        ConfigError: the evaluations cannot be compared, or `out` holds something that is not a report.
+        ConfigError: the evaluations cannot be compared, or `out` contains something other than a report.
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out}: is a file; give a folder for the report.")
     if out.is_dir() and any(out.iterdir()) and not (out / "report.json").exists():
-        raise ConfigError(f"{out}: holds something that is not a report; give a new or an empty folder.")
+        raise ConfigError(f"{out}: contains files that are not a report; give a new or empty folder.")
     settings = compare(task, evaluations)
     evaluations = _in_order(evaluations, settings)
     with matplotlib.rc_context(RC):
@@ -79,7 +79,7 @@ def write_report(
 
 
 def is_synthetic(evaluation: Evaluation) -> bool:
-    """Whether an evaluation's config says that its data were generated."""
+    """Whether an evaluation's data were generated."""
     data = evaluation.config.get("data")
     return bool(evaluation.config.get("synthetic") or (isinstance(data, Mapping) and data.get("synthetic")))
 
@@ -104,7 +104,7 @@ def _own_sections(task: Task, evaluations: Sequence[Evaluation]) -> list[Section
 
 
 def _named(parts: Sequence[Section]) -> list[Section]:
-    """The same sections with names of panels that are fit for files and ids, each used once."""
+    """The same sections with unique panel names that are safe as file names and ids."""
     used: Counter[str] = Counter()
     found = []
     for part in parts:
@@ -173,7 +173,7 @@ def _page(
 
 
 def render_page(template: str, **values: Any) -> str:
-    """A page of this folder's templates; `date`, `versions` and the palette are given to every one."""
+    """Render a template of this folder; every template receives `date`, `versions` and the palette."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("netwright.report", ""),
         autoescape=True,
@@ -194,7 +194,7 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What a template shows of a value: names of foreign files without control characters."""
+    """A value as templates show it: untrusted names without control characters."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value, lines=True)
     return value
@@ -206,7 +206,7 @@ def drawing(panel: Panel) -> str:
 
 
 def _ranked(settings: Sequence[SettingComparison], kind: str, kinds: Mapping[str, Kind]) -> list[str]:
-    """The methods of one kind, by their place in the first setting that has them; then those that none has."""
+    """The methods of one kind, in the order of the first setting that has them."""
     ranked = [m.policy for s in settings for m in s.ranked if m.kind == kind]
     return list(dict.fromkeys(ranked + [policy for policy in kinds if kinds[policy] == kind]))
 
@@ -222,7 +222,7 @@ def _sources(evaluations: Iterable[Evaluation]) -> list[str]:
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested config as "outer.inner" names and plain values."""
+    """A nested config flattened to "outer.inner" names and plain values."""
     found: dict[str, Any] = {}
     for key, value in config.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}

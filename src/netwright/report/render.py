@@ -1,4 +1,4 @@
-"""A matplotlib figure as PNG, and as SVG that lives inside the page and takes its colors and typeface."""
+"""A matplotlib figure as PNG, and as inline SVG with the colors and typeface of the page."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def svg(figure: Figure, *, name: str, alt: str) -> str:
     """The figure as an `<svg>` element for the page.
 
     Colors of the palette become CSS variables (`css_variables`), so that the drawing follows the page's
-    light or dark scheme; ids get `name` in front, so that several figures can share a page.
+    light or dark scheme; ids are prefixed with `name`, so that several figures can share a page.
     """
     FigureCanvasSVG(figure)
     _make_printable(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    figure.set_layout_engine("none")  # what was laid out stays: half of the time of drawing it again
+    figure.set_layout_engine("none")  # keeps the layout of the PNG, which halves the drawing time
     root = ET.fromstring(stream.getvalue())
     for child in list(root):
         if child.tag.endswith("metadata"):
@@ -56,14 +56,14 @@ def svg(figure: Figure, *, name: str, alt: str) -> str:
 
 
 def _make_printable(figure: Figure) -> None:
-    """Names in a figure without control characters, which XML does not know."""
+    """Names in a figure without control characters, which XML forbids."""
     for text in figure.findobj(Text):
         if (shown := printable(text.get_text(), lines=True)) != text.get_text():
             text.set_text(shown)
 
 
 def css_variables(*, dark: bool) -> str:
-    """CSS declarations of the palette's colors on light or on dark paper."""
+    """CSS declarations of the palette's colors for the light or the dark scheme."""
     return " ".join(f"{_variable(light)}: {d if dark else light};" for light, d in _DARK.items())
 
 

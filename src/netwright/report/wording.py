@@ -1,4 +1,4 @@
-"""The sentences of a report: what the intervals allow to be said, and nothing more."""
+"""The sentences of a report, limited to what the intervals support."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from netwright.evaluation.statistics import Interval
 
 _REMARKS = {
     "adapted": "",
-    "control": " It is a control arm: no adapted model is better here.",
+    "control": " It is a control variant: no adapted model is better here.",
     "baseline": " It is a baseline: no adapted model is better here.",
 }
 _RELATIONS = {"better": "ahead of", "level": "not distinguishable from", "worse": "behind"}
 
 
 def decimals(scale: float) -> int:
-    """Digits behind the point that show about five significant ones of `scale`, three at most."""
+    """Decimal places that show about five significant digits of `scale`, at most three."""
     return 3 if scale == 0 else min(3, max(0, 4 - math.floor(math.log10(abs(scale)))))
 
 
@@ -40,7 +40,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def lead(setting: SettingComparison, task: Task) -> str:
-    """Who is best in a setting: ahead of whom and by how much, or from whom it cannot be told."""
+    """The best method of a setting: its lead over the next, or the methods it is not distinguishable from."""
     best, digits = setting.best, decimals(setting.best.mean.value)
     text = f"The best method here is {best.policy} ({number(best.mean.value, digits)} {task.unit})"
     if len(setting.methods) == 1:
@@ -59,7 +59,7 @@ def lead(setting: SettingComparison, task: Task) -> str:
 
 
 def findings(setting: SettingComparison) -> list[str]:
-    """Each adapted model against the reference, the best baseline and its control arms, as far as tested."""
+    """Each adapted model against the reference, the best baseline and its control variants, if tested."""
     found = []
     for method in setting.of_kind("adapted"):
         reference, baseline = method.to_reference, method.to_best_baseline
@@ -72,7 +72,7 @@ def findings(setting: SettingComparison) -> list[str]:
 
 
 def verdict(settings: Sequence[SettingComparison]) -> str:
-    """One paragraph over all settings: who wins where, and what each adapted model is ahead of."""
+    """One paragraph over all settings: the best methods, and which methods each adapted model exceeds."""
     sentences = [_winners(settings)]
     adapted = list(dict.fromkeys(m.policy for s in settings for m in s.of_kind("adapted")))
     for policy in adapted:
@@ -98,32 +98,32 @@ def verdict(settings: Sequence[SettingComparison]) -> str:
 
 
 def outside(settings: Sequence[SettingComparison]) -> list[str]:
-    """A sentence for each method that was tested outside of what it was trained for; settings alike share one."""
+    """A sentence for each method tested outside its training conditions; equal settings share one."""
     where: dict[tuple[str, str], list[str]] = {}
     for setting in settings:
         for method in setting.outside_training:
             where.setdefault((method.policy, method.outside or ""), []).append(setting.setting)
     return [
-        f"Outside of its training in {listed(names)}: {policy} {clause}."
+        f"Outside its training conditions in {listed(names)}: {policy} {clause}."
         for (policy, clause), names in where.items()
     ]
 
 
 def lacking(control: str) -> str:
-    """What a control arm does without."""
+    """The part that a control variant lacks."""
     return "the backbone" if re.match(r"adapted:none\b", control) else "pre-training"
 
 
-NEGLIGIBLE = 1e-3  # of the best mean: a difference that may be certain and still means nothing
+NEGLIGIBLE = 1e-3  # share of the best mean below which a significant difference is negligible
 
 
 def explain(control: str) -> str:
-    """What a control arm is there for, in one sentence."""
+    """The purpose of a control variant, in one sentence."""
     what = {
         "the backbone": "No backbone: the encoder feeds the head directly",
         "pre-training": "The same backbone with random frozen weights, adapted in the same way",
     }
-    return f"{what[lacking(control)]}; what an adapted model gains over it is owed to {lacking(control)}."
+    return f"{what[lacking(control)]}; an adapted model's gain over it is due to {lacking(control)}."
 
 
 def _measured(interval: Interval, digits: int) -> str:
@@ -143,7 +143,7 @@ def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
         text += f" No gain from {lacking(contrast.other)} is shown here."
     if role == "the control" and contrast.outcome == "worse":
         small = abs(contrast.difference.value) < NEGLIGIBLE * abs(setting.best.mean.value)
-        text += " That is too little to matter." if small else f" Here {lacking(contrast.other)} does harm."
+        text += " This difference is negligible." if small else f" Here {lacking(contrast.other)} is harmful."
     return text
 
 
@@ -164,7 +164,7 @@ def _winners(settings: Sequence[SettingComparison]) -> str:
 
 
 def _tally(by_setting: Mapping[str, Outcome], n_settings: int) -> str:
-    """Such as "ahead of {0} in default and behind {1} in unseen1": opponents, then it or them, go in."""
+    """A template such as "ahead of {0} in default and behind {1} in unseen1" for opponents, then "it" or "them"."""
     where = {o: [s for s, found in by_setting.items() if found == o] for o in _RELATIONS}
     present = [o for o in where if where[o]]
     if len(present) == 1 and len(by_setting) == n_settings > 1:

@@ -1,1 +1,1 @@
-"""Linear programs, by HiGHS or by blocks: sparse arrays in, a status, a checked solution and a report out."""
+"""Linear programs, solved by HiGHS or by blocks: sparse arrays in; a status, a checked solution and a report out."""

@@ -1,7 +1,7 @@
-"""The inner loops of `blocks`: passes over the columns of a program in equations, and the elimination of its blocks.
+"""Inner loops of `blocks`: passes over the columns of a program in standard form, and the elimination of its blocks.
 
-Columns are given by `starts` (N + 1,), `row` and `value`; those entries of column j that lie in linking rows come
-before `middle[j]`. Every column x has a lower bound of 0 and an upper bound u, perhaps infinite; t = u - x.
+Columns are given by `starts` (N + 1,), `row` and `value`; the entries of column j in linking rows come before
+`middle[j]`. Every column x has a lower bound of 0 and an upper bound u, possibly infinite; t = u - x.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netwright.solvers.program import Array
 
 Ints = npt.NDArray[np.int64]
 
-CALM = 1e-11  # least weight of a column in the normal equations, which would be singular where many columns are free
+CALM = 1e-11  # smallest weight of a column in the normal equations, which would be singular if many columns are free
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -56,9 +56,9 @@ def residuals(
     z: Array,
     w: Array,
 ) -> tuple[Array, Array, Array, Array, Any]:
-    """What rows, prices and upper bounds lack, the weights theta of the columns, and six figures.
+    """Residuals of rows, prices and upper bounds, the weights theta of the columns, and six figures.
 
-    The figures are the largest lack of each kind, the sum of the complementarity products, and both objectives.
+    The figures are the largest residual of each kind, the sum of the complementarity products, and both objectives.
     """
     n = len(x)
     r_p, r_d, r_u, theta = b.copy(), np.empty(n), np.zeros(n), np.empty(n)
@@ -100,7 +100,7 @@ def second_order(
     dw: Array,
     center: float,
 ) -> tuple[Array, Array]:
-    """By how much the complementarity products should change: to `center`, less what the step (dx, ..) adds."""
+    """Required change of the complementarity products: to `center`, minus the second-order term of the step."""
     n = len(x)
     pairs_x, pairs_t = np.empty(n), np.zeros(n)
     for j in range(n):
@@ -128,7 +128,7 @@ def recentered(
     pairs_x: Array,
     pairs_t: Array,
 ) -> tuple[Array, Array]:
-    """The changes of products, and what brings those that would leave low..high after a step back (Gondzio 1996)."""
+    """The changes of products plus a correction of those that would leave low..high after the step (Gondzio 1996)."""
     n = len(x)
     more_x, more_t = pairs_x.copy(), pairs_t.copy()
     for j in range(n):
@@ -156,7 +156,7 @@ def newton(
     r_u: Array,
     theta: Array,
 ) -> tuple[Array, Array]:
-    """What the columns ask for (N,), and the right side (R,) of the normal equations."""
+    """Contribution of the columns (N,), and the right side (R,) of the normal equations."""
     n = len(x)
     rho, right = np.empty(n), r_p.copy()
     for j in range(n):
@@ -186,7 +186,7 @@ def direction(
     theta: Array,
     dy: Array,
 ) -> tuple[Array, Array, Array, Array, float, float]:
-    """Newton's direction once that of the prices is known, and how far it can be gone: primal, dual."""
+    """Newton's direction given that of the prices, and the largest primal and dual step along it."""
     n = len(x)
     dx, dt, dz, dw = np.empty(n), np.zeros(n), np.empty(n), np.zeros(n)
     primal, dual = math.inf, math.inf
@@ -246,9 +246,9 @@ def eliminate(
     factor: Array,
     linked: Array,
 ) -> None:
-    """Factorize each block's system, and add what is left of its columns to the system of the linking rows.
+    """Factorize each block's system, and add its Schur complement to the system of the linking rows.
 
-    What two rows share is added once, above the diagonal or below, wherever it lands.
+    The entry of two rows is added once, above or below the diagonal.
     """
     n_linking = len(linked)
     n_blocks = len(first_row) - 1
@@ -259,7 +259,7 @@ def eliminate(
     solved, shared = np.empty(widest), np.zeros((most, n_linking))
     met = np.empty(
         n_linking, dtype=np.uint32
-    )  # the linking rows of this block; unsigned, as such index faster
+    )  # the linking rows of this block; unsigned integers index faster
     place = np.empty(n_linking, dtype=np.int64)
     met_by = np.full(n_linking, -1)
     for block in range(n_blocks):
@@ -270,7 +270,7 @@ def eliminate(
         for j in range(column_0, end):
             for p in range(middle[j], starts[j + 1]):
                 left = theta[j] * value[p]
-                for q in range(middle[j], p + 1):  # rows rise, so only the lower half is filled
+                for q in range(middle[j], p + 1):  # rows are sorted, so only the lower half is filled
                     system[row[p] - row_0, row[q] - row_0] += left * value[q]
             for p in range(starts[j], middle[j]):
                 if met_by[row[p]] != block:
@@ -304,7 +304,7 @@ def eliminate(
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _cholesky(system: Array) -> None:
-    """The factor of a small system (lower half), in place."""
+    """Cholesky factor of a small system (lower half), in place."""
     for i in range(len(system)):
         for j in range(i + 1):
             total = system[i, j]
@@ -343,7 +343,7 @@ def condense(
     factor: Array,
     right: Array,
 ) -> None:
-    """Solve the blocks alone, and take what that means off the right side of the linking rows; in place."""
+    """Solve the blocks alone and subtract their contribution from the right side of the linking rows; in place."""
     for block in range(len(first_row) - 1):
         row_0, size = first_row[block], first_row[block + 1] - first_row[block]
         system = factor[first_factor[block] : first_factor[block + 1]].reshape((size, size))
@@ -372,7 +372,7 @@ def expand(
     factor: Array,
     found: Array,
 ) -> None:
-    """The blocks' part of the solution, once that of the linking rows stands in front; in place."""
+    """The blocks' part of the solution, given that of the linking rows in front; in place."""
     widest = 0
     for block in range(len(first_row) - 1):
         widest = max(widest, first_row[block + 1] - first_row[block])

@@ -1,8 +1,8 @@
-"""An interior point method for programs of many small blocks that a few rows link, such as flows that share links.
+"""An interior point method for programs of many small blocks coupled by few rows, such as flows that share links.
 
-The normal equations of such a program fall apart: eliminating each block leaves a dense system of the linking rows
-alone. On networks of a hundred nodes (300 linking rows, ten thousand blocks) an optimum takes about a second, where
-general methods, which do not know the blocks, take ten to twenty.
+The normal equations of such a program decompose: eliminating each block leaves a dense system of the linking rows only.
+On networks of a hundred nodes (300 linking rows, ten thousand blocks) an optimum takes about a second; general methods
+take ten to twenty.
 
 Source: the predictor-corrector method of Mehrotra (SIAM J. Optim. 2(4), 1992), with upper bounds and a start as in
 Lustig, Marsten and Shanno (1992); the Schur complement as in Vanderbei, "Linear Programming", chapter 20.
@@ -26,29 +26,34 @@ from netwright.solvers.status import Solution, SolveReport, Status
 Ints = npt.NDArray[np.int64]
 
 MOST_ITERATIONS = 150
-ACCURACY = 1e-8  # relative, of the prices' feasibility and of the gap between the two optima
-FEASIBLE = 1e-7  # what rows and upper bounds may lack, relative to the largest right side
-LEAST_PRODUCTS = 1e-30  # where nothing is left to gain, rounding has the upper hand
-EXACT = 1e-10  # what rows lack, relative, and need not be told apart from rounding
-STEP_SHARE = 0.9995  # of the way to the nearest bound
-MOST_CORRECTIONS = 2  # of a step's centrality, each a solve with the same factors
-LONGER, LONGER_BY, LONG_ENOUGH, WORTH = 1.1, 0.1, 0.9, 0.02  # steps that corrections aim at and are kept for
-LEAST_PRODUCT = 0.1  # complementarity products this far from the center, either way, are corrected
-LEAST_PIVOT = 1e-13  # relative; what is added to the diagonal of the linking system
-REUSABLE = 0.1  # relative gap of the iterate that the next solve starts from
-LEAST_START = 1e-3  # distance from a bound, in units of the mean, that a start keeps
+ACCURACY = 1e-8  # relative: dual feasibility, and gap between primal and dual objective
+FEASIBLE = 1e-7  # primal feasibility, relative to the largest right side
+LEAST_PRODUCTS = 1e-30  # below this gap, rounding errors dominate
+EXACT = 1e-10  # relative residual of rows that is indistinguishable from rounding
+STEP_SHARE = 0.9995  # share of the way to the nearest bound
+MOST_CORRECTIONS = 2  # centrality corrections of a step, each a solve with the same factors
+LONGER, LONGER_BY, LONG_ENOUGH, WORTH = (
+    1.1,
+    0.1,
+    0.9,
+    0.02,
+)  # step length that corrections aim at, and gain for which they are kept
+LEAST_PRODUCT = 0.1  # complementarity products beyond this factor from the center are corrected
+LEAST_PIVOT = 1e-13  # relative; added to the diagonal of the linking system
+REUSABLE = 0.1  # relative gap of the iterate from which the next solve starts
+LEAST_START = 1e-3  # smallest distance from a bound at the start, in units of the mean
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """A program in equations: every row has a slack column, rows and columns come in the order of their blocks.
+    """A program in standard form: every row has a slack column; rows and columns are sorted by block.
 
     Attributes:
-        n_linking: the first rows.
-        columns: (N,) place of each column in the program; that of row i's slack is n + i.
-        rows: (R,) place of each row in the program.
-        first_column, first_row: (blocks + 1,) where each block begins.
-        starts, middle, row, value: each column's entries; those in linking rows lie before `middle`.
+        n_linking: number of linking rows, which come first.
+        columns: (N,) index of each column in the program; the slack of row i has n + i.
+        rows: (R,) index of each row in the program.
+        first_column, first_row: (blocks + 1,) start of each block.
+        starts, middle, row, value: each column's entries; those in linking rows come before `middle`.
     """
 
     n_linking: int
@@ -63,7 +68,7 @@ class Blocks:
 
 
 def blocks_of(matrix: sparse.csc_array, n_linking: int) -> Blocks:
-    """The blocks of a matrix (R, N), found by which columns share a row that does not link."""
+    """The blocks of a matrix (R, N): columns that share a row other than a linking row."""
     n_rows = matrix.shape[0]
     if not 0 < n_linking <= n_rows:
         raise ConfigError(f"a program of {n_rows} rows cannot have {n_linking} linking ones.")
@@ -92,7 +97,7 @@ def blocks_of(matrix: sparse.csc_array, n_linking: int) -> Blocks:
 
 @dataclass(eq=False)
 class _Point:
-    """An iterate: columns x and what they lack to their upper bounds t, prices y of rows, z and w of bounds."""
+    """An iterate: columns x, their distances t to the upper bounds, prices y of rows, z and w of bounds."""
 
     x: Array
     t: Array
@@ -103,7 +108,7 @@ class _Point:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A direction, and how much of it can be gone before a primal, and a dual, value is zero."""
+    """A direction, and the largest primal and dual step before a value becomes zero."""
 
     dx: Array
     dt: Array
@@ -122,13 +127,13 @@ class _Step:
 
 
 class BlockSolver:
-    """One linear program of linked blocks, solved again and again with other costs.
+    """One linear program of linked blocks, solved repeatedly with different costs.
 
     Args:
-        program: every column has a finite lower bound and a higher upper one, every row a bound.
-        n_linking: the first rows, which link the blocks.
-        warm: go on from an iterate that the last solve came by well before its end.
-        time_limit_s: for each solve on its own.
+        program: every column needs a finite lower bound and a larger upper bound, every row a bound.
+        n_linking: number of linking rows, which come first.
+        warm: start from an iterate that the last solve passed well before its end.
+        time_limit_s: limit of each solve.
     """
 
     method: str = "blocks"
@@ -144,7 +149,7 @@ class BlockSolver:
         if (np.isinf(low) & np.isinf(high)).any():
             raise ConfigError("the method for linked blocks needs a bound for every row.")
         self.program, self.time_limit_s = program, time_limit_s
-        upwards = np.isinf(high)  # the row's slack lies above its lower bound, else below its upper one
+        upwards = np.isinf(high)  # the slack is bounded from below, otherwise from above
         slacks = np.flatnonzero(low < high)
         sign = sparse.diags_array(np.where(upwards, -1.0, 1.0), format="csc")
         self.blocks = blocks_of(sparse.csc_array(sparse.hstack([program.matrix, sign[:, slacks]])), n_linking)
@@ -157,15 +162,15 @@ class BlockSolver:
             raise ConfigError("the method for linked blocks needs room between the bounds of every column.")
 
     def change_costs(self, cost: Array) -> None:
-        """Maximize other costs (n,) from now on."""
+        """Set the costs (n,) to maximize."""
         self.program = replace(self.program, cost=cost)
 
     def forget(self) -> None:
-        """The next solve starts cold."""
+        """Make the next solve start cold."""
         self._kept = None
 
     def solve(self) -> Solution:
-        """An optimum inside of the optimal face; trouble is told by the status, and never raised."""
+        """An optimum inside the optimal face; failures are reported in the status and never raised."""
         began = time.perf_counter()
         program, warm = self.program, self._kept is not None
         status, columns, iterations = self._iterate(began)
@@ -180,7 +185,7 @@ class BlockSolver:
         return Solution(status, x, float(program.cost @ x), report)
 
     def _iterate(self, began: float) -> tuple[Status, Array, int]:
-        """Mehrotra's iterations; returns all columns (N,), from their lower bounds."""
+        """Mehrotra's iterations; returns all columns (N,), measured from their lower bounds."""
         cost = np.zeros(len(self._u))
         cost[self._ours] = -self.program.cost[self.blocks.columns[self._ours]]
         scale = max(float(np.abs(cost).max()), 1e-300)
@@ -195,11 +200,11 @@ class BlockSolver:
             r_p, r_d, r_u, theta, found = kernels.residuals(*matrix, b, c, u, x, t, y, z, w)
             lack_b, lack_u, lack_c, products, primal, dual = found
             gap = abs(primal - dual) / (1.0 + abs(primal))
-            if not products > LEAST_PRODUCTS:  # or not a number
+            if not products > LEAST_PRODUCTS:  # also true for NaN
                 return Status.FAILED, x, iteration
             if kept is None and max(lack_b / size_b, gap) < REUSABLE:
                 kept = replace(point, y=scale * y, z=scale * z, w=scale * w)
-            # An objective that is too good by what rows lack shows in the gap.
+            # An objective that is too good because of infeasible rows shows in the gap.
             if max(lack_b, lack_u) < FEASIBLE * size_b and max(lack_c / size_c, gap) < ACCURACY:
                 self._kept = kept if self.warm else None
                 return Status.OPTIMAL, x, iteration
@@ -208,7 +213,7 @@ class BlockSolver:
             system = self._factorized(theta)
             if system is None:
                 return Status.FAILED, x, iteration
-            # Rows should lack what the last step left of it; more than that comes from inexact solves.
+            # A residual of rows above what the last step should leave comes from inexact solves.
             refine = refine or lack_b > max(2.0 * expected, EXACT * size_b)
             system.refine = refine
             step = self._step(point, (r_p, r_d, r_u, theta), system, products / n_pairs)
@@ -224,7 +229,7 @@ class BlockSolver:
         return Status.FAILED, point.x, MOST_ITERATIONS
 
     def _restart(self, kept: _Point, c: Array, scale: float) -> _Point:
-        """The iterate that an earlier solve came by, with what other costs make of the prices of bounds."""
+        """An iterate of an earlier solve, with the prices of bounds adapted to the new costs."""
         x, t, y, u = kept.x, kept.t, kept.y / scale, self._u
         boxed = np.isfinite(u)
         mu = float(x @ kept.z + t[boxed] @ kept.w[boxed]) / (len(x) + int(boxed.sum())) / scale
@@ -236,7 +241,7 @@ class BlockSolver:
     def _step(
         self, point: _Point, residuals: tuple[Array, Array, Array, Array], system: _System, mu: float
     ) -> _Step:
-        """Newton's step toward the center, with second order and, while they lengthen it, further corrections."""
+        """Newton's step toward the center, with second-order terms and further corrections while they lengthen it."""
         u, x, t, z, w = self._u, point.x, point.t, point.z, point.w
         still = np.zeros_like(x)
         pairs = kernels.second_order(u, x, t, z, w, still, still, still, still, 0.0)
@@ -267,7 +272,7 @@ class BlockSolver:
         pairs_x: Array,
         pairs_t: Array,
     ) -> _Step:
-        """Newton's step that changes the complementarity products by so much."""
+        """Newton's step for given changes of the complementarity products."""
         r_p, r_d, r_u, theta = residuals
         u, x, t, z, w = self._u, point.x, point.t, point.z, point.w
         rho, right = kernels.newton(*self._matrix, u, x, t, w, pairs_x, pairs_t, r_p, r_d, r_u, theta)
@@ -282,7 +287,7 @@ class BlockSolver:
         return self.blocks.starts, self.blocks.row, self.blocks.value
 
     def _start(self, c: Array) -> _Point:
-        """The shortest solutions of both systems of equations, moved inside of all bounds."""
+        """Least-norm solutions of both systems of equations, moved inside all bounds."""
         u, boxed = self._u, np.isfinite(self._u)
         theta = np.where(boxed, 0.5, 1.0)
         system = self._factorized(theta)
@@ -299,7 +304,7 @@ class BlockSolver:
         return _Point(x, np.where(boxed, t, 1.0), y, z, np.where(boxed, w, 0.0))
 
     def _factorized(self, theta: Array) -> _System | None:
-        """The normal equations with those weights of the columns (N,); None where they are singular."""
+        """The normal equations with these weights of the columns (N,); None if they are singular."""
         blocks = self.blocks
         n_linking, sizes = blocks.n_linking, np.diff(blocks.first_row)
         first_factor = np.concatenate([[0], np.cumsum(sizes**2)]).astype(np.int64)
@@ -317,7 +322,7 @@ class BlockSolver:
             factor,
             linked,
         )
-        linked += np.triu(linked, 1).T  # what landed above the diagonal belongs below it
+        linked += np.triu(linked, 1).T  # fold the upper half into the lower half
         diagonal = np.einsum("ii->i", linked)
         diagonal += LEAST_PIVOT * diagonal + 1e-300
         try:
@@ -328,7 +333,7 @@ class BlockSolver:
 
 
 def _lifted(first: Array, second: Array, boxed: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Both moved up until every value is positive and none far below the mean."""
+    """Both shifted until every value is positive and none is far below the mean."""
     least = min(float(first.min()), float(second.min()))
     up = max(0.0, -1.5 * least)
     first, second = first + up, second + up
@@ -341,7 +346,7 @@ def _lifted(first: Array, second: Array, boxed: npt.NDArray[np.bool_]) -> tuple[
 class _System:
     """Factors of the normal equations: those of each block, and of the linking rows with the blocks eliminated.
 
-    `refine` asks for solutions that are corrected once by what they leave of the right side.
+    `refine` requests one step of iterative refinement.
     """
 
     blocks: Blocks

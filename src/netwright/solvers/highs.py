@@ -1,9 +1,9 @@
-"""HiGHS: a simplex that goes on from its last basis, and an interior point method without crossover.
+"""HiGHS: a simplex method that warm-starts from its last basis, and an interior point method without crossover.
 
-Met in HiGHS 1.15 and seen to here: its time limit counts over all runs of one object; a warm start may end in an
-"optimal" answer that is slightly off (HiGHS issue 3194), so every answer is checked; presolve is skipped while
-there is a basis. After a change of costs the last basis is still feasible, so the primal simplex goes on from it
-(2 to 5 times fewer pivots than the dual, which HiGHS would take); after a change of bounds the dual does.
+Properties of HiGHS 1.15 that this module handles: the time limit counts over all runs of one object; a warm start may
+return an "optimal" solution that is slightly off (HiGHS issue 3194), so every solution is checked; presolve is skipped
+if there is a basis. After a change of costs the last basis is still primal feasible, so the primal simplex continues
+from it (2 to 5 times fewer pivots than the dual, the default of HiGHS); after a change of bounds the dual does.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _STATUS = {
 
 
 class Solver:
-    """One linear program, solved again and again with other costs or bounds.
+    """One linear program, solved repeatedly with different costs or bounds.
 
     Args:
-        method: simplex for many small re-solves; ipm (an optimum inside the optimal face) for the largest.
-        warm: go on from the last basis; otherwise every solve starts anew, with presolve.
-        time_limit_s: for each solve on its own.
+        method: simplex for many small re-solves; ipm (an optimum inside the optimal face) for the largest programs.
+        warm: start from the last basis; otherwise every solve starts cold, with presolve.
+        time_limit_s: limit of each solve.
     """
 
     def __init__(
@@ -65,24 +65,24 @@ class Solver:
         self._highs.passModel(_model(program))
 
     def change_costs(self, cost: Array) -> None:
-        """Maximize other costs (n,) from now on."""
+        """Set the costs (n,) to maximize."""
         self.program = replace(self.program, cost=cost)
         self._highs.changeColsCost(len(cost), self._columns, _scaled(cost))
 
     def change_bounds(self, lower: Array, upper: Array) -> None:
-        """Other bounds of the columns (n,) from now on."""
+        """Set the bounds of the columns (n,)."""
         self.program = replace(self.program, lower=lower, upper=upper)
         self._only_costs_changed = False
         self._highs.changeColsBounds(len(lower), self._columns, lower, upper)
 
     def change_rows(self, lower: Array, upper: Array) -> None:
-        """Other bounds of the rows (rows,) from now on."""
+        """Set the bounds of the rows (rows,)."""
         self.program = replace(self.program, row_lower=lower, row_upper=upper)
         self._only_costs_changed = False
         self._highs.changeRowsBounds(len(lower), self._rows, lower, upper)
 
     def solve(self) -> Solution:
-        """Solve the program as it stands; trouble is told by the status, and never raised."""
+        """Solve the program; failures are reported in the status and never raised."""
         if not self.warm:
             self.forget()
         warm = self._has_basis
@@ -96,7 +96,7 @@ class Solver:
         status = _STATUS.get(self._highs.getModelStatus(), Status.FAILED)
         x = np.array(self._highs.getSolution().col_value)
         if status is not Status.OPTIMAL:
-            # A method that was cut short leaves no iterate worth having.
+            # A method that was interrupted leaves no useful iterate.
             x = np.full(len(self.program.cost), np.nan)
         violation = self.program.violation(x)
         if status is Status.OPTIMAL and not violation <= FEASIBILITY:
@@ -107,7 +107,7 @@ class Solver:
         return Solution(status, x, float(self.program.cost @ x), report)
 
     def start_at(self, basic_columns: Flags, basic_rows: Flags) -> None:
-        """Go on from that feasible basis; columns (n,) and rows (rows,) outside are at their lower, upper bound."""
+        """Start from that feasible basis; nonbasic columns (n,) and rows (rows,) are at their lower or upper bound."""
         status = highspy.HighsBasisStatus
         basis = highspy.HighsBasis()
         basis.col_status = [status.kBasic if b else status.kLower for b in basic_columns.tolist()]
@@ -126,7 +126,7 @@ class Solver:
         return int(max(0, info.simplex_iteration_count) + max(0, info.ipm_iteration_count))
 
 
-_DUAL, _PRIMAL = 1, 4  # HiGHS' numbers
+_DUAL, _PRIMAL = 1, 4  # HiGHS' codes
 _COMMON = {"output_flag": False, "parallel": "off", "threads": 1}
 _OPTIONS = {
     "simplex": {**_COMMON, "solver": "simplex"},
@@ -135,7 +135,7 @@ _OPTIONS = {
 
 
 def _scaled(cost: Array) -> Array:
-    """Costs to minimize, of mean size 1: HiGHS takes a reduced cost below 1e-7 for none, whatever the units."""
+    """Costs to minimize, scaled to mean size 1, because HiGHS treats a reduced cost below 1e-7 as zero in any unit."""
     size = float(np.abs(cost).sum())
     found: Array = cost * (-np.count_nonzero(cost) / size if size > 0.0 else -1.0)
     return found
@@ -162,24 +162,24 @@ def solve(program: LinearProgram, method: Method = "simplex", *, time_limit_s: f
 
 
 def method_for(program: LinearProgram) -> Method:
-    """The method that solves a program of that size faster when it is solved but once."""
+    """The faster method for a single solve of a program of that size."""
     return "simplex" if program.matrix.nnz <= SIMPLEX_UP_TO_NONZEROS else "ipm"
 
 
 def cold_gap(solver: LinearSolver, found: Solution) -> float:
-    """How far the value of a solution is from that of its program solved again, cold, by another solver.
+    """Difference between the value of a solution and that of a cold solve of the same program by another solver.
 
-    Relative to the value where that is above 1. Guards against warm starts that end a little off.
+    Relative to the value if that is above 1. Detects warm starts whose solution is slightly off.
     """
     again = optimum(Solver(solver.program, method_for(solver.program), warm=False), "the cold check")
     return abs(again.value - found.value) / max(1.0, abs(found.value))
 
 
 def optimum(solver: LinearSolver, what: str) -> Solution:
-    """The optimum; where a warm start fails it is solved again cold, and then by the other method.
+    """The optimum; if a warm start fails, the program is solved cold, and then by the other method.
 
     Raises:
-        SolveError: no attempt ends in an optimum; `what` was asked for.
+        SolveError: no attempt finds an optimum; `what` names the design in the message.
     """
     found = solver.solve()
     if found.status is Status.OPTIMAL:
@@ -192,7 +192,7 @@ def optimum(solver: LinearSolver, what: str) -> Solution:
         found = solve(solver.program, other, time_limit_s=solver.time_limit_s)
     if found.status is not Status.OPTIMAL:
         advice = {
-            Status.INFEASIBLE: "no design meets all constraints, lower the load",
+            Status.INFEASIBLE: "no design meets all constraints; lower the load",
             Status.TIME_LIMIT: "allow more time",
         }.get(found.status, "scale demands and capacities to similar sizes")
         raise SolveError(f"{what}: the solver ended with status {found.status.value!r}; {advice}.")

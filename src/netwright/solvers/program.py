@@ -1,4 +1,4 @@
-"""Linear programs as sparse arrays, and their check, which trusts no solver."""
+"""Linear programs as sparse arrays, and a check of solutions that is independent of the solver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netwright.core.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
 
-FEASIBILITY = 1e-6  # largest violation of a row or bound in an answer that is accepted
+FEASIBILITY = 1e-6  # largest accepted violation of a row or bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +35,9 @@ class LinearProgram:
     def __post_init__(self) -> None:
         rows, n = self.matrix.shape
         if not self.cost.shape == self.lower.shape == self.upper.shape == (n,):
-            raise ConfigError(f"a linear program of {n} columns needs as many costs and bounds.")
+            raise ConfigError(f"a linear program of {n} columns needs {n} costs and bounds.")
         if not self.row_lower.shape == self.row_upper.shape == (rows,):
-            raise ConfigError(f"a linear program of {rows} rows needs as many row bounds.")
+            raise ConfigError(f"a linear program of {rows} rows needs {rows} row bounds.")
         if not (np.isfinite(self.cost).all() and np.isfinite(self.matrix.data).all()):
             raise ConfigError("a linear program needs finite costs and coefficients.")
         bounds = (self.lower, self.upper, self.row_lower, self.row_upper)
@@ -45,7 +45,7 @@ class LinearProgram:
             raise ConfigError("a linear program has a bound that is not a number.")
 
     def violation(self, x: Array) -> float:
-        """By how much `x` (n,) breaks the worst of all rows and bounds; 0 if it breaks none."""
+        """Largest violation of a row or bound by `x` (n,); 0 if it is feasible."""
         activity = self.matrix @ x
         gaps = (self.lower - x, x - self.upper, self.row_lower - activity, activity - self.row_upper)
         return float(np.max(np.concatenate([np.zeros(1), *gaps])))
@@ -54,5 +54,5 @@ class LinearProgram:
 def stack(
     blocks: list[list[sparse.sparray | None]],
 ) -> sparse.csc_array:
-    """One sparse matrix from a grid of blocks; None is all zeros."""
+    """A sparse matrix from a grid of blocks; None stands for zeros."""
     return sparse.csc_array(sparse.block_array(blocks, format="csc"))

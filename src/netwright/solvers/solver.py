@@ -1,4 +1,4 @@
-"""What every solver of a linear program can do, whatever its method."""
+"""The protocol of all solvers of linear programs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from netwright.solvers.status import Solution
 
 
 class LinearSolver(Protocol):
-    """One linear program, solved again and again with other costs."""
+    """One linear program, solved repeatedly with different costs."""
 
     program: LinearProgram
     time_limit_s: float
 
     @property
     def method(self) -> str:
-        """Such as "simplex"."""
+        """Name of the method, such as "simplex"."""
 
     def change_costs(self, cost: Array) -> None:
-        """Maximize other costs (n,) from now on."""
+        """Set the costs (n,) to maximize."""
 
     def solve(self) -> Solution:
-        """Solve the program as it stands; trouble is told by the status, and never raised."""
+        """Solve the program; failures are reported in the status and never raised."""
 
     def forget(self) -> None:
-        """The next solve starts cold."""
+        """Make the next solve start cold."""

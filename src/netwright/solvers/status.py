@@ -1,4 +1,4 @@
-"""One vocabulary for how a solve ended, whatever the solver."""
+"""Status and report of a solve, the same for all solvers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Status(Enum):
     INFEASIBLE = "infeasible"
     UNBOUNDED = "unbounded"
     TIME_LIMIT = "time limit"
-    INACCURATE = "inaccurate"  # called optimal by the solver, but breaks a row or bound
+    INACCURATE = "inaccurate"  # reported optimal by the solver, but violates a row or bound
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class SolveReport:
-    """What a solve cost, and how far its answer breaks the constraints (checked outside of the solver).
+    """Cost of a solve, and how far its solution violates the constraints (checked outside of the solver).
 
     Attributes:
         method: "simplex" or "ipm".
-        warm: whether it went on from the basis of the solve before.
-        violation: largest over rows and bounds; NaN where there is no answer.
+        warm: whether it started from the basis of the previous solve.
+        violation: largest over rows and bounds; NaN if there is no solution.
     """
 
     method: str
@@ -39,7 +39,7 @@ class SolveReport:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Answer of a solve. `x` (n,) and `value` are those of the last iterate, NaN where there is none."""
+    """Result of a solve. `x` (n,) and `value` are those of the last iterate; NaN if there is none."""
 
     status: Status
     x: Array
@@ -48,4 +48,4 @@ class Solution:
 
 
 class SolveError(NetwrightError):
-    """A design was asked for that the solver could not find; the message says how the solve ended."""
+    """The solver could not find the requested design; the message gives its status."""

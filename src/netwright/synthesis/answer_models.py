@@ -1,7 +1,7 @@
-"""How likely each answer is for an operator who sees values through noise: one model for every kind of question.
+"""Probabilities of answers for an operator with noisy perception: one model for each kind of question.
 
 Values are in units of (max - mean) of the operator's objective. `s` is the standard deviation of the noise on each
-design shown, `tie` the difference below which two designs look alike.
+design shown; designs that differ by less than `tie` look equal.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from netwright.synthesis.queries import STRENGTHS, Answer, Kind, Query
 
 Float32 = npt.NDArray[np.float32]
 
-LAPSE = 0.003  # share of answers that mean nothing
-_LIKE = 0.05  # asked for strength, a difference up to this is "about equal"
-_MUCH = (0.15, 0.3, 0.5)  # above this it is "much better"; people differ
-_SHARPNESS = 1.28  # of the softmax that stands for the noisiest of three: matches the probit for two
+LAPSE = 0.003  # share of random answers
+_LIKE = 0.05  # in a question of strength, a difference up to this is "about equal"
+_MUCH = (0.15, 0.3, 0.5)  # a difference above this is "much better"; varies between operators
+_SHARPNESS = 1.28  # scale of the softmax for three designs; matches the probit for two
 _SUBSETS = tuple(s for n in (1, 2, 3) for s in itertools.combinations(range(3), n))
 
 
 def possible_answers(query: Query) -> tuple[Answer, ...]:
-    """The answers that `probabilities` tells apart, in its order."""
+    """The answers that `probabilities` distinguishes, in its order."""
     n = len(query.designs)
     if query.kind is Kind.STRENGTH:
         slightly, much = STRENGTHS
@@ -39,9 +39,9 @@ def probabilities(query: Query, z: Float32, s: Float32, tie: Float32) -> Float32
     """Probability of each possible answer.
 
     Args:
-        query: only its kind and whether ties are offered matter.
-        z: values of the designs shown, first axis: shape (n shown, ..).
-        s, tie: of the model; shapes that broadcast with (..).
+        query: only its kind and whether ties are offered are used.
+        z: values of the designs shown; shape (n shown, ..).
+        s, tie: parameters of the model; shapes that broadcast with (..).
 
     Returns:
         Shape (n answers, ..); sums to 1 over the first axis.
@@ -52,7 +52,7 @@ def probabilities(query: Query, z: Float32, s: Float32, tie: Float32) -> Float32
         p = _tick(z, s, tie)
     elif query.kind in (Kind.TRIPLE, Kind.MENU):
         p = _best_of(z, s)
-    elif query.kind is Kind.PROPOSE:  # a proposal that looks alike is not better
+    elif query.kind is Kind.PROPOSE:  # a proposal that looks equal is not better
         better = normal_cdf((z[0] - z[1] - tie) / (np.float32(np.sqrt(2.0)) * s))
         p = np.stack([better, 1.0 - better])
     else:
@@ -61,7 +61,7 @@ def probabilities(query: Query, z: Float32, s: Float32, tie: Float32) -> Float32
 
 
 def normal_cdf(x: Float32) -> Float32:
-    """The standard normal distribution function within 3e-4, fast in single precision (Page 1977)."""
+    """The standard normal distribution function with error below 3e-4, fast in single precision (Page 1977)."""
     found: Float32 = np.float32(0.5) + np.float32(0.5) * np.tanh(
         np.float32(0.7978846) * x * (np.float32(1.0) + np.float32(0.044715) * x * x)
     )
@@ -78,7 +78,7 @@ def _pair(z: Float32, s: Float32, tie: Float32, ties: bool) -> Float32:
 
 
 def _strength(z: Float32, s: Float32) -> Float32:
-    """Ordered probit; the threshold of "much" is averaged over what people may mean."""
+    """Ordered probit; the threshold of "much" is averaged over its variation between operators."""
     scale = np.float32(np.sqrt(2.0)) * s
     ahead = z[0] - z[1]
 
@@ -100,7 +100,7 @@ def _best_of(z: Float32, s: Float32) -> Float32:
 
 
 def _tick(z: Float32, s: Float32, tie: Float32) -> Float32:
-    """Each design is ticked if it seems no worse than the best other less `tie`; some design always is."""
+    """A design is ticked if it seems at most `tie` worse than the best other design; at least one always is."""
     scale = np.float32(np.sqrt(2.0)) * s
     a, b, c = z
     others = (np.maximum(b, c), np.maximum(a, c), np.maximum(a, b))

@@ -1,7 +1,7 @@
-"""`bayes`: our learner. It weighs thousands of objectives by the answers, rules none out, and asks what helps most.
+"""`bayes`: a learner with a posterior over thousands of objectives that asks the most useful question.
 
-Where the paper's learner deletes what an answer contradicts, this one keeps a weight for every pair of sampled
-objective and answer model, so that it bears noise, ties and an objective outside of its template.
+The paper's learner removes candidates that contradict an answer; this one keeps a weight for every pair of sampled
+objective and answer model, so that it is robust to noise, ties and objectives outside its template.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from netwright.synthesis.problem import Array, Objective
 from netwright.synthesis.queries import Answer, Kind, Query
 
 QUESTIONS = ("pair", "strength", "triple", "tick", "auto")
-_PAIR_SUFFICES = 0.9  # share of a triple's gain for which `auto` asks for a pair, which is less to look at
-_NEGLIGIBLE = 1e-4  # total probability of particles that may be left out of a mean
-_PARTICLE_STREAM = 1 << 21  # far from the streams of a dialogue's steps
+_PAIR_SUFFICES = 0.9  # share of a triple's gain at which `auto` prefers a pair, which is easier to answer
+_NEGLIGIBLE = 1e-4  # total probability of particles that may be omitted from a mean
+_PARTICLE_STREAM = 1 << 21  # distinct from the streams of a dialogue's steps
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class BayesConfig:
 
     Attributes:
         question: `pair` (A or B), `strength` (and how much), `triple` (best of three), `tick` (all of three that
-            are about best) or `auto` (`tick`, or a pair where that is expected to help about as much).
+            are about best) or `auto` (`tick`, or a pair if it is expected to help about as much).
         ties: whether pairs offer "about equal".
-        confirm_at: ask for one design of a menu of three as this question, the last one; None: never.
-        n_particles: sampled objectives.
-        generic_share: share of them that do not come from the problem's template.
-        noise: answer noise that the operator may have, as a share of (max - mean), equally likely at first.
-        tie: differences below which designs may look alike, with `tie_prior` their probabilities.
-        n_samples: particles looked at when a question is chosen.
-        n_candidates: designs that a question may show.
-        n_pairs, n_triples, exchange_rounds: how many questions are weighed against each other.
+        confirm_at: number of the last question, which offers a menu of three designs; None for no menu.
+        n_particles: number of sampled objectives.
+        generic_share: share of objectives that are not from the problem's template.
+        noise: possible answer noise of the operator, as a share of (max - mean); uniform prior.
+        tie: possible differences below which designs look equal, with prior probabilities `tie_prior`.
+        n_samples: number of particles used to choose a question.
+        n_candidates: number of designs that a question may show.
+        n_pairs, n_triples, exchange_rounds: number of questions that are compared.
     """
 
     question: str = "tick"
@@ -66,19 +66,19 @@ class BayesConfig:
             raise UnknownNameError("question", self.question, QUESTIONS)
         if min(self.n_particles, self.n_samples, self.n_pairs, self.n_triples) < 1 or self.n_candidates < 4:
             raise ConfigError(
-                "a Bayes learner needs particles, samples and questions, and 4 candidates or more."
+                "a Bayes learner needs particles, samples and questions, and at least 4 candidates."
             )
         if not 0.0 <= self.generic_share < 1.0:
             raise ConfigError(f"generic_share must be at least 0 and below 1, got {self.generic_share}.")
         if not self.noise or min(self.noise) <= 0.0 or len(self.tie) != len(self.tie_prior):
-            raise ConfigError("noise must be above 0, and each tie needs its probability in tie_prior.")
+            raise ConfigError("noise must be above 0, and each tie needs a probability in tie_prior.")
 
 
 class Bayes(Historian):
-    """A soft posterior over objectives and answer models, with a rank-aware one-step look-ahead.
+    """A posterior over objectives and answer models, with a rank-aware one-step look-ahead.
 
     Args:
-        particles: sampled for this pool and seed if not given; learners of one pool may share them.
+        particles: sampled for this pool and seed by default; learners of one pool may share them.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Bayes(Historian):
         super().__init__(seed)
         if pool.n_designs < 4:
             raise ConfigError(
-                f"pool {pool.name} has {pool.n_designs} different designs; it takes 4 to ask about."
+                f"pool {pool.name} has {pool.n_designs} distinct designs; a dialogue needs at least 4."
             )
         self.pool = pool
         self.config = config or BayesConfig()
@@ -119,14 +119,14 @@ class Bayes(Historian):
         if answer.cannot_say or len(query.designs) == 1:
             return
         if answer not in possible_answers(query):
-            query = Query(query.kind, query.designs, ties=True)  # said without being offered
+            query = Query(query.kind, query.designs, ties=True)  # answered without being offered
         z = self.particles.standing[:, query.designs].T[:, :, None]  # (n shown, F, 1)
         p = probabilities(query, z, self._noise, self._tie)[possible_answers(query).index(answer)]
         weights = self._log_weights + np.log(p)
         self._log_weights = weights - weights.max()
 
     def recommend(self) -> int:
-        """The design of highest posterior mean rank; it may never have been shown."""
+        """The design with the highest posterior mean rank, whether it was shown or not."""
         return int(self.mean_rank.argmax())
 
     @cached_property
@@ -141,7 +141,7 @@ class Bayes(Historian):
         """Expected quality of every design; shape (D,)."""
         weights = self._posterior.sum(1)
         used = np.flatnonzero(weights > _NEGLIGIBLE / len(weights))
-        if len(used) > len(weights) // 2:  # copying their ranks would cost more than it saves
+        if len(used) > len(weights) // 2:  # copying the ranks would cost more than it saves
             found: Float32 = weights @ self.particles.rank
         else:
             found = (weights[used] @ self.particles.rank[used]) / weights[used].sum()
@@ -152,7 +152,7 @@ class Bayes(Historian):
         return float(self.mean_rank.max())
 
     def learned(self) -> Estimate:
-        """The likeliest objective of the template, and where its parameters lie with 80 % probability."""
+        """The likeliest objective of the template, and the 80 % interval of each parameter."""
         parameters = self.particles.parameters
         weights = self._posterior.sum(1)[: len(parameters)].astype(np.float64)
         if weights.sum() <= 0.0:
@@ -160,16 +160,16 @@ class Bayes(Historian):
         return estimate_from(parameters, weights)
 
     def likely_objectives(self, n: int, rng: np.random.Generator) -> list[Objective]:
-        """The likeliest objective of the template, and `n` draws from the posterior on the template."""
+        """The likeliest objective of the template, and `n` draws from the posterior over the template."""
         parameters = self.particles.parameters
         weights = self._posterior.sum(1)[: len(parameters)].astype(np.float64) + 1e-30
         rows = [int(weights.argmax()), *rng.choice(len(parameters), n, p=weights / weights.sum())]
         return [Objective(self.pool.family, parameters[i]) for i in dict.fromkeys(rows)]
 
     def refreshed(self, improve: Improve, n: int = 8) -> Bayes:
-        """The learner with the optima of likely objectives among its designs: for pools of few designs.
+        """The learner with the optima of likely objectives added to its designs, for pools of few designs.
 
-        Solves for the likeliest objective and `n` posterior draws; designs keep their index, the history stays.
+        Solves for the likeliest objective and `n` posterior draws; designs keep their indices, and the history is kept.
         """
         objectives = self.likely_objectives(n, self.rng())
         pool = self.pool.with_designs(np.array([improve(o) for o in objectives]))
@@ -179,7 +179,7 @@ class Bayes(Historian):
         return later
 
     def ask(self) -> Query:
-        """The question with the highest expected rank of the recommendation after its answer."""
+        """The question that maximizes the expected rank of the recommendation after its answer."""
         rng, config = self.rng(), self.config
         outlook = self._outlook(rng)
         if config.confirm_at is not None and len(self.history) == config.confirm_at - 1:
@@ -204,7 +204,7 @@ class Bayes(Historian):
         return best_triple(outlook, kind, self.config.n_triples, self.config.exchange_rounds, rng)
 
     def _outlook(self, rng: np.random.Generator) -> Outlook:
-        """Candidate designs, and a sample of the posterior on them."""
+        """Candidate designs, with a posterior sample over them."""
         rows, models = self._resampled(rng)
         designs = self._candidates(rng)
         grid = np.ix_(rows, designs)
@@ -226,7 +226,7 @@ class Bayes(Historian):
         return rows, models
 
     def _candidates(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Designs worth showing: likely optima, high mean ranks, draws from the optima, and a few of any kind."""
+        """Candidates: likely optima, high mean ranks, draws from the optima, and a few random designs."""
         n, n_designs = min(self.config.n_candidates, self.pool.n_designs), self.pool.n_designs
         optimal = np.bincount(self.particles.optimum, weights=self._posterior.sum(1), minlength=n_designs)
         by_optimum = np.argpartition(-optimal, min(n // 3, n_designs - 1))[: n // 3]

@@ -1,4 +1,4 @@
-"""Answers that no objective at all can explain together, found among the preferences that they state."""
+"""Sets of answers that no objective can explain, found as cycles of stated preferences."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from netwright.synthesis.queries import Exchange, preferred
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Numbers (from 1) of answers that go round in a circle; the fewest that do, the newest last."""
+    """Numbers (from 1) of answers that form a cycle: a shortest one, with the newest answer last."""
 
     answers: tuple[int, ...]
 
     def __str__(self) -> str:
         if len(self.answers) == 1:
-            return (
-                f"answer {self.answers[0]} prefers a design that another one matches or beats in every metric"
-            )
+            return f"answer {self.answers[0]} prefers a design that another one matches or exceeds in every metric"
         *most, last = self.answers
         return f"answers {', '.join(map(str, most))} and {last} disagree"
 
 
 def contradictions(exchanges: Sequence[Exchange], scores: Array) -> list[Contradiction]:
-    """The circles of strict preference that each answer closes; that better metrics are better is assumed.
+    """The cycles of strict preference that each answer closes; dominating designs are assumed to be preferred.
 
     Args:
         scores: oriented metrics of the designs; shape (D, m).
     """
     shown = sorted({d for e in exchanges for d in e.query.designs})
-    # (better, worse) -> number of the answer that says so; 0 where the metrics say so
+    # (better, worse) -> number of the answer that states it; 0 if the metrics imply it
     stated: dict[tuple[int, int], int] = {
         (a, b): 0
         for a in shown
@@ -51,7 +49,7 @@ def contradictions(exchanges: Sequence[Exchange], scores: Array) -> list[Contrad
 
 
 def _fewest_answers(stated: dict[tuple[int, int], int], start: int, end: int) -> set[int] | None:
-    """Answers on the way along stated preferences that needs the fewest of them; None if there is no way."""
+    """Answers on a path of stated preferences with the fewest answers; None if there is no path."""
     queue: list[tuple[int, int, frozenset[int]]] = [(0, start, frozenset())]
     seen: set[int] = set()
     while queue:

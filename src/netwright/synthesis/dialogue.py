@@ -1,4 +1,4 @@
-"""A dialogue with an operator: one state machine, `ask` and `tell`, whose state is plain data."""
+"""A dialogue with an operator: a state machine with `ask` and `tell`, whose state is plain data."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from netwright.synthesis.setup import OnlineProblem, Problem, Setup
 
 @dataclass(frozen=True, eq=False)
 class DialogueResult:
-    """What a dialogue came to.
+    """The result of a dialogue.
 
     Attributes:
-        design: index of the recommended design among those known.
+        design: index of the recommended design among the known designs.
         metrics: the design's metrics in their units.
         scores: the design's oriented metrics, as objectives take them.
-        expected_quality: what the learner thinks of it, 0..1; None if it has no opinion.
-        objective: what has been learned of the objective: a line, its parameters, and their likely range.
+        expected_quality: the learner's estimate of its quality, 0..1; None if it makes none.
+        objective: estimate of the objective: a description, its parameters, and their likely ranges.
     """
 
     problem: str
@@ -56,9 +56,9 @@ class DialogueResult:
 
 
 class Dialogue:
-    """Questions and answers over one problem, which can be saved, resumed exactly, and taken back.
+    """Questions and answers about one problem; it can be saved and resumed exactly, and answers can be undone.
 
-    The state is the setup and the exchanges; all else is worked out from them again.
+    The state consists of the setup and the exchanges; everything else is recomputed from them.
     """
 
     def __init__(self, problem: Problem, setup: Setup | None = None) -> None:
@@ -70,16 +70,16 @@ class Dialogue:
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """What has been asked and answered."""
+        """The questions and answers so far."""
         return self._learner.history
 
     @property
     def learner(self) -> Learner:
-        """The learner as it is after the last answer."""
+        """The learner after the last answer."""
         return self._learner
 
     def ask(self) -> Query | None:
-        """The question that waits for an answer; None when all are asked, or no other would help."""
+        """The pending question; None if all have been asked or no question would help."""
         if len(self.exchanges) >= self.setup.n_queries:
             return None
         if self._asked is None:
@@ -87,33 +87,33 @@ class Dialogue:
         return self._asked
 
     def tell(self, answer: Answer) -> None:
-        """Answer the question that `ask` gives.
+        """Answer the question returned by `ask`.
 
         Raises:
-            ConfigError: no question waits, or the answer does not fit it.
+            ConfigError: there is no pending question, or the answer does not fit it.
         """
         query = self.ask()
         if query is None:
-            raise ConfigError("the dialogue has no further question; take an answer back to go on.")
+            raise ConfigError("the dialogue has no further question; undo an answer to continue.")
         check_answer(query, answer)
         self._learner.tell(query, answer)
         self._asked = None
 
     def undo(self, number: int | None = None) -> None:
-        """Take back the answer of that number (from 1); the last one, with its question, if none is given.
+        """Undo the answer of that number (from 1); by default the last one, together with its question.
 
-        An earlier answer becomes "cannot say", and the answers after it stay. All is worked out afresh.
+        An earlier answer becomes "cannot say", and later answers are kept. The state is recomputed.
         """
         n = len(self.exchanges)
         if not n:
-            raise ConfigError("there is no answer to take back yet.")
+            raise ConfigError("there is no answer to undo yet.")
         if number is None or number == n:
             self._replay(self.exchanges[:-1])
         else:
             self.change(number, CANNOT_SAY)
 
     def change(self, number: int, answer: Answer) -> None:
-        """Give another answer to the question of that number (from 1); later answers stay."""
+        """Replace the answer to the question of that number (from 1); later answers are kept."""
         n = len(self.exchanges)
         if not 1 <= number <= n:
             raise ConfigError(f"there are answers 1 to {n}, not {number}.")
@@ -123,12 +123,12 @@ class Dialogue:
         self._replay((*self.exchanges[: number - 1], changed, *self.exchanges[number:]))
 
     def refine(self, problem: OnlineProblem) -> None:
-        """Let a `bayes` learner add the optima of likely objectives to its designs; others are left alone."""
+        """Let a `bayes` learner add the optima of likely objectives to its designs; other learners are unchanged."""
         if isinstance(self._learner, Bayes):
             self._learner = problem.refined(self._learner)
 
     def recommend(self) -> int | None:
-        """Index of the best design by what is known now; the dialogue may end at any moment."""
+        """Index of the currently best design; None if there is none yet."""
         return self._learner.recommend()
 
     def design(self, index: int) -> Design:
@@ -137,14 +137,14 @@ class Dialogue:
         return Design(f"design {index}", tuple(float(v) for v in values))
 
     def contradictions(self) -> list[Contradiction]:
-        """Answers that disagree, as they stand."""
+        """Sets of answers that disagree."""
         return contradictions(self.exchanges, self._learner.scores)
 
     def result(self) -> DialogueResult:
-        """What the dialogue has come to so far.
+        """The result so far.
 
         Raises:
-            ConfigError: nothing has been answered that a recommendation could rest on.
+            ConfigError: no answer supports a recommendation yet.
         """
         best = self.recommend()
         if best is None:
@@ -180,11 +180,11 @@ class Dialogue:
 
     @classmethod
     def from_json(cls, document: Any, problem: Problem, where: Path = Path("dialogue")) -> Dialogue:
-        """Take a dialogue up where it was saved: the next question is the one it would have been.
+        """Resume a saved dialogue; the next question is the same as without the interruption.
 
         Raises:
-            FormatError: the document was changed, is of another format, or was held over another problem.
-            DataError: an entry is missing, unknown, of another type or out of range.
+            FormatError: the document has another format or belongs to another problem.
+            DataError: the document was changed, or an entry is missing, unknown, of the wrong type or out of range.
         """
         saved = SavedDialogue.parse(document, where)
         problem.check_identity(saved.problem, where)
@@ -202,12 +202,12 @@ class Dialogue:
             for exchange in exchanges:
                 check_answer(exchange.query, exchange.answer)
                 if not all(0 <= d < n_designs for d in exchange.query.designs):
-                    raise ConfigError(f"a question shows a design that is not among the {n_designs}")
+                    raise ConfigError(f"a question shows a design that is not among the {n_designs} known")
         except ConfigError as error:
             raise FormatError(f"{where}: not a saved dialogue ({error}); {REMEDY}.") from None
 
     def _replay(self, exchanges: tuple[Exchange, ...]) -> None:
-        """Work the learner's state out from these exchanges."""
+        """Recompute the learner's state from these exchanges."""
         learner = self._make(self.setup.seed)
         for exchange in exchanges:
             learner.tell(exchange.query, exchange.answer)

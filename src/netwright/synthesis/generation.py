@@ -1,4 +1,4 @@
-"""Generate-more (Algorithm 2): objectives that explain the answers, each with a design better than the best."""
+"""Generate-more (Algorithm 2): objectives that explain the answers, each with a design above the running best."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netwright.synthesis.queries import Exchange, satisfying
 FRESH_DRAWS = 4096
 FRESH_ROUNDS = 4
 
-_BLOCK = 64  # objectives whose own designs are evaluated together
+_BLOCK = 64  # number of objectives whose optima are evaluated together
 
 Mask = npt.NDArray[np.bool_]
 
@@ -27,10 +27,10 @@ class Generator(Protocol):
     """A source of candidates for the Pareto candidate set."""
 
     family: ObjectiveFamily
-    scores: Array  # oriented metrics of the designs known so far, (D, m)
+    scores: Array  # oriented metrics of the known designs, (D, m)
 
     def any_design(self, rng: np.random.Generator) -> int:
-        """An arbitrary feasible design, to start from."""
+        """An arbitrary feasible design to start from."""
         ...
 
     def draw(
@@ -44,16 +44,16 @@ class Generator(Protocol):
         """Up to `n` objectives that explain all answers, are not in `known` (G, k), and have a better design.
 
         Returns:
-            Their parameters (n', k), the design of each (n',), and whether any objective at all explains the answers.
+            Their parameters (n', k), the design of each (n',), and whether any objective explains the answers.
         """
         ...
 
 
 class PoolGenerator:
-    """From a pool, without replacement; when it has no more, from fresh objectives over the pool's designs.
+    """Draws from a pool without replacement; when it is exhausted, new objectives over the pool's designs.
 
-    Fresh objectives need no solver and mend the exhaustion of a finite pool that holds no objective near the
-    truth (the paper draws from the pool only).
+    New objectives need no solver; they are used if a finite pool contains no objective near the truth (the paper draws
+    from the pool only).
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -96,7 +96,7 @@ class PoolGenerator:
 
 
 class OnlineGenerator:
-    """Without a pool: sample an objective that explains the answers, solve for its best design (section 4.4)."""
+    """Works without a pool: samples an objective that explains the answers and solves for its optimum (section 4.4)."""
 
     def __init__(self, family: ObjectiveFamily, improve: Improve) -> None:
         self.family = family
@@ -115,7 +115,7 @@ class OnlineGenerator:
         rng: np.random.Generator,
         known: Array,
     ) -> tuple[Array, Index, bool]:
-        """See `Generator`. Solves at most twice for each objective asked for."""
+        """See `Generator`. Solves at most twice per requested objective."""
         found: list[tuple[Array, int]] = []
         explained = False
         tries = 2 * n
@@ -136,7 +136,7 @@ class OnlineGenerator:
         return parameters, np.array([d for _, d in found], dtype=np.int64), explained
 
     def _solved(self, parameters: Array) -> int:
-        """Index of the design that is best for these parameters, which becomes known if it is new."""
+        """Index of the optimum of these parameters; a new design is added to the known ones."""
         scores = np.round(self.improve(Objective(self.family, parameters)), 6)[None]
         if not self.scores.size:
             self.scores = scores
@@ -151,7 +151,7 @@ class OnlineGenerator:
 def _better(
     family: ObjectiveFamily, parameters: Array, scores: Array, designs: Index, best: int | None
 ) -> Mask:
-    """Which objectives (n, k) rate their own design (n,) above the running best; shape (n,)."""
+    """Whether each objective (n, k) rates its own design (n,) above the running best; shape (n,)."""
     found: Mask = np.ones(len(parameters), dtype=bool)
     if best is None:
         return found
@@ -164,7 +164,7 @@ def _better(
 
 
 def _among(parameters: Array, known: Array) -> Mask:
-    """Which rows of `parameters` (n, k) are rows of `known` (G, k)."""
+    """Whether each row of `parameters` (n, k) is a row of `known` (G, k); shape (n,)."""
     out = np.zeros(len(parameters), dtype=bool)
     for row in known:
         out |= (parameters == row).all(1)

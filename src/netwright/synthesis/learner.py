@@ -1,4 +1,4 @@
-"""The contract of learners, and what they share: a history of answers from which all else follows."""
+"""The contract of learners, and their common base: a history of answers that determines everything else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What has been learned of the objective: its parameters as likely as any (k,), and their range (k,) each side."""
+    """An estimate of the objective: the likeliest parameters (k,), and the ends (k,) of their ranges."""
 
     parameters: Array
     low: Array
@@ -26,7 +26,7 @@ class Estimate:
 
 
 def estimate_from(parameters: Array, weights: Array) -> Estimate:
-    """The heaviest of the objectives (n, k), and the 10th and 90th percentile of each parameter."""
+    """The objective (n, k) of largest weight, and the 10th and 90th percentile of each parameter."""
     ranges = []
     for column in parameters.T:
         order = np.argsort(column)
@@ -41,41 +41,41 @@ class Learner(Protocol):
 
     @property
     def history(self) -> tuple[Exchange, ...]:
-        """What has been answered so far."""
+        """The questions and answers so far."""
         ...
 
     @property
     def scores(self) -> Array:
-        """Oriented metrics of the designs known so far; shape (D, m)."""
+        """Oriented metrics of the known designs; shape (D, m)."""
         ...
 
     def ask(self) -> Query | None:
-        """The next question, or None where no question would help. Changes nothing."""
+        """The next question, or None if no question would help. Does not change the learner."""
         ...
 
     def tell(self, query: Query, answer: Answer) -> None:
-        """Take in an answer, be it to the question that `ask` gives or to another."""
+        """Record an answer to the question of `ask` or to any other question."""
         ...
 
     def recommend(self) -> int | None:
-        """The best design by what is known now, at any moment; None before the first answer of some learners."""
+        """The currently best design; None for some learners before the first answer."""
         ...
 
     def expected_quality(self) -> float | None:
-        """What the learner thinks the recommendation's quality is, 0..1; None if it has no opinion."""
+        """The estimated quality of the recommendation, 0..1; None if the learner makes no estimate."""
         ...
 
     def learned(self) -> Estimate | None:
-        """What is known of the objective; None if the learner does not model it, or nothing explains the answers."""
+        """The estimated objective; None if the learner does not model it or no objective explains the answers."""
         ...
 
     def fork(self) -> Self:
-        """A copy that goes its own way from here."""
+        """An independent copy."""
         ...
 
 
 class Historian:
-    """A learner's history, and random numbers that depend on nothing but the seed and the history."""
+    """A learner's history, and random numbers that depend only on the seed and the history."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -88,11 +88,11 @@ class Historian:
         return exchange
 
     def expected_quality(self) -> float | None:
-        """No opinion, unless a learner has one."""
+        """See `Learner`; no estimate by default."""
         return None
 
     def learned(self) -> Estimate | None:
-        """Nothing, unless a learner models the objective."""
+        """See `Learner`; no estimate by default."""
         return None
 
     def rng(self) -> np.random.Generator:
@@ -100,19 +100,19 @@ class Historian:
         return generator(self.seed, len(self.history), history_key(self.history))
 
     def fork(self) -> Self:
-        """A shallow copy: learners replace their state, they never change it in place."""
+        """A shallow copy suffices, because learners replace their state and never change it in place."""
         return copy.copy(self)
 
 
 def history_key(history: Sequence[Exchange]) -> int:
-    """A number of 63 bits that tells histories apart, the same in every process."""
+    """A 63-bit hash of a history, the same in every process."""
     plain = [[e.query.to_json(), e.answer.to_json()] for e in history]
     digest = hashlib.sha256(json.dumps(plain).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def running_best(history: Sequence[Exchange]) -> int | None:
-    """The running best b after these answers: the latest proposal that was accepted."""
+    """The running best after these answers: the latest accepted proposal."""
     best = None
     for exchange in history:
         query = exchange.query

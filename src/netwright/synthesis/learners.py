@@ -1,4 +1,4 @@
-"""The learners by name, each made for a pool, or for a problem whose designs are solved for during the dialogue."""
+"""The learners by name, each made for a pool or for a problem that is solved during the dialogue."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LearnerFactory = Callable[[int], Learner]
 
 @dataclass(frozen=True)
 class LearnerKind:
-    """A learner that commands and dialogues find by name.
+    """A learner in the registry.
 
     Attributes:
-        make: learners for a pool, from its settings; those that a learner does not know, it ignores.
-        online: learners that take their candidates from a generator; None if the learner needs a pool.
+        make: makes learners for a pool; a learner ignores settings that it does not use.
+        online: makes learners that take their candidates from a generator; None if the learner needs a pool.
     """
 
     name: str
@@ -40,7 +40,7 @@ def _bayes(pool: Pool, config: BayesConfig) -> LearnerFactory:
 
     def make(seed: int) -> Bayes:
         if seed not in cache:
-            cache.clear()  # one seed's particles at a time: they are large
+            cache.clear()  # keep the particles of one seed only, because they are large
             cache[seed] = Bayes.sample(pool, config, seed)
         return Bayes(pool, config, seed, cache[seed])
 
@@ -84,23 +84,21 @@ def learner_factory(
     confirm_at: int | None = None,
     config: BayesConfig | None = None,
 ) -> LearnerFactory:
-    """Makes learners of one kind for a pool; costly parts are shared between those of one seed.
+    """Make learners of one kind for a pool; expensive parts are shared between learners of one seed.
 
     Args:
-        name: of `LEARNERS`: of this project, or of another package (entry point `netwright.learners`).
+        name: a learner of this project or of another package (entry point `netwright.learners`).
         question, ties, confirm_at: as in `BayesConfig`; only `bayes` asks other questions than the paper's two.
-        config: other settings of `bayes`.
+        config: further settings of `bayes`.
 
     Raises:
         UnknownNameError: there is no such learner or question.
-        ConfigError: `confirm_at` is no number of a question.
+        ConfigError: `confirm_at` is not the number of a question.
     """
     kind = LEARNERS.get(name)
     if question not in QUESTIONS:
         raise UnknownNameError("question", question, QUESTIONS)
     if confirm_at is not None and confirm_at < 1:
-        raise ConfigError(
-            f"the question that confirms the design must be the 1st or later, got {confirm_at}."
-        )
+        raise ConfigError(f"the number of the confirming question must be at least 1, got {confirm_at}.")
     settings = replace(config or BayesConfig(), question=question, ties=ties, confirm_at=confirm_at)
     return kind.make(pool, settings)

@@ -1,10 +1,10 @@
-"""One-step look-ahead: the question after which the best design by mean rank is expected to be best.
+"""One-step look-ahead: the question that maximizes the expected mean rank of the next recommendation.
 
 This is the knowledge gradient of Frazier, Powell and Dayanik (2009) on the rank: the value of a question is
-sum over answers of max over designs of E[P(answer) rank(design)]. It gets stuck where no single answer would change the
-recommendation: then all questions are worth the same. With two answers that is common where designs are few, so a
-pair is also chosen for what its answer says about which design is the best one (as in predictive entropy search,
-Hernandez-Lobato, Hoffman and Ghahramani 2014).
+sum over answers of max over designs of E[P(answer) rank(design)]. If no single answer would change the recommendation,
+all questions have the same value. This is common for pairs if there are few designs, so a pair's value also includes
+the information of its answer about the best design (as in predictive entropy search, Hernandez-Lobato, Hoffman and
+Ghahramani 2014).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from netwright.synthesis.queries import Kind, Query
 
 Columns = npt.NDArray[np.int64]
 
-_NAT = np.float32(0.03)  # rank that a nat of information about the best design is worth
+_NAT = np.float32(0.03)  # rank gain that one nat of information about the best design is worth
 _TINY = np.float32(1e-12)
 
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """A sample of what the truth and the operator may be, on a few candidate designs.
+    """A posterior sample of objectives and operators, on a few candidate designs.
 
     Attributes:
         designs: the candidates; shape (C,).
         standing: value of each candidate under each sampled objective; shape (P, C).
         rank: rank of each candidate; shape (P, C).
-        noise, tie: of the operator in each sample; shape (P,).
+        noise, tie: answer model of the operator in each sample; shape (P,).
     """
 
     designs: Columns
@@ -42,7 +42,7 @@ class Outlook:
     tie: Float32
 
     def present_value(self) -> float:
-        """Expected rank of the best candidate if nothing more is asked."""
+        """Expected rank of the best candidate without a further question."""
         return float(self.rank.mean(0).max())
 
 
@@ -60,7 +60,7 @@ def _values(outlook: Outlook, p: Float32) -> Float32:
 
 
 def information(outlook: Outlook, p: Float32) -> Float32:
-    """Nats that answers of probability `p` (A, n, P) are expected to tell about which candidate is the best; (n,)."""
+    """Mutual information in nats between answers of probability `p` (A, n, P) and the best candidate; shape (n,)."""
     n_answers, n, n_samples = p.shape
     is_best = np.zeros(outlook.rank.shape, dtype=np.float32)
     is_best[np.arange(n_samples), outlook.rank.argmax(1)] = 1.0 / n_samples
@@ -79,7 +79,7 @@ def answers(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float
 def best_pair(
     outlook: Outlook, kind: Kind, ties: bool, n_questions: int, rng: np.random.Generator
 ) -> tuple[tuple[int, ...], float]:
-    """The best of up to `n_questions` pairs, by value and information: designs and value."""
+    """The best of up to `n_questions` pairs by value and information; returns designs and value."""
     pairs = np.array(list(itertools.combinations(range(len(outlook.designs)), 2)))
     if len(pairs) > n_questions:
         pairs = pairs[rng.choice(len(pairs), n_questions, replace=False)]
@@ -92,7 +92,7 @@ def best_pair(
 def best_triple(
     outlook: Outlook, kind: Kind, n_questions: int, exchange_rounds: int, rng: np.random.Generator
 ) -> tuple[tuple[int, ...], float]:
-    """The best of `n_questions` random triples, bettered by exchanging one design at a time."""
+    """The best of `n_questions` random triples, improved by exchanging one design at a time."""
     n = len(outlook.designs)
     triples = np.sort(rng.random((n_questions, n)).argpartition(2, axis=1)[:, :3], axis=1)
     values = question_values(outlook, kind, triples, True)
@@ -107,7 +107,7 @@ def best_triple(
 
 
 def _exchanges(triple: Columns, n: int) -> Columns:
-    """All triples that differ from one in one design; shape (3 (n - 3), 3)."""
+    """All triples that differ from the given one in one design; shape (3 (n - 3), 3)."""
     others = np.setdiff1d(np.arange(n), triple)
     near = np.repeat(np.tile(triple, (len(others), 1))[None], 3, axis=0)
     for position in range(3):
@@ -116,7 +116,7 @@ def _exchanges(triple: Columns, n: int) -> Columns:
 
 
 def menu(outlook: Outlook, first: int, size: int) -> tuple[int, ...]:
-    """Designs that differ: `first`, then whatever adds most to the expected rank of the best of them."""
+    """A diverse menu: `first`, then greedily the design that adds most to the expected rank of the best one."""
     chosen = [int(np.flatnonzero(outlook.designs == first)[0])]
     reached = outlook.rank[:, chosen[0]]
     while len(chosen) < min(size, len(outlook.designs)):

@@ -9,7 +9,7 @@ from netwright.synthesis.queries import Answer, Kind, Query
 
 
 class NoPrune(Historian):
-    """Each query proposes the optimum of a random objective of the pool; answers rule nothing out."""
+    """Each query proposes the optimum of a random objective of the pool; answers remove no candidate."""
 
     def __init__(self, pool: Pool, seed: int = 0) -> None:
         super().__init__(seed)
@@ -26,7 +26,7 @@ class NoPrune(Historian):
         return Query(Kind.PROPOSE, (design,) if best is None else (design, best))
 
     def tell(self, query: Query, answer: Answer) -> None:
-        """Remember the answer."""
+        """Record the answer."""
         self.record(query, answer)
 
     def recommend(self) -> int | None:

@@ -1,4 +1,4 @@
-"""`objective-only`: naive objective synthesis (Fig. 3). It proposes what any one explanation of the answers wants."""
+"""`objective-only`: naive objective synthesis (Fig. 3). Proposes the optimum of an objective that fits the answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ObjectiveOnly(Historian):
         return Query(Kind.PROPOSE, (int(designs[0]), best)) if len(designs) else None
 
     def tell(self, query: Query, answer: Answer) -> None:
-        """Remember the answer."""
+        """Record the answer."""
         self.record(query, answer)
 
     def recommend(self) -> int | None:

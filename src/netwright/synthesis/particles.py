@@ -1,4 +1,4 @@
-"""A broad prior over objectives: the problem's template, and generic monotone functions for when it is wrong."""
+"""A broad prior over objectives: the problem's template, and generic monotone functions in case it does not fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netwright.synthesis.problem import Array
 
 Float32 = npt.NDArray[np.float32]
 
-_FLOOR = 0.02  # keeps the CES functions finite where a scaled metric is 0
+_FLOOR = 0.02  # keeps the CES functions finite if a scaled metric is 0
 _RETURNS = (0.3, 12.0)  # range of 1 - r: from nearly linear to nearly the minimum
 _N_SIGMOIDS = 6
 _BATCH = 256
@@ -20,13 +20,13 @@ _BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Particles:
-    """F sampled objectives, evaluated on the D designs of a pool. None of this needs a solver.
+    """F sampled objectives, evaluated on the D designs of a pool without a solver.
 
     Attributes:
-        parameters: of the particles that come first, those of the template; shape (T, k), T <= F.
+        parameters: of the template's particles, which come first; shape (T, k), T <= F.
         standing: (f(d) - mean) / (max - mean) over the pool; shape (F, D).
         rank: quality of each design if the particle were the truth; shape (F, D).
-        optimum: the design that each particle likes best; shape (F,).
+        optimum: the best design of each particle; shape (F,).
     """
 
     parameters: Array
@@ -39,7 +39,7 @@ class Particles:
 
 
 def sample_particles(pool: Pool, n: int, generic_share: float, rng: np.random.Generator) -> Particles:
-    """Draw `n` objectives: (1 - `generic_share`) from the template, among them the pool's own, the rest generic."""
+    """Draw `n` objectives: (1 - `generic_share`) from the template including the pool's own, the rest generic."""
     n_generic = round(n * generic_share)
     n_template = n - n_generic
     own = rng.permutation(len(pool))[:n_template]
@@ -49,7 +49,7 @@ def sample_particles(pool: Pool, n: int, generic_share: float, rng: np.random.Ge
     standing = np.empty((n, pool.n_designs), dtype=np.float32)
     rank = np.empty_like(standing)
     optimum = np.empty(n, dtype=np.int64)
-    for low in range(0, n, _BATCH):  # in batches, so that double precision never fills the memory
+    for low in range(0, n, _BATCH):  # in batches, to bound the memory of double precision
         high = min(low + _BATCH, n)
         parts = [
             pool.values(parameters[low : min(high, n_template)]) if low < n_template else None,
@@ -77,7 +77,7 @@ def _generic(
 def sample_ces(scaled: Array, n: int, rng: np.random.Generator) -> Array:
     """Functions of constant elasticity of substitution, (sum a x^r)^(1/r), from the sum to the minimum.
 
-    Half of them weigh the metrics, a = w; for the others w are the proportions that suit, a = w^(1-r), which tends
+    Half of them weight the metrics, a = w; for the others w are the preferred proportions, a = w^(1-r), which tends
     to min x / w (Arrow, Chenery, Minhas and Solow 1961).
 
     Args:
@@ -97,7 +97,7 @@ def sample_ces(scaled: Array, n: int, rng: np.random.Generator) -> Array:
 
 
 def sample_sigmoid_sums(scaled: Array, n: int, rng: np.random.Generator) -> Array:
-    """Random monotone functions: sums of sigmoids along non-negative directions.
+    """Random monotone functions: sums of sigmoids along nonnegative directions.
 
     Args:
         scaled: as in `sample_ces`.

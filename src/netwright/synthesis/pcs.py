@@ -15,11 +15,11 @@ from netwright.synthesis.queries import Exchange, Kind, Query, agrees
 
 @dataclass(frozen=True, eq=False)
 class ParetoCandidateSet:
-    """Objectives that are still thought possible, each with the best known design for it (Def. 4.4).
+    """Objectives that are consistent with the answers, each with its best known design (Def. 4.4).
 
     Attributes:
         parameters: the objectives; shape (G, k).
-        designs: the design that each objective wants; shape (G,). Several may want the same.
+        designs: the best design of each objective; shape (G,). Several may share a design.
     """
 
     family: ObjectiveFamily
@@ -31,15 +31,15 @@ class ParetoCandidateSet:
 
     @classmethod
     def empty(cls, family: ObjectiveFamily) -> ParetoCandidateSet:
-        """A set of nothing."""
+        """The empty set."""
         return cls(family, np.empty((0, len(family.parameters))), np.empty(0, dtype=np.int64))
 
     def programs(self) -> Index:
-        """The different designs that some objective wants, in rising order."""
+        """The distinct best designs, sorted."""
         return np.unique(self.designs)
 
     def adding(self, parameters: Array, designs: Index) -> ParetoCandidateSet:
-        """The set with more objectives."""
+        """The set with further objectives."""
         return ParetoCandidateSet(
             self.family, np.vstack([self.parameters, parameters]), np.concatenate([self.designs, designs])
         )
@@ -49,9 +49,9 @@ class ParetoCandidateSet:
         return ParetoCandidateSet(self.family, self.parameters[~gone], self.designs[~gone])
 
     def updated(self, exchange: Exchange, scores: Array) -> ParetoCandidateSet:
-        """The set after an answer: without what violates it, or has nothing better than a new running best.
+        """The set after an answer: without objectives that violate it or have no design above a new running best.
 
-        `scores` (D, m) are the designs'. No answer makes the set larger.
+        `scores` (D, m) are the oriented metrics of the designs. No answer enlarges the set.
         """
         query = exchange.query
         values = self.family.values(self.parameters, scores[list(query.designs)])
@@ -61,7 +61,7 @@ class ParetoCandidateSet:
         return self.without(gone)
 
     def most_informative(self, best: int | None, scores: Array) -> Query | None:
-        """The Propose or Compare of highest informativeness; on a tie a Propose, then the first in order."""
+        """The Propose or Compare of highest informativeness; ties go to a Propose, then to the first in order."""
         programs = self.programs()
         if not len(programs):
             return None
@@ -80,16 +80,16 @@ class ParetoCandidateSet:
 
 
 def compare_order(n_programs: int) -> list[tuple[int, int]]:
-    """Pairs of columns that may be compared: programs with each other, then each with the running best."""
+    """Pairs of columns to compare: programs with each other, then each with the running best."""
     return [*combinations(range(n_programs), 2), *((p, n_programs) for p in range(n_programs))]
 
 
 def compare_removals(values: Array, own: Index, pairs: list[tuple[int, int]]) -> Index:
-    """How many programs each answer to a Compare would remove (Fig. 4).
+    """Number of programs that each answer to a Compare would remove (Fig. 4).
 
     Args:
-        values: what each objective makes of the P programs and, last, the running best; shape (G, P + 1).
-        own: column of the program that each objective wants; shape (G,).
+        values: value of the P programs and, last, of the running best under each objective; shape (G, P + 1).
+        own: column of the best program of each objective; shape (G,).
         pairs: columns to compare.
 
     Returns:
@@ -102,9 +102,9 @@ def compare_removals(values: Array, own: Index, pairs: list[tuple[int, int]]) ->
 
 
 def propose_removals(values: Array, own: Index) -> Index:
-    """How many programs each answer to a Propose would remove (Fig. 4).
+    """Number of programs that each answer to a Propose would remove (Fig. 4).
 
-    "Better" also removes the objectives that want the proposal: they have nothing more to gain.
+    "Better" also removes the objectives whose best program is the proposal, since they cannot improve further.
 
     Args:
         values: as in `compare_removals`; the last column is the running best.
@@ -119,7 +119,7 @@ def propose_removals(values: Array, own: Index) -> Index:
 
 
 def _removed(stays: npt.NDArray[np.bool_], own: Index) -> Index:
-    """Programs that no objective in `stays` (G, n) wants any more; shape (n,)."""
+    """Number of programs that are not the best of any objective in `stays` (G, n); shape (n,)."""
     n_programs = int(own.max()) + 1
     members = own == np.arange(n_programs)[:, None]  # (P, G)
     left = (members.astype(np.float32) @ stays.astype(np.float32)) > 0.5

@@ -1,4 +1,4 @@
-"""Pools: objectives paired with their optimal designs, and how good a design is for a truth."""
+"""Pools of objectives with their optimal designs, and the quality of a design for a true objective."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _SAVED_AS = {"utilization thresholds": "utilisation thresholds"}  # words: ok
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """N objectives of one family, each with the design that is best for it, out of D distinct designs.
+    """N objectives of one family, each with its best design out of D distinct designs.
 
-    Many objectives may share a design, so designs carry a multiplicity (`counts`).
+    Objectives may share a design, so designs have a multiplicity (`counts`).
 
     Attributes:
-        name: such as "mcf:abilene".
+        name: for example "mcf:abilene".
         scores: oriented metrics of the distinct designs, larger is better; shape (D, m).
         parameters: the objectives; shape (N, k).
         optimum: row of `scores` that is best for each objective; shape (N,).
-        design_ids: where each design is kept by whoever solved for it; shape (D,).
-        provenance: what the pool was made from, in plain data.
+        design_ids: row of the pool's file with the decision of each design; shape (D,).
+        provenance: origin of the pool, as plain data.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Pool:
         n, d = len(self.parameters), len(self.scores)
         if not n or self.optimum.shape != (n,) or self.design_ids.shape != (d,):
             raise ConfigError(
-                f"pool {self.name}: {n} objectives need as many optima and {d} designs as many ids, "
+                f"pool {self.name}: {n} objectives need {n} optima and {d} designs need {d} ids, "
                 f"got {self.optimum.shape} and {self.design_ids.shape}."
             )
         if self.scores.shape != (d, len(self.group)) or self.parameters.shape != (
@@ -63,7 +63,7 @@ class Pool:
                 f"but there are {len(self.group)} metrics and {len(self.family.parameters)} parameters."
             )
         if self.optimum.min() < 0 or self.optimum.max() >= d:
-            raise ConfigError(f"pool {self.name}: an optimum points past the {d} designs.")
+            raise ConfigError(f"pool {self.name}: the index of an optimum exceeds the {d} designs.")
 
     @classmethod
     def gather(
@@ -77,7 +77,7 @@ class Pool:
     ) -> Pool:
         """The pool of `parameters` (N, k) with the oriented scores (N, m) of each objective's optimal design.
 
-        Scores are rounded to `SCORE_STEP`; equal ones become one design, whose id is the first row that had it.
+        Scores are rounded to `SCORE_STEP`; equal scores become one design, whose id is the first such row.
         """
         rounded = np.round(np.asarray(scores, dtype=np.float64), 6) + 0.0  # no -0
         distinct, first, optimum = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
@@ -93,17 +93,17 @@ class Pool:
         )
 
     def __len__(self) -> int:
-        """How many objectives there are."""
+        """Number of objectives."""
         return len(self.parameters)
 
     @property
     def n_designs(self) -> int:
-        """How many distinct designs there are."""
+        """Number of distinct designs."""
         return len(self.scores)
 
     @cached_property
     def counts(self) -> Index:
-        """How many objectives each design is best for; shape (D,)."""
+        """Number of objectives for which each design is best; shape (D,)."""
         return np.bincount(self.optimum, minlength=self.n_designs)
 
     @cached_property
@@ -123,16 +123,16 @@ class Pool:
         return Design(f"design {d}", tuple(float(v) for v in values))
 
     def values(self, parameters: Array) -> Array:
-        """What the objectives (n, k) make of the pool's designs; shape (n, D)."""
+        """Values of the pool's designs under the objectives (n, k); shape (n, D)."""
         return self.family.values(np.atleast_2d(parameters), self.scores)
 
     def effective_optima(self) -> float:
-        """How many equally likely optima would be as varied as the pool's: exp of the entropy of `counts`."""
+        """Effective number of optima: the exponential of the entropy of `counts`."""
         share = self.counts[self.counts > 0] / len(self)
         return float(np.exp(-(share * np.log(share)).sum()))
 
     def subset(self, rows: npt.ArrayLike) -> Pool:
-        """The pool of some of the objectives; designs that none of them wants are left out."""
+        """The pool of some of the objectives, without designs that are best for none of them."""
         chosen = np.asarray(rows)
         used, optimum = np.unique(self.optimum[chosen], return_inverse=True)
         return Pool(
@@ -147,7 +147,7 @@ class Pool:
         )
 
     def with_designs(self, scores: Array) -> Pool:
-        """The pool with further designs (n, m) that are new to it; they have multiplicity 0 and no id (-1)."""
+        """The pool with additional designs (n, m), unless already present; they have multiplicity 0 and id -1."""
         rounded = np.unique(np.round(scores, 6) + 0.0, axis=0)
         new = rounded[[not (self.scores == row).all(1).any() for row in rounded]]
         return replace(
@@ -157,14 +157,14 @@ class Pool:
         )
 
     def fingerprint(self) -> str:
-        """64 hexadecimal digits that tell pools apart by their objectives and designs."""
+        """SHA-256 of the pool's objectives and designs."""
         digest = hashlib.sha256(_SAVED_AS.get(self.family.name, self.family.name).encode())
         for array in (self.scores, self.parameters, self.optimum):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def split(self, rng: np.random.Generator, n_truths: int) -> tuple[Pool, Array]:
-        """Hold out objectives at random: the pool of the others, and the parameters (n_truths, k) held out."""
+        """Hold out objectives at random; returns the pool of the others and the held-out parameters (n_truths, k)."""
         if not 0 < n_truths < len(self):
             raise ConfigError(
                 f"pool {self.name} has {len(self)} objectives, so 1 to {len(self) - 1} can be held out as "
@@ -178,11 +178,11 @@ def quality(values: Array, counts: Index) -> Array:
     """Share of the pool's members that a truth rates no higher than each design (Def. 3.13).
 
     Args:
-        values: what each truth makes of each design; shape (.., D).
+        values: value of each design under each truth; shape (.., D).
         counts: multiplicity of each design; shape (D,).
 
     Returns:
-        0..1, shape (.., D). Equal designs all count as no higher, so the best always has 1.
+        0..1, shape (.., D). Equal designs count as no higher, so the best design always has 1.
     """
     flat = np.atleast_2d(values).reshape(-1, values.shape[-1])
     out = np.empty(flat.shape)
@@ -196,10 +196,10 @@ def quality(values: Array, counts: Index) -> Array:
 
 
 def normalized(values: Array, counts: Index) -> Array:
-    """Values put so that the pool's mean is 0 and its best design 1 (normalized gain), truth by truth.
+    """Normalized gain: values scaled for each truth so that the pool's mean is 0 and its best design 1.
 
     Args:
-        values: what each truth makes of each design; shape (.., D).
+        values: value of each design under each truth; shape (.., D).
         counts: multiplicity of each design; shape (D,).
     """
     mean = values @ (counts / counts.sum())

@@ -1,4 +1,4 @@
-"""What a person sees of a question: designs side by side in their units, the largest differences first."""
+"""Table of a question: designs side by side in their units, the largest differences first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from netwright.synthesis.problem import Array, Design, MetricGroup
 
 LETTERS = "ABC"
-BEST = "*"  # beside the best value of a row; color says nothing that this does not
+BEST = "*"  # marks the best value of a row, independent of color
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Row:
     """One metric of the designs shown.
 
     Attributes:
-        cells: a text for each design, the best marked.
-        share: largest difference as a share of the metric's range over all designs known, 0..1.
+        cells: one text per design, the best marked.
+        share: largest difference as a share of the metric's range over all known designs, 0..1.
     """
 
     title: str
@@ -35,7 +35,7 @@ class Row:
 
 
 def metric_rows(group: MetricGroup, designs: Sequence[Design], ranges: Array) -> list[Row]:
-    """A row for each metric, those that differ most (in shares of `ranges`, shape (m,)) first."""
+    """One row per metric, sorted by the difference as a share of `ranges` (m,), largest first."""
     rows = []
     for j, metric in enumerate(group.metrics):
         values = np.array([design.metrics[j] for design in designs])
@@ -55,7 +55,7 @@ def metric_rows(group: MetricGroup, designs: Sequence[Design], ranges: Array) ->
 
 
 def decimals(values: Array, gap: float) -> int:
-    """Decimals that show three figures of the largest value, and two of the difference: 0 to 4."""
+    """Decimal places (0 to 4) for three digits of the largest value and two of the difference."""
     largest = float(np.abs(values).max())
     needed = [2 - math.floor(math.log10(largest))] if largest > 0.0 else [0]
     if gap > 1e-6 * largest:
@@ -64,13 +64,13 @@ def decimals(values: Array, gap: float) -> int:
 
 
 def headings(designs: Sequence[Design], best: int | None = None) -> list[str]:
-    """The columns' titles; `best` is the position of the best design so far, if it is shown."""
+    """Titles of the columns; `best` is the position of the best design so far, if shown."""
     names = [f"{LETTERS[i]}{' (best so far)' if i == best else ''}" for i in range(len(designs))]
     return ["", *names, "difference" if len(designs) > 1 else ""]
 
 
 def text_rows(figures: Sequence[Mapping[str, float | str]]) -> list[list[str]]:
-    """A row for each further figure of the designs shown, without judgment of which is better."""
+    """One row per additional figure of the designs, without marking a best value."""
     rows = []
     for name in figures[0]:
         values = [each[name] for each in figures]

@@ -1,4 +1,4 @@
-"""What a synthesis problem is made of: metrics, designs, and families of objectives with parameters."""
+"""The parts of a synthesis problem: metrics, designs, and families of objectives with parameters."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure by which designs are judged, in the unit that people read.
+    """One metric of designs, in a readable unit.
 
     Attributes:
-        summary: one line for a person who sees the figure for the first time.
+        summary: one line of explanation.
     """
 
     name: str
@@ -30,37 +30,37 @@ class Metric:
 
 @dataclass(frozen=True)
 class MetricGroup:
-    """The metrics that a problem is judged by, in their order (Def. 3.3)."""
+    """The metrics of a problem, in order (Def. 3.3)."""
 
     metrics: tuple[Metric, ...]
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.metrics]
         if not names or len(set(names)) < len(names):
-            raise ConfigError(f"a metric group needs one or more metrics of different names, got {names}.")
+            raise ConfigError(f"a metric group needs at least one metric and distinct names, got {names}.")
 
     def __len__(self) -> int:
         return len(self.metrics)
 
     @cached_property
     def signs(self) -> Array:
-        """+1 where larger is better, -1 where smaller is; shape (m,)."""
+        """+1 if larger is better, -1 if smaller is better; shape (m,)."""
         return np.array([1.0 if m.larger_is_better else -1.0 for m in self.metrics])
 
     def oriented(self, values: npt.ArrayLike) -> Array:
-        """Metric values (.., m) in their units as scores (.., m), of which larger is always better.
+        """Convert metric values (.., m) to scores (.., m), for which larger is always better.
 
-        Applied to scores it gives the values back.
+        Applied to scores, it returns the values.
         """
         found = np.asarray(values, dtype=np.float64)
         if found.shape[-1:] != (len(self),) or not np.isfinite(found).all():
-            raise ConfigError(f"metric values must be finite and {len(self)} to a design, got {found.shape}.")
+            raise ConfigError(f"metric values must be finite and {len(self)} per design, got {found.shape}.")
         return found * self.signs
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A program of the paper: one feasible design, known by its metrics in their units."""
+    """A feasible design (a program in the paper), given by its metrics in their units."""
 
     name: str
     metrics: tuple[float, ...]
@@ -68,7 +68,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One unknown of a family of objectives, with the range that its prior covers."""
+    """One unknown of a family of objectives, with the range of its prior."""
 
     name: str
     low: float
@@ -78,7 +78,7 @@ class Parameter:
 
 @runtime_checkable
 class ObjectiveFamily(Protocol):
-    """Target functions of one template, told apart by their parameters (Def. 4.1).
+    """Target functions of one template, distinguished by their parameters (Def. 4.1).
 
     Letters: n objectives, k parameters, D designs, m metrics.
     """
@@ -90,7 +90,7 @@ class ObjectiveFamily(Protocol):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """The k parameters in their order."""
+        """The k parameters, in order."""
         ...
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
@@ -98,27 +98,27 @@ class ObjectiveFamily(Protocol):
         ...
 
     def values(self, parameters: Array, scores: Array) -> Array:
-        """What objectives (n, k) make of designs with scores (D, m); shape (n, D), higher is better."""
+        """Values of designs with scores (D, m) under objectives (n, k); shape (n, D), higher is better."""
         ...
 
     def describe(self, parameters: Array) -> str:
-        """One objective (k,) in a line that a person can read."""
+        """One objective (k,) as one readable line."""
         ...
 
     def check(self, parameters: Array) -> None:
-        """Refuse parameters (k,) that no objective of the family has.
+        """Refuse parameters (k,) outside the family.
 
         Raises:
-            ConfigError: says which parameter and what it may be.
+            ConfigError: names the parameter and its range.
         """
         ...
 
 
 def check_within_ranges(family: ObjectiveFamily, parameters: Array) -> None:
-    """The check that suits most families: as many parameters as named, each finite and inside its range.
+    """The check of most families: the right number of parameters, each finite and inside its range.
 
     Raises:
-        ConfigError: says which parameter and what it may be.
+        ConfigError: names the parameter and its range.
     """
     names = [parameter.name for parameter in family.parameters]
     if np.shape(parameters) != (len(names),):
@@ -151,7 +151,7 @@ class Objective:
 
 
 def dominated(scores: Array) -> npt.NDArray[np.bool_]:
-    """Which of the designs (D, m) another one matches in every metric and beats in one; shape (D,)."""
+    """Whether each of the designs (D, m) is dominated: matched in every metric and exceeded in one; shape (D,)."""
     out = np.zeros(len(scores), dtype=bool)
     for i, own in enumerate(scores):
         out[i] = bool(((scores >= own).all(1) & (scores > own).any(1)).any())

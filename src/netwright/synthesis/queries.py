@@ -1,4 +1,4 @@
-"""Questions and answers as plain data, and what a teacher's answer says about an objective."""
+"""Questions and answers as plain data, and the test whether an objective explains an answer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from netwright.synthesis.problem import Array, ObjectiveFamily
 
 
 class Kind(StrEnum):
-    """What a question asks of the designs that it shows.
+    """The kind of a question.
 
-    `PROPOSE` and `COMPARE` are the paper's (section 4.1); the others are answered by the Bayesian learner only.
+    `PROPOSE` and `COMPARE` are the paper's (section 4.1); the others are asked by the Bayesian learner only.
     """
 
     PROPOSE = "propose"  # is the first design better than the second, the running best?
@@ -41,9 +41,9 @@ STRENGTHS = ("slightly", "much")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question over designs, which are named by their index.
+    """One question about designs, given by their indices.
 
-    A `PROPOSE` shows the proposal, then the running best; the very first one shows the proposal alone.
+    A `PROPOSE` shows the proposal, then the running best; the first one shows the proposal only.
 
     Attributes:
         ties: whether "about equal" is offered.
@@ -57,7 +57,7 @@ class Query:
     def text(self) -> str:
         """The question in words."""
         if self.kind is Kind.PROPOSE and len(self.designs) == 1:
-            return "A first design, to be the best so far."
+            return "A first design, which becomes the best so far."
         return ASKS[self.kind]
 
     def to_json(self) -> dict[str, Any]:
@@ -66,18 +66,18 @@ class Query:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Query:
-        """Back from `to_json`."""
+        """The inverse of `to_json`."""
         return cls(Kind(document["kind"]), tuple(document["designs"]), bool(document["ties"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a teacher says: the positions of the designs that are (about) best; none means "cannot say".
+    """A teacher's answer: the positions of the designs that are (about) best; none means "cannot say".
 
-    To a `PROPOSE`, (0,) says that the proposal is better and (1,) that it is not.
+    For a `PROPOSE`, (0,) means that the proposal is better and (1,) that it is not.
 
     Attributes:
-        strength: "slightly" or "much", where that was asked and one design is better.
+        strength: "slightly" or "much", if that was asked and one design is better.
     """
 
     best: tuple[int, ...]
@@ -88,7 +88,7 @@ class Answer:
 
     @property
     def cannot_say(self) -> bool:
-        """Whether nothing is to be inferred."""
+        """Whether the answer carries no information."""
         return not self.best
 
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Answer:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Answer:
-        """Back from `to_json`."""
+        """The inverse of `to_json`."""
         return cls(tuple(document["best"]), document["strength"])
 
 
@@ -116,35 +116,35 @@ def check_answer(query: Query, answer: Answer) -> None:
     """Refuse an answer that does not fit its question.
 
     Raises:
-        ConfigError: says what may be answered.
+        ConfigError: names the valid answers.
     """
     n = len(query.designs)
     if any(not 0 <= i < n for i in answer.best) or len(set(answer.best)) < len(answer.best):
-        raise ConfigError(f"the question shows designs 1 to {n}; name each of the best once.")
+        raise ConfigError(f"the question shows designs 1 to {n}; name each of the best ones once.")
     if len(answer.best) > 1 and (not query.ties or query.kind is Kind.PROPOSE):
         raise ConfigError(f"to the question {query.kind} name one design, or say that you cannot tell.")
     if answer.strength is not None and (
         answer.strength not in STRENGTHS or query.kind is not Kind.STRENGTH or len(answer.best) != 1
     ):
-        raise ConfigError(f"how much better, {' or '.join(STRENGTHS)}, belongs to one design of a pair.")
+        raise ConfigError(f"a strength, {' or '.join(STRENGTHS)}, needs one better design of a pair.")
     if query.kind is Kind.STRENGTH and len(answer.best) == 1 and answer.strength is None:
-        raise ConfigError(f"say how much better the design is: {' or '.join(STRENGTHS)}.")
+        raise ConfigError(f"state how much better the design is: {' or '.join(STRENGTHS)}.")
 
 
 def preferred(exchange: Exchange) -> list[tuple[int, int]]:
-    """The pairs (better design, worse design) that an answer states outright."""
+    """The pairs (better design, worse design) that an answer states."""
     query, best = exchange.query, exchange.answer.best
     if query.kind is Kind.PROPOSE and best != (0,):
-        return []  # "not better" leaves room for a tie
+        return []  # "not better" includes a tie
     rest = [i for i in range(len(query.designs)) if i not in best]
     return [(query.designs[b], query.designs[r]) for b in best for r in rest]
 
 
 def agrees(values: Array, exchange: Exchange) -> npt.NDArray[np.bool_]:
-    """Which objectives explain an answer to a Propose or Compare.
+    """Whether each objective explains an answer to a Propose or Compare.
 
     Args:
-        values: what n objectives make of the query's designs; shape (n, number of designs).
+        values: values of the query's designs under n objectives; shape (n, number of designs).
 
     Returns:
         Shape (n,). "About equal" is explained by an exact tie only, as in the paper.
@@ -166,7 +166,7 @@ def agrees(values: Array, exchange: Exchange) -> npt.NDArray[np.bool_]:
 def satisfying(
     family: ObjectiveFamily, parameters: Array, scores: Array, exchanges: Sequence[Exchange]
 ) -> npt.NDArray[np.bool_]:
-    """Which objectives (n, k) explain all of the answers; `scores` (D, m) are the designs'. Shape (n,)."""
+    """Whether each objective (n, k) explains all answers; `scores` (D, m) are those of the designs; shape (n,)."""
     out = np.ones(len(parameters), dtype=bool)
     shown = sorted({d for e in exchanges for d in e.query.designs})
     if not shown:

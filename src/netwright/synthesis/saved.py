@@ -1,4 +1,4 @@
-"""The document of a saved dialogue: strictly typed, with a SHA-256 of what it holds."""
+"""The document of a saved dialogue: strictly typed, with a SHA-256 of its content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SavedExchange(Document):
     answer: SavedAnswer
 
     def exchange(self) -> Exchange:
-        """The exchange that was saved."""
+        """The saved exchange."""
         asked = Query(Kind(self.query.kind), self.query.designs, self.query.ties)
         return Exchange(asked, Answer(self.answer.best, self.answer.strength))
 
@@ -59,11 +59,11 @@ class SavedSetup(Document):
 
 
 class SavedDialogue(Document):
-    """A dialogue as it is saved.
+    """A saved dialogue.
 
     Attributes:
-        problem: what the dialogue is about, with the fingerprint of its pool.
-        sha256: of the other entries, so that a changed answer is noticed; absent in documents of earlier releases.
+        problem: identity of the problem, with the fingerprint of its pool.
+        sha256: hash of the other entries, which detects changed answers; absent in documents of earlier releases.
     """
 
     FORMAT_VERSION: ClassVar[int] = 1
@@ -75,11 +75,11 @@ class SavedDialogue(Document):
 
     @classmethod
     def parse(cls, document: Any, where: Path) -> SavedDialogue:
-        """The document, checked.
+        """Validate a document.
 
         Raises:
-            FormatError: of another version.
-            DataError: an entry is missing, unknown, of another type or out of range, or the content was changed.
+            FormatError: the document has another version.
+            DataError: an entry is missing, unknown, of the wrong type or out of range, or the content was changed.
         """
         check_format_version(document, cls.FORMAT_VERSION, where)
         found = cls.of(document, f"{where}: not a saved dialogue", remedy=REMEDY)
@@ -94,7 +94,7 @@ class SavedDialogue(Document):
         """The setup.
 
         Raises:
-            FormatError: it names a learner or a question that there is not.
+            FormatError: the learner or kind of question does not exist.
         """
         try:
             return Setup(**self.setup.model_dump())
@@ -105,7 +105,7 @@ class SavedDialogue(Document):
 def saved_document(
     problem: Mapping[str, Any], setup: Setup, exchanges: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """A dialogue as the plain document that `SavedDialogue.parse` takes."""
+    """A dialogue as a plain document for `SavedDialogue.parse`."""
     document = {
         "format_version": SavedDialogue.FORMAT_VERSION,
         "problem": dict(problem),
@@ -116,7 +116,7 @@ def saved_document(
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 of the entries of a document but `sha256`, whatever their order and layout."""
+    """SHA-256 of the entries of a document except `sha256`, independent of order and layout."""
     entries = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a dialogue is about and how it is held: a pool, or a problem that is solved as the dialogue goes."""
+"""The settings of a dialogue and its problem: a pool, or a problem that is solved during the dialogue."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _POOL_STREAM = 1 << 23
 
 @dataclass(frozen=True)
 class Setup:
-    """How a dialogue is held.
+    """Settings of a dialogue.
 
     Attributes:
-        question: of `bayes`, see `BayesConfig`.
+        question: kind of question of `bayes`, see `BayesConfig`.
         ties: whether pairs of `bayes` offer "about equal".
-        confirm: whether the last question of `bayes` is a menu to take one design from.
+        confirm: whether the last question of `bayes` is a menu of final designs.
     """
 
     learner: str = "bayes"
@@ -41,7 +41,7 @@ class Setup:
         if self.question not in QUESTIONS:
             raise UnknownNameError("question", self.question, QUESTIONS)
         if self.n_queries < 1:
-            raise ConfigError(f"a dialogue needs one question or more, got {self.n_queries}.")
+            raise ConfigError(f"a dialogue needs at least one question, got {self.n_queries}.")
 
     @property
     def confirm_at(self) -> int | None:
@@ -50,7 +50,7 @@ class Setup:
 
 
 class Problem(Protocol):
-    """What a dialogue is about."""
+    """The problem of a dialogue."""
 
     @property
     def name(self) -> str:
@@ -59,12 +59,12 @@ class Problem(Protocol):
 
     @property
     def group(self) -> MetricGroup:
-        """The metrics that designs are judged by."""
+        """The metrics of designs."""
         ...
 
     @property
     def family(self) -> ObjectiveFamily:
-        """The template of the objective that is looked for."""
+        """The template of the unknown objective."""
         ...
 
     def learner_factory(self, setup: Setup) -> LearnerFactory:
@@ -72,15 +72,15 @@ class Problem(Protocol):
         ...
 
     def identity(self) -> dict[str, Any]:
-        """Plain data by which a saved dialogue knows its problem again."""
+        """Plain data that identifies the problem in a saved dialogue."""
         ...
 
     def check_identity(self, document: Any, where: Path) -> None:
-        """Raise `FormatError` if `identity` of another problem was saved."""
+        """Raise `FormatError` if a saved identity is of another problem."""
         ...
 
     def n_known_designs(self) -> int:
-        """How many designs questions may show."""
+        """Number of designs that questions may show."""
         ...
 
 
@@ -129,7 +129,7 @@ class PoolProblem:
 
 
 class OnlineProblem:
-    """A problem whose designs are solved for as the dialogue goes, by a callable `improve` (section 4.4).
+    """A problem whose designs are computed during the dialogue by a callable `improve` (section 4.4).
 
     `voting` and `objective-only` solve for each candidate. `bayes` first solves for `n_designs` objectives drawn
     from the prior, and asks about those designs.
@@ -170,11 +170,11 @@ class OnlineProblem:
         return later
 
     def identity(self) -> dict[str, Any]:
-        """See `Problem`; holds the designs, so that questions keep their meaning."""
+        """See `Problem`; includes the designs, to which saved questions refer."""
         return {"name": self.name, "family": self.family.name, "designs": self._source.scores.tolist()}
 
     def check_identity(self, document: Any, where: Path) -> None:
-        """See `Problem`; takes over the saved designs."""
+        """See `Problem`; restores the saved designs."""
         own = {"name": self.name, "family": self.family.name}
         _check_same(own, {k: v for k, v in document.items() if k != "designs"}, where)
         try:
@@ -192,6 +192,6 @@ def _check_same(own: dict[str, Any], saved: Any, where: Path) -> None:
     if saved != own:
         held = saved.get("name") if isinstance(saved, dict) else saved
         raise FormatError(
-            f"{where}: the dialogue was held over another problem ({held!r}, here {own['name']!r}, or it was "
-            "made with other options); open it with the pool that it was held over."
+            f"{where}: the dialogue belongs to another problem ({held!r}, here {own['name']!r}, or one with other "
+            "options); open it with its own pool."
         )

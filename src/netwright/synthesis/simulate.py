@@ -1,7 +1,7 @@
-"""Oracle runs: how good the recommendation is after each answer, over many truths.
+"""Simulated operators: the quality of the recommendation after each answer, over many true objectives.
 
-A learner's questions depend only on its seed and the answers so far, so all truths that have answered alike share
-the work: their runs walk one tree of dialogues.
+A learner's questions depend only on its seed and the answers so far, so truths with equal answers share the
+computation: their runs form a tree of dialogues.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _TEACHER_STREAM = 1 << 22
 
 
 def truth_values(kind: str, pool: Pool, parameters: Array, rng: np.random.Generator) -> Array:
-    """What the truths make of the pool's designs; shape (R, D).
+    """Values of the pool's designs under each truth; shape (R, D).
 
     Args:
-        kind: `template`: the objectives `parameters` (R, k), held out from the pool; `minimum`: as many of the form
-            min_i (x_i + 0.02) / (w_i + 0.02); `power`: sum_i w_i x_i^e_i with e in 0.2..1. The two last lie
-            outside of any template; x are the metrics scaled to 0..1 over the pool.
+        kind: `template`: the objectives `parameters` (R, k), held out from the pool; `minimum`: R objectives
+            min_i (x_i + 0.02) / (w_i + 0.02); `power`: sum_i w_i x_i^e_i with e in 0.2..1. The last two are outside
+            any template; x are the metrics scaled to 0..1 over the pool.
     """
     if kind not in TRUTHS:
         raise UnknownNameError("kind of truth", kind, TRUTHS)
@@ -55,11 +55,11 @@ class OracleRuns:
     """R runs of Q questions.
 
     Attributes:
-        quality: of the recommendation after each answer, 0..1 (Def. 3.13); shape (R, Q).
+        quality: quality of the recommendation after each answer, 0..1 (Def. 3.13); shape (R, Q).
         gain: its value, 0 for the pool's mean and 1 for its best; shape (R, Q).
-        alike: whether it looks the same as the best to a teacher with a just-noticeable difference; shape (R, Q).
+        alike: whether it is within the teacher's just-noticeable difference of the best; shape (R, Q).
         chosen: the design recommended after each answer; shape (R, Q).
-        question_seconds: time from one answer to the next question, of every question that was worked out.
+        question_seconds: time from an answer to the next question, for every computed question.
     """
 
     quality: Array
@@ -107,11 +107,11 @@ def simulate(
     """Run a learner against every truth.
 
     Args:
-        values: what each truth makes of each design; shape (R, D).
-        teacher: how well the truths' owners tell designs apart.
-        n_learners: learners of different seeds that the runs are dealt to in turn. A learner that draws its
-            candidates at random, as the paper's does, should have one for each run.
-        progress: called with the runs done and their number.
+        values: value of each design under each truth; shape (R, D).
+        teacher: noise and just-noticeable difference of the simulated operators.
+        n_learners: number of learners with different seeds; runs are assigned to them in turn. Use one per run for a
+            learner that draws its candidates at random, as the paper's does.
+        progress: called with the number of completed runs and of all runs.
     """
     n_runs = len(values)
     if n_queries < 1 or not n_runs or n_learners < 1:
@@ -152,14 +152,14 @@ def simulate(
 
 @dataclass(frozen=True)
 class Simulation:
-    """A learner measured against operators that are simulated.
+    """A measurement of a learner with simulated operators.
 
     Attributes:
         learner, question: see `learner_factory`.
-        teacher: as `simulated_teacher` reads it.
+        teacher: see `simulated_teacher`.
         truths: kind of the operators' objectives, one of `TRUTHS`.
-        queries: questions in each run.
-        runs: simulated operators; as many of the pool's objectives are held out.
+        queries: number of questions in each run.
+        runs: number of simulated operators; as many of the pool's objectives are held out.
     """
 
     learner: str = "bayes"
@@ -181,9 +181,9 @@ class Simulation:
                 raise UnknownNameError(kind, name, known)
 
     def run(self, pool: Pool, progress: Callable[[int, int], None] = lambda done, total: None) -> OracleRuns:
-        """Hold objectives out of the pool and let their owners answer.
+        """Hold out objectives of the pool and simulate operators with these objectives.
 
-        Learners that draw candidates at random are drawn anew for each run, as in the paper.
+        Learners that draw candidates at random get a new seed for each run, as in the paper.
         """
         teacher = simulated_teacher(self.teacher)
         rest, held_out = pool.split(generator(self.seed, 0), self.runs)
@@ -199,7 +199,7 @@ class Simulation:
         )
 
     def to_json(self) -> dict[str, str]:
-        """What was simulated, in plain types."""
+        """The settings in plain types."""
         return {
             "learner": self.learner,
             "teacher": self.teacher,
@@ -209,7 +209,7 @@ class Simulation:
 
 
 class _Walk:
-    """The tree of dialogues: runs that answer alike go down together."""
+    """The tree of dialogues: runs with equal answers share a branch."""
 
     def __init__(
         self, pool: Pool, teachers: list[Oracle], n_queries: int, progress: Callable[[int, int], None]
@@ -220,12 +220,12 @@ class _Walk:
         self.done = 0
         self.chosen = np.zeros((len(teachers), n_queries), dtype=np.int64)
         self.seconds: list[float] = []
-        self._fallback = int(pool.counts.argmax())  # before a learner knows anything
+        self._fallback = int(pool.counts.argmax())  # recommendation before the first answer
 
     def down(self, learner: Learner, runs: list[int], depth: int, spent: float = 0.0) -> None:
-        """Ask the next question of these runs, and go on with those of each answer.
+        """Ask these runs the next question, and descend into the group of each answer.
 
-        `spent` is the time that taking in the last answer took.
+        `spent` is the time taken to process the last answer.
         """
         if depth == self.n_queries:
             return self._finish(runs)

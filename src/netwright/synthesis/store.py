@@ -1,4 +1,4 @@
-"""Where dialogues are kept: a protocol for terminal and web alike, and the store that is a file."""
+"""Storage of dialogues: a protocol for terminal and web, and a store in a file."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from netwright.synthesis.setup import Problem, Setup
 
 
 class DialogueStore(Protocol):
-    """Keeps one dialogue. An answer is safe when `save` returns."""
+    """Stores one dialogue. An answer is durable when `save` returns."""
 
     @property
     def where(self) -> Path:
-        """Names the dialogue in errors."""
+        """Location of the dialogue, for error messages."""
         ...
 
     def alone(self) -> AbstractContextManager[None]:
-        """Within it nothing else changes the dialogue; raises `BusyError` where something else is at work on it."""
+        """Hold exclusive access inside the block; raises `BusyError` if the dialogue is in use."""
         ...
 
     def load(self) -> Mapping[str, Any] | None:
-        """The document of `Dialogue.to_json` that was saved last, None if there is none."""
+        """The last saved document of `Dialogue.to_json`; None if there is none."""
         ...
 
     def save(self, dialogue: Dialogue) -> None:
-        """Keep the dialogue as it is now."""
+        """Save the current state of the dialogue."""
         ...
 
 
 @dataclass(frozen=True)
 class FileStore:
-    """A dialogue in a file that only its owner may read."""
+    """A dialogue in a file that only the owner may read."""
 
     file: Path
 
@@ -50,7 +50,7 @@ class FileStore:
     def alone(self) -> AbstractContextManager[None]:
         """See `DialogueStore`."""
         return locked(
-            self.file.resolve(), remedy="go on there, or give another --out for a dialogue of your own"
+            self.file.resolve(), remedy="continue there, or give another --out for a separate dialogue"
         )
 
     def load(self) -> Mapping[str, Any] | None:
@@ -59,18 +59,18 @@ class FileStore:
         return found
 
     def save(self, dialogue: Dialogue) -> None:
-        """See `DialogueStore`; the answer is on the disk, not in its cache, when it returns."""
+        """See `DialogueStore`; flushes the file to the disk."""
         write_json(self.file, dialogue.to_json(), private=True)
 
 
 def take_up(store: DialogueStore, problem: Problem, given: Mapping[str, Any]) -> Dialogue:
-    """The dialogue of a store, or a new one, which is saved at once.
+    """Resume the dialogue of a store, or start a new one, which is saved at once.
 
     Args:
-        given: fields of `Setup` that the operator named.
+        given: fields of `Setup` that were given explicitly.
 
     Raises:
-        ConfigError: a field differs from what the kept dialogue was begun with.
+        ConfigError: a field differs from the stored dialogue.
     """
     document = store.load()
     if document is None:
@@ -83,7 +83,7 @@ def take_up(store: DialogueStore, problem: Problem, given: Mapping[str, Any]) ->
     ]
     if differing:
         raise ConfigError(
-            f"{store.where}: this dialogue was begun with {', '.join(differing)}; repeat the command without the "
+            f"{store.where}: this dialogue was started with {', '.join(differing)}; repeat the command without the "
             "option, or give another --out for a new dialogue."
         )
     return dialogue

@@ -1,4 +1,4 @@
-"""`netwright.synthesize`: a whole dialogue with a teacher, from a pool or an online problem to a design."""
+"""`netwright.synthesize`: a complete dialogue with a teacher, over a pool or an online problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Respond = Callable[[Query, Sequence[Design]], Answer | int | Sequence[int]]
 
 
 class SetupOptions(TypedDict, total=False):
-    """Fields of `Setup` that are seldom given."""
+    """Further fields of `Setup`."""
 
     learner: str
     question: str
@@ -33,18 +33,18 @@ def synthesize(
     after_answer: Callable[[Dialogue], None] = lambda dialogue: None,
     **setup: Unpack[SetupOptions],
 ) -> DialogueResult:
-    """Find a near-optimal design for an objective that only the teacher knows.
+    """Find a near-optimal design for an objective known only to the teacher.
 
     Args:
         problem: a pool, or an `OnlineProblem` with a callable that solves for an objective.
-        teacher: a `Teacher`, or a callable that is given the question and its designs and returns the position
-            of the best one, several for "about equal", or none for "cannot say".
-        queries: how many questions to ask at most.
-        after_answer: called after each answer, for saving or showing.
+        teacher: a `Teacher`, or a callable that receives the question and its designs and returns the position of
+            the best one, several positions for "about equal", or none for "cannot say".
+        queries: maximum number of questions.
+        after_answer: called after each answer, for example to save the dialogue.
         setup: `learner`, `question`, `ties` and `confirm` of `Setup`.
 
     Returns:
-        The recommended design, what was learned of the objective, and the dialogue.
+        The recommended design, the estimated objective, and the questions and answers.
     """
     over: Problem = PoolProblem(problem) if isinstance(problem, Pool) else problem
     answering: Teacher = Person(teacher) if callable(teacher) else teacher

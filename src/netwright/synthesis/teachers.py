@@ -1,4 +1,4 @@
-"""Teachers: who answers. Oracles that know the truth, clean or not; a replay; a person through a callable."""
+"""Teachers answer questions: oracles with or without noise, replays of recorded answers, and people."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array, Design
 from netwright.synthesis.queries import CANNOT_SAY, Answer, Exchange, Kind, Query, check_answer
 
-SLIGHT = 0.3  # of (best - mean): a larger difference is "much"
-ABOUT_EQUAL = 0.05  # of (best - mean): what an oracle asked for strength calls equal
+SLIGHT = 0.3  # share of (best - mean) above which a difference is "much"
+ABOUT_EQUAL = 0.05  # share of (best - mean) below which an oracle asked for strength answers "about equal"
 
 
 class Teacher(Protocol):
     """Answers questions about designs."""
 
     def answer(self, query: Query, designs: Sequence[Design]) -> Answer:
-        """The answer to `query`, whose designs are given in its order."""
+        """The answer to `query`; `designs` are in its order."""
         ...
 
 
 class Oracle:
-    """Knows what every design is worth, and may see it through noise (section 6.2).
+    """Knows the value of every design, possibly with noise (section 6.2).
 
     Args:
-        values: the truth's value of each design; shape (D,).
-        counts: multiplicity of each design in the pool, for the mean that noise is scaled by; shape (D,).
-        noise_percent: p of the paper; each time a design is shown its value is drawn afresh from a normal
-            distribution of standard deviation p % of (max - mean) around the truth.
-        jnd_share: just-noticeable difference as a share of (max - min): closer designs look the same.
+        values: true value of each design; shape (D,).
+        counts: multiplicity of each design in the pool, for the mean that scales the noise; shape (D,).
+        noise_percent: p of the paper; each time a design is shown, its value is drawn from a normal distribution
+            around the truth with a standard deviation of p % of (max - mean).
+        jnd_share: just-noticeable difference as a share of (max - min); closer designs look equal.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Oracle:
         rng: np.random.Generator | None = None,
     ) -> None:
         if noise_percent < 0.0 or jnd_share < 0.0:
-            raise ConfigError("noise_percent and jnd_share must be at least 0.")
+            raise ConfigError("noise_percent and jnd_share must not be negative.")
         self.values = values
         self.scale = float(values.max() - np.average(values, weights=counts))
         self.noise = noise_percent / 100.0 * self.scale
@@ -54,7 +54,7 @@ class Oracle:
         self.rng = rng if rng is not None else np.random.default_rng(0)
 
     def answer(self, query: Query, designs: Sequence[Design] = ()) -> Answer:
-        """By the values as seen; among designs that look the same, by chance where a tie is not offered."""
+        """Answers by the perceived values; chooses at random among equal designs if a tie is not offered."""
         seen = self.values[list(query.designs)]
         if self.noise > 0.0:
             seen = seen + self.rng.normal(0.0, self.noise, len(seen))
@@ -75,7 +75,7 @@ class Oracle:
 
 
 class Replay:
-    """Gives recorded answers, whatever order their questions come in; "cannot say" to others."""
+    """Returns recorded answers in any order of questions; "cannot say" to other questions."""
 
     def __init__(self, exchanges: Sequence[Exchange]) -> None:
         self._answers = {e.query: e.answer for e in exchanges}
@@ -86,13 +86,13 @@ class Replay:
 
 
 class Person:
-    """Whoever stands behind a callable that is shown the question and the designs."""
+    """A person, represented by a callable that receives the question and the designs."""
 
     def __init__(self, respond: Callable[[Query, Sequence[Design]], Answer | int | Sequence[int]]) -> None:
         self._respond = respond
 
     def answer(self, query: Query, designs: Sequence[Design]) -> Answer:
-        """What the callable returns: an `Answer`, one position, or several (none: cannot say)."""
+        """The callable's answer: an `Answer`, one position, or several (none: cannot say)."""
         said = self._respond(query, designs)
         if not isinstance(said, Answer):
             said = Answer((said,) if isinstance(said, int) else tuple(said))
@@ -102,7 +102,7 @@ class Person:
 
 @dataclass(frozen=True)
 class SimulatedTeacher:
-    """An oracle's failings, in percent: noise of (best - mean), just-noticeable difference of (best - worst)."""
+    """Imperfections of an oracle in percent: noise of (best - mean), just-noticeable difference of (best - worst)."""
 
     noise_percent: float = 0.0
     jnd_percent: float = 0.0
@@ -112,10 +112,10 @@ PERFECT = SimulatedTeacher()
 
 
 def simulated_teacher(text: str) -> SimulatedTeacher:
-    """`perfect`, `noisy:P` or `jnd:P`.
+    """Parse `perfect`, `noisy:P` or `jnd:P`.
 
     Raises:
-        ConfigError: none of these, or a P that is not a percentage.
+        ConfigError: the text is none of these, or P is not a percentage.
     """
     kind, colon, amount = text.partition(":")
     try:

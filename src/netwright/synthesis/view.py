@@ -1,4 +1,4 @@
-"""A question as a person sees it: its designs in a fair order, side by side, for a terminal or a web page."""
+"""The view of a question for a terminal or a web page: its designs side by side in random order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netwright.synthesis.queries import Answer, Kind, Query
 _ORDER_STREAM = 1 << 24
 
 Figures = Callable[[int], Mapping[str, float | str]]
-"""Gives further figures of a design."""
+"""Returns additional figures of a design."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,8 @@ class QuestionView:
     """One question of a dialogue.
 
     Attributes:
-        order: positions in `query.designs` in the order in which they are shown; drawn at random, so that no design is
-            favored by its place.
-        columns, rows: of a table with a column for each design.
+        order: positions in `query.designs` in the order shown; random, so that position favors no design.
+        columns, rows: a table with one column per design.
     """
 
     query: Query
@@ -37,11 +36,11 @@ class QuestionView:
     def of(
         cls, dialogue: Dialogue, query: Query, ranges: Array, figures: Figures | None = None
     ) -> QuestionView:
-        """The view of the question that a dialogue asks now.
+        """The view of a dialogue's pending question.
 
         Args:
-            ranges: of each metric over all designs known; shape (m,).
-            figures: what is shown below the metrics, if anything.
+            ranges: range of each metric over all known designs; shape (m,).
+            figures: additional rows below the metrics, if any.
         """
         order = _order(dialogue, query)
         shown = [query.designs[i] for i in order]
@@ -61,7 +60,7 @@ class QuestionView:
         )
 
     def answer(self, said: Answer) -> Answer:
-        """An answer in positions of the query, from one in positions of the view."""
+        """Convert an answer from positions in the view to positions in the query."""
         return Answer(tuple(self.order[i] for i in said.best), said.strength)
 
 
@@ -71,7 +70,7 @@ def _order(dialogue: Dialogue, query: Query) -> tuple[int, ...]:
 
 
 def _wording(query: Query) -> str:
-    """The question in words that hold in every order of its designs."""
+    """The question, worded independently of the order of its designs."""
     if query.kind is Kind.PROPOSE and len(query.designs) == 2:
         return "Which of the two designs is better?"
     return query.text

@@ -1,7 +1,7 @@
-"""Checks of the contracts, for this project's own tests and for packages that bring tasks, policies or scenarios.
+"""Contract checks, for this project's tests and for packages that define tasks, policies or scenarios.
 
-Like scikit-learn's `check_estimator`: each runs a thing through what the library will ask of it and raises an
-`AssertionError` whose sentence says what is wrong.
+Similar to scikit-learn's `check_estimator`: each check uses an object as the library would and raises an
+`AssertionError` that says what is wrong.
 
     from netwright.testing import check_task
     check_task("my-task")

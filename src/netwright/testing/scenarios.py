@@ -19,14 +19,14 @@ TOLERANCE = 1e-4
 
 
 def check_scenario(scenario: Scenario | str, topology: str = "abilene") -> None:
-    """Check that a scenario does what pools and dialogues will ask of it, with a few objectives on one network.
+    """Check that a scenario supports pools and dialogues, with a few objectives on one network.
 
     Args:
         scenario: the scenario, or the name of an installed one.
-        topology: a name of the catalog, or the path of a topology file; small.
+        topology: a small topology, by its name in the catalog or the path of its file.
 
     Raises:
-        AssertionError: the contract is broken; the sentence says where.
+        AssertionError: the contract is violated; the message says where.
     """
     found = registry.scenario(scenario) if isinstance(scenario, str) else scenario
     who = f"scenario {found.name}"
@@ -35,10 +35,10 @@ def check_scenario(scenario: Scenario | str, topology: str = "abilene") -> None:
     group, work = found.metrics(instance), Work()
     reference = found.reference(instance, work)
     family = found.family(group, reference)
-    require(isinstance(family, ObjectiveFamily), f"{who}: `family` must give an ObjectiveFamily.")
+    require(isinstance(family, ObjectiveFamily), f"{who}: `family` must return an ObjectiveFamily.")
     parameters = family.sample(np.random.default_rng(0), N_OBJECTIVES)
     again = family.sample(np.random.default_rng(0), N_OBJECTIVES)
-    require((parameters == again).all(), f"{who}: one seed must give the same objectives.")
+    require((parameters == again).all(), f"{who}: the same seed must give the same objectives.")
     optima = found.optimize(instance, family, reference, parameters, work)
     shape = (N_OBJECTIVES, len(group))
     require(optima.scores.shape == shape, f"{who}: scores have shape {optima.scores.shape}, not {shape}.")
@@ -82,7 +82,9 @@ def _check_decisions(
         f"{who}: `evaluate` gives other metrics for a design ({found}) than `optimize` ({optima.scores[0]}).",
     )
     tables = scenario.export(instance, decision)
-    require(tables and all(tables.values()), f"{who}: `export` must give tables, each with at least one row.")
+    require(
+        tables and all(tables.values()), f"{who}: `export` must return tables, each with at least one row."
+    )
     for name, rows in tables.items():
         for row in rows:
             for key, value in row.items():

@@ -1,4 +1,4 @@
-"""The contract of a task and of its policies, checked by using them."""
+"""The contract of a task and its policies, checked by using them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ITERATIONS = 2
 
 
 def require(condition: object, sentence: str) -> None:
-    """Raise an `AssertionError` with that sentence unless the condition holds."""
+    """Raise an `AssertionError` with that message unless the condition holds."""
     if not condition:
         raise AssertionError(sentence)
 
@@ -32,11 +32,11 @@ def check_task(task: Task | str, data: Any = None, *, adapt: bool = True) -> Non
 
     Args:
         task: the task, or the name of an installed one.
-        data: what its policies are tested on; by default what it generates from seed 0.
+        data: data to test its policies on; generated from seed 0 by default.
         adapt: whether to adapt a model without a backbone for two updates, save and load it (needs the extra `llm`).
 
     Raises:
-        AssertionError: the contract is broken; the sentence says where.
+        AssertionError: the contract is violated; the message says where.
     """
     task = registry.task(task) if isinstance(task, str) else task
     _check_names(task)
@@ -68,14 +68,14 @@ def check_policy(
         policy: `reset(rng)` and `act(obs)` are enough.
         task: the task, or the name of an installed one.
         setting: one of its settings; the first by default.
-        data: of the task; by default what it generates from seed 0.
-        name: in messages and in the result.
+        data: data of the task; generated from seed 0 by default.
+        name: used in messages and in the result.
 
     Returns:
         The policy's evaluation.
 
     Raises:
-        AssertionError: the contract is broken; the sentence says where.
+        AssertionError: the contract is violated; the message says where.
     """
     task = registry.task(task) if isinstance(task, str) else task
     if setting is None:
@@ -87,11 +87,11 @@ def check_policy(
     evaluate = load_attribute(task.evaluate)
     first: Evaluation
     first, second = (evaluate(policy, chosen, made, name=name) for _ in range(2))
-    require(isinstance(first, Evaluation), f"{who}: `evaluate` must give an Evaluation, not {type(first)}.")
+    require(isinstance(first, Evaluation), f"{who}: `evaluate` must return an Evaluation, not {type(first)}.")
     require(
         (first.task, first.setting, first.policy, first.metric, first.unit)
         == (task.name, chosen.name, name, task.metric, task.unit),
-        f"{who}: the evaluation must carry the task's name, metric and unit, the setting's and the policy's name.",
+        f"{who}: the evaluation must have the task's name, metric and unit, and the names of setting and policy.",
     )
     require(
         first.per_episode == second.per_episode and first.episodes == second.episodes,
@@ -129,7 +129,7 @@ def _loadable(reference: str, where: str) -> None:
     try:
         load_attribute(reference)
     except (ImportError, AttributeError, ValueError) as error:
-        raise AssertionError(f'{where}: {reference!r} is no "module:attribute" ({error}).') from error
+        raise AssertionError(f'{where}: {reference!r} is not a "module:attribute" ({error}).') from error
 
 
 def _check_data(task: Task, data: Any) -> None:
@@ -137,7 +137,7 @@ def _check_data(task: Task, data: Any) -> None:
     for name, kind in (("source", str), ("synthetic", bool)):
         require(
             isinstance(getattr(data, name, None), kind),
-            f"{who}: the data need an attribute `{name}` ({kind.__name__}), which reports state.",
+            f"{who}: the data need an attribute `{name}` ({kind.__name__}) for reports.",
         )
 
 
@@ -145,7 +145,7 @@ def _check_comparison(task: Task, evaluations: list[Evaluation]) -> None:
     first = evaluations[0]
     require(
         len(first.episodes) > 1,
-        f"task {task.name}: an evaluation needs two episodes or more; one says nothing about how sure a difference is.",
+        f"task {task.name}: an evaluation needs at least two episodes to give confidence intervals.",
     )
     twin = replace(first, policy=f"{first.policy}-again")
     for setting in compare(task, [*evaluations, twin]):
@@ -170,7 +170,7 @@ def _check_adaptation(task: Task, data: Any, setting: Setting) -> None:
     require(
         adapted.per_episode == loaded.per_episode,
         f"task {task.name}: an adapted model answers differently after it was saved and loaded; `adapter.state()` "
-        "must hold everything that answers depend on.",
+        "must hold everything that its answers depend on.",
     )
     _plain(model.info, f"task {task.name}: the adapted model's description")
 
@@ -178,7 +178,7 @@ def _check_adaptation(task: Task, data: Any, setting: Setting) -> None:
 def _experience(task: Task, data: Any, out: Path) -> Path:
     from netwright.adaptation.offline.collect import Plan, rl_collect
 
-    require(task.collector, f"task {task.name}: a task of decisions needs a collector.")
+    require(task.collector, f"task {task.name}: a decision task needs a collector.")
     collector = load_attribute(str(task.collector))(data)
     require(collector.places, f"task {task.name}: the collector names no training environment.")
     policies = tuple(p.name for p in task.policies.values() if _can_collect(p))

@@ -1,4 +1,4 @@
-"""What an allocation over tunnels does: loads, what is served, and what operators ask about it besides."""
+"""An allocation over tunnels: its loads, the demand it carries, and further figures for operators."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from netwright.wan.instance import Instance
 from netwright.wan.topology import Array
 
 STARVED_BELOW = 0.01  # share of its demand below which a flow counts as starved
-SAME_WITHIN = 1e-4  # of a flow's demand: smaller changes of a tunnel are none
+SAME_WITHIN = 1e-4  # share of a flow's demand below which a change of a tunnel is ignored
 
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """A design of an instance as what each tunnel carries.
+    """A design of an instance, given by the traffic of each tunnel.
 
     Attributes:
-        share: of its flow's demand that each tunnel carries, at least 0; shape (T,).
+        share: nonnegative share of its flow's demand carried by each tunnel; shape (T,).
     """
 
     instance: Instance
@@ -36,7 +36,7 @@ class Allocation:
 
     @cached_property
     def served(self) -> Array:
-        """Share of each flow's demand that all its tunnels carry together; shape (F,)."""
+        """Share of each flow's demand carried by all its tunnels; shape (F,)."""
         found: Array = self.instance.tunnels.serving @ self.share
         return found
 
@@ -48,37 +48,37 @@ class Allocation:
 
     @property
     def throughput(self) -> float:
-        """Share of all demand that is carried."""
+        """Share of the total demand that is carried."""
         return float(self.instance.weight @ self.served)
 
     @property
     def latency_ms(self) -> float:
-        """Sum of what each tunnel carries times its latency, over all demand, in ms."""
+        """Sum of each tunnel's traffic times its latency, divided by the total demand, in ms."""
         tunnels = self.instance.tunnels
         return float((self.instance.weight[tunnels.flow] * tunnels.latency_ms) @ self.share)
 
     @property
     def latency_per_carried_ms(self) -> float:
-        """Mean latency of what is carried in ms, for display; NaN where nothing is."""
+        """Mean latency of the carried traffic in ms, for display; NaN if no traffic is carried."""
         return self.latency_ms / self.throughput if self.throughput > 0.0 else float("nan")
 
     @property
     def worst_link(self) -> tuple[str, float]:
-        """The arc of highest utilization, and that utilization."""
+        """The arc of highest utilization, and its utilization."""
         arc = int(np.argmax(self.utilization))
         return self.instance.topology.arc_name(arc), float(self.utilization[arc])
 
     @property
     def starved_flows(self) -> int:
-        """How many flows get less than 1 % of their demand."""
+        """Number of flows that get less than 1 % of their demand."""
         return int((self.served < STARVED_BELOW).sum())
 
     def changes_from(self, today: Allocation) -> int:
-        """On how many tunnels the allocation differs from today's."""
+        """Number of tunnels on which the allocation differs from today's."""
         return int((np.abs(self.share - today.share) > SAME_WITHIN).sum())
 
     def for_operators(self, today: Allocation | None = None) -> dict[str, Any]:
-        """Figures that operators ask for besides the scenario's metrics."""
+        """Figures for operators besides the scenario's metrics."""
         link, utilization = self.worst_link
         figures = {
             "worst link": link,
@@ -91,7 +91,7 @@ class Allocation:
         return figures
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Tables "tunnels" and "links" with a flat row for each tunnel and arc."""
+        """Tables "tunnels" and "links" with one flat row per tunnel and per arc."""
         topology, demands, tunnels = self.instance.topology, self.instance.demands, self.instance.tunnels
         names = topology.nodes
         rows = []
@@ -123,7 +123,7 @@ class Allocation:
 
 
 def shortest_paths_today(instance: Instance) -> Allocation:
-    """Today's design where none is given: all traffic on its shortest tunnel, cut evenly where links are full."""
+    """Today's design by default: all traffic on its shortest tunnel, reduced evenly where links are full."""
     tunnels = instance.tunnels
     share = np.zeros(len(tunnels))
     order = np.lexsort((np.arange(len(tunnels)), tunnels.latency_ms, tunnels.flow))

@@ -40,15 +40,14 @@ _HEADER = {
 def topology(name: str, graphml: bytes) -> dict[str, Any]:
     """The prepared topology of one graph of the Zoo.
 
-    Parallel edges are collapsed, self loops dropped, nodes of degree <= 1 removed again and again, the rest
-    renumbered in the Zoo's order. Positions that the Zoo does not give are such
-    that each is the mean of its neighbors'.
+    Parallel edges are collapsed, self loops dropped, nodes of degree <= 1 removed repeatedly, and the remaining nodes
+    renumbered in the Zoo's order. A position missing from the Zoo is the mean of its neighbors' positions.
 
     Raises:
         DataError: it is not such a graph.
     """
     if b"<!ENTITY" in graphml:
-        raise DataError(f"{name}: declares XML entities, which no file of the Zoo does; do not use it.")
+        raise DataError(f"{name}: declares XML entities, unlike the files of the Zoo; do not use it.")
     try:
         root = ElementTree.fromstring(graphml)
         titles = {k.attrib["id"]: (k.attrib["for"], k.attrib["attr.name"]) for k in root.iter(f"{_NS}key")}
@@ -124,7 +123,7 @@ def _document(
 def _positions(
     known: Mapping[str, Position], neighbors: Mapping[str, set[str]], order: Iterable[str]
 ) -> dict[str, Position]:
-    """Known positions, and the others such that each is the mean of all its neighbors' (a linear system)."""
+    """Known positions; each unknown one is the mean of all its neighbors' (a linear system)."""
     unknown = [n for n in order if n not in known]
     row = {n: i for i, n in enumerate(unknown)}
     matrix, right = np.eye(len(unknown)), np.zeros((len(unknown), 2))
@@ -138,12 +137,12 @@ def _positions(
     try:
         solved = np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:
-        raise DataError("a part of the graph has no node of known position.") from None
+        raise DataError("a component of the graph has no node of known position.") from None
     return dict(known) | {n: (float(lat), float(lon)) for n, (lat, lon) in zip(unknown, solved, strict=True)}
 
 
 def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Distance of two places (latitude, longitude in degrees) along the earth's surface (haversine)."""
+    """Great-circle distance of two points (latitude, longitude in degrees) by the haversine formula."""
     lat_a, lon_a, lat_b, lon_b = map(math.radians, (*a, *b))
     h = (
         math.sin((lat_b - lat_a) / 2) ** 2
@@ -164,7 +163,7 @@ def b4(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """`topologies/b4.json` from Flexile's table of directed arcs (Jain et al., SIGCOMM 2013).
 
     Raises:
-        DataError: it is not such a table.
+        DataError: the table is malformed.
     """
     ((name, content),) = files.items()
     try:

@@ -1,4 +1,4 @@
-"""Topologies by name: Abilene and B4 come with the package, the other five from the data folder."""
+"""Topologies by name: Abilene and B4 are packaged, the other five are read from the data folder."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PACKAGED = ("abilene", "b4")
 def topology(name: str, data: Path | None = None) -> Topology:
     """The topology of that name; those that are not packaged are read from `<data>/wan/topologies`.
 
-    Without `data`, the folder that NETWRIGHT_DATA names is used.
+    The default of `data` is the folder named by NETWRIGHT_DATA.
 
     Raises:
         UnknownNameError: there is no topology of that name.
-        DataError: it is not packaged, and the data folder is not given or does not hold it.
+        DataError: it is not packaged, and there is no data folder with it.
     """
     if name not in TOPOLOGIES:
         raise UnknownNameError("topology", name, TOPOLOGIES)
@@ -40,7 +40,7 @@ def topology(name: str, data: Path | None = None) -> Topology:
     if not folder:
         raise DataError(
             f"topology {name} is not packaged; point --data or NETWRIGHT_DATA at a data folder with "
-            "wan/topologies (`netwright data fetch wan` makes one)."
+            "wan/topologies (`netwright data fetch wan` creates one)."
         )
     place = Path(folder) / "wan" if (Path(folder) / "wan").is_dir() else Path(folder)
     return read(place / "topologies" / f"{name}.json")

@@ -1,4 +1,4 @@
-"""Long work cut into chunks: run in parallel, each result kept on disk, so that a stopped run goes on."""
+"""Long work in chunks: run in parallel, with each result stored on disk, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _silent(message: str) -> None:
 
 @dataclass(frozen=True)
 class Work:
-    """Where and how chunks are worked on.
+    """How to process chunks.
 
     Attributes:
-        folder: where results of chunks are kept until the whole is done; None keeps none.
-        progress: told after every chunk how far the work is.
-        time_limit_s: for each solve on its own; what is not solved by then ends the work with a sentence.
+        folder: stores results of chunks until all are complete; None stores none.
+        progress: called after every chunk.
+        time_limit_s: limit of each solve; an unfinished solve ends the work with an error.
     """
 
     executor: Executor = field(default_factory=SerialExecutor)
@@ -40,9 +40,9 @@ class Work:
     time_limit_s: float = float("inf")
 
     def map(self, label: str, function: Callable[[Item], Arrays], items: Sequence[Item]) -> list[Arrays]:
-        """`function` over `items`, in their order; chunks already on disk are not worked on again.
+        """`function` over `items`, in order; chunks already on disk are reused.
 
-        What the items are must follow from the folder's name: a result is found again by label and number.
+        The folder's name must identify the items, because results are found by label and number.
         """
         jobs = [(item, self._place(label, i)) for i, item in enumerate(items)]
         found: list[Arrays] = []
@@ -61,13 +61,13 @@ class Work:
 
 
 def _kept(function: Callable[[Item], Arrays], job: tuple[Item, Path | None]) -> Arrays:
-    """In a worker: the chunk from disk, or worked on now and kept."""
+    """In a worker: the chunk from disk, or computed now and stored."""
     item, path = job
     if path is None:
         return function(item)
     try:
-        return read_npz(path, remedy="it is worked out again", finite=False)
-    except DataError:  # absent, or cut short by a kill
+        return read_npz(path, remedy="it will be computed again", finite=False)
+    except DataError:  # missing, or truncated by a kill
         pass
     arrays = function(item)
     with replacing(path) as temporary, temporary.open("wb") as out:

@@ -1,4 +1,4 @@
-"""Tables of demands from people and spreadsheets: columns by their titles, any separator, units beside numbers."""
+"""Tables of demands, such as from spreadsheets: columns by title, any separator, numbers with units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDED = ("source", "target", "volume")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One demand of a table: node numbers, its step and class as written, its volume in the capacities' unit."""
+    """One demand of a table: node numbers, step and class as written, and volume in the unit of the capacities."""
 
     line: int
     source: int
@@ -33,13 +33,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a table has what.
+    """Columns of a table.
 
     Attributes:
-        place: position of the column of each meaning of `DEMAND_TITLES`.
-        unit: of volumes that stand alone, "" if the title names none.
-        ignored: titles that are not known.
-        n: columns in all.
+        place: index of the column of each meaning in `DEMAND_TITLES`.
+        unit: unit of plain volumes; "" if the title names none.
+        ignored: unknown titles.
+        n: number of columns.
     """
 
     place: Mapping[str, int]
@@ -52,16 +52,16 @@ def has_classes(path: Path) -> bool:
     """Whether a table of demands has a column of classes.
 
     Raises:
-        DataError: it is no table of demands.
+        DataError: it is not a table of demands.
     """
     return "class" in _columns(path, next(_lines(path), (1, []))[1]).place
 
 
 def read_rows(path: Path, topology: Topology) -> list[Row]:
-    """The demands of a table with a line of titles.
+    """The demands of a table with a header line.
 
     Raises:
-        DataError: names the line of the first demand that cannot be.
+        DataError: names the line of the first invalid demand.
     """
     lines = _lines(path)
     columns = _columns(path, next(lines, (1, []))[1])
@@ -75,13 +75,11 @@ def read_rows(path: Path, topology: Topology) -> list[Row]:
 
 def _unscaled(path: Path, unit: str, topology: Topology) -> str:
     kind = topology.capacity_unit or "without a unit"
-    return (
-        f"{path}: demands are in {unit} but capacities are {kind}: taken as they are, scale them with --load"
-    )
+    return f"{path}: demands are in {unit} but capacities are {kind}: used without conversion, scale them with --load"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank; cells without blanks around them."""
+    """Number and stripped cells of each nonblank line."""
     head = next((line for line in read_text(path).splitlines() if line.strip()), "")
     separator = max(SEPARATORS, key=head.count)
     reader = csv.reader(text_lines(path), delimiter=separator, skipinitialspace=True)
@@ -120,7 +118,7 @@ def _check_needed(path: Path, place: Mapping[str, int], titles: Iterable[str]) -
         if meaning not in place:
             shown = printable(", ".join(titles))[:120] or "nothing"
             raise DataError(
-                f"{path}: has no column {meaning!r}; the first line must name source, target and volume, and holds "
+                f"{path}: has no column {meaning!r}; the first line must name source, target and volume, but contains "
                 f"{shown}."
             )
 
@@ -130,7 +128,7 @@ def _row(
 ) -> Row:
     where = f"{path}:{number}"
     if (len(cells) < columns.n and max(columns.place.values()) >= len(cells)) or any(cells[columns.n :]):
-        raise DataError(f"{where}: has {len(cells)} cells under {columns.n} titles; correct the line.")
+        raise DataError(f"{where}: has {len(cells)} cells for {columns.n} columns; correct the line.")
     cell = {meaning: cells[i] for meaning, i in columns.place.items()}
     ends = (unescaped(cell["source"]), unescaped(cell["target"]))
     try:
@@ -146,14 +144,14 @@ def _row(
 def _whole(text: str, name: str, where: str) -> int:
     found = whole_number(text)
     if found is None:
-        raise DataError(f"{where}: a {name} is a whole number of at least 0, got {short(text)}; correct it.")
+        raise DataError(f"{where}: a {name} must be a nonnegative integer, got {short(text)}; correct it.")
     return found
 
 
 def _volume(text: str, where: str, unit: str, ours: str, topology: Topology) -> float:
     found = rate(text, "a demand's volume", where, unit)
     if found.value < 0.0:
-        raise DataError(f"{where}: a demand needs a volume of at least 0, got {short(text)}; correct it.")
+        raise DataError(f"{where}: a demand needs a nonnegative volume, got {short(text)}; correct it.")
     if not found.unit or found.unit == ours:
         return found.value
     if not ours and found.unit != unit:

@@ -1,4 +1,4 @@
-"""Traffic: what every ordered pair of nodes wants to send, by class; gravity model, CSV files, scaling."""
+"""Traffic demands between ordered pairs of nodes, by class: gravity model, CSV files, scaling."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from netwright.wan.topology import Array, Ints, Topology
 
 @dataclass(frozen=True, eq=False)
 class Demands:
-    """F flows, each between two different nodes; equal only to itself.
+    """F flows, each between two different nodes; compared by identity.
 
     Attributes:
         source, target: node numbers; shape (F,).
-        volume: above 0, in the topology's capacity unit; shape (F,).
+        volume: positive, in the topology's capacity unit; shape (F,).
         classes: traffic class of each flow, 0, 1, ..; shape (F,).
     """
 
@@ -31,18 +31,20 @@ class Demands:
 
     def __post_init__(self) -> None:
         if not len(self.volume):
-            raise DataError("there is no demand above 0 between any two nodes; give at least one.")
+            raise DataError("there is no positive demand between two nodes; give at least one.")
         if not (np.isfinite(self.volume).all() and (self.volume > 0.0).all()):
-            raise DataError("every demand must be a finite number above 0; drop the others.")
+            raise DataError("every demand must be a finite positive number; drop the others.")
         if len(np.unique(self.classes)) != self.n_classes or self.classes.min() < 0:
-            raise DataError("classes of demands must be numbered 0, 1, .. and each have a flow; use `dense`.")
+            raise DataError(
+                "classes of demands must be numbered 0, 1, .. and each must have a flow; use `dense`."
+            )
 
     def __len__(self) -> int:
         return len(self.volume)
 
     @property
     def n_classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return int(self.classes.max()) + 1
 
     def scaled(self, factor: float) -> Demands:
@@ -50,24 +52,26 @@ class Demands:
         return replace(self, volume=self.volume * factor)
 
     def largest(self, n: int) -> Demands:
-        """The n flows of largest volume (all if there are no more), in their order; classes without gaps."""
+        """The n flows of largest volume (or all), in their order; classes are renumbered without gaps."""
         kept = np.sort(np.argsort(-self.volume, kind="stable")[:n])
         gone = sorted(set(self.classes.tolist()) - set(self.classes[kept].tolist()))
         if gone:
-            note(f"the {n} largest flows hold none of class {', '.join(str(k + 1) for k in gone)}: left out")
+            note(
+                f"the {n} largest flows include none of class {', '.join(str(k + 1) for k in gone)}: omitted"
+            )
         return Demands(self.source[kept], self.target[kept], self.volume[kept], dense(self.classes[kept]))
 
     def in_classes(self, n_classes: int, rng: np.random.Generator) -> Demands:
-        """The same flows, dealt at random into classes of equal size (give or take one flow)."""
+        """The same flows, assigned at random to classes of equal size (up to one flow)."""
         if not 1 <= n_classes <= len(self):
-            raise ConfigError(f"{len(self)} flows cannot be dealt into {n_classes} classes; ask for fewer.")
+            raise ConfigError(f"{len(self)} flows cannot form {n_classes} classes; use fewer.")
         return replace(self, classes=rng.permutation(np.arange(len(self)) % n_classes))
 
 
 def gravity(topology: Topology, rng: np.random.Generator) -> Demands:
     """Demands between all pairs by the gravity model with exponential masses (Roughan, CCR 35(5), 2005).
 
-    What a node sends and what it receives are drawn apart; the volumes sum to 1: scale them.
+    Sent and received traffic of a node are drawn independently; the volumes sum to 1 and need scaling.
     """
     n = topology.n_nodes
     volume = np.outer(rng.exponential(size=n), rng.exponential(size=n))
@@ -77,7 +81,7 @@ def gravity(topology: Topology, rng: np.random.Generator) -> Demands:
 
 
 def shortest_path_utilization(topology: Topology, demands: Demands) -> Array:
-    """Load over capacity of every arc when all traffic takes its path of least latency; shape (A,)."""
+    """Load over capacity of every arc if all traffic takes its lowest-latency path; shape (A,)."""
     network = Network.of(topology)
     load = np.zeros(topology.n_arcs)
     for source, target, volume in zip(demands.source, demands.target, demands.volume, strict=True):
@@ -96,20 +100,20 @@ def scale_to_load(topology: Topology, demands: Demands, load: float) -> Demands:
 
 
 def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Demands:
-    """Demands from a table with a line of titles: source, target, volume, and optionally class and step.
+    """Demands from a table with a header line: source, target, volume, and optionally class and step.
 
-    Titles are understood in their usual spellings (`wan.units.DEMAND_TITLES`), cells are separated by commas,
-    semicolons or tabs, and volumes with a unit are converted to that of the capacities. Nodes go by their names or by
-    their ids in the topology's file. Of files with steps one step is taken, or the mean over all. Demands of 0 and from
-    a node to itself are left out. Classes are numbered 0, 1, .. in their order, without gaps.
+    Common spellings of titles are recognized (`wan.units.DEMAND_TITLES`), cells are separated by commas, semicolons or
+    tabs, and volumes with a unit are converted to the unit of the capacities. Nodes are given by their names or by
+    their ids in the topology's file. From a file with steps, one step is used, or the mean over all. Demands of 0 and
+    from a node to itself are omitted. Classes are numbered 0, 1, .. in their order, without gaps.
 
     Raises:
-        DataError: names the line of the first demand that cannot be, such as one from an unknown node.
+        DataError: names the line of the first invalid demand, such as one from an unknown node.
     """
     rows = [row for row in read_rows(path, topology) if step is None or row.step == step]
     if not rows:
         raise DataError(
-            f"{path}: holds no demand{'' if step is None else f' of step {step}'}; check the file."
+            f"{path}: contains no demand{'' if step is None else f' of step {step}'}; check the file."
         )
     _check_once(rows, path)
     total: dict[tuple[int, int, int], float] = {}
@@ -120,7 +124,7 @@ def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Dema
     n_steps = len({row.step for row in rows})
     flows = [(*flow, volume / n_steps) for flow, volume in sorted(total.items()) if volume > 0.0]
     if not flows:
-        raise DataError(f"{path}: every demand is 0; give at least one above 0.")
+        raise DataError(f"{path}: every demand is 0; give at least one positive demand.")
     ends = np.array([flow[:3] for flow in flows], dtype=np.int64)
     _say_classes(path, {row.klass for row in rows}, ends[:, 2])
     volume = np.array([flow[3] for flow in flows])
@@ -137,15 +141,15 @@ def _check_once(rows: list[Row], path: Path) -> None:
     for row in rows:
         flow = (row.step, row.source, row.target, row.klass)
         if flow in seen:
-            raise DataError(f"{path}:{row.line}: this demand was given before; keep one of the two rows.")
+            raise DataError(f"{path}:{row.line}: this demand is a duplicate; keep one of the two rows.")
         seen.add(flow)
 
 
 def _say_classes(path: Path, named: set[int], kept: Ints) -> None:
-    """Say which class of a file is which here, and which are left out."""
+    """Log how classes of a file are renumbered, and which are omitted."""
     left = sorted({int(k) for k in kept})
     if left != list(range(1, len(left) + 1)) and named != {0}:
         note(f"{path}: classes {', '.join(f'{k} is class {i}' for i, k in enumerate(left, start=1))} here")
     if empty := sorted(named - set(left)):
         words = ", ".join(map(str, empty))
-        note(f"{path}: left out the class without a demand above 0 between two nodes: {words}")
+        note(f"{path}: omitted the class without a positive demand between two nodes: {words}")

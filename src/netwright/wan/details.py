@@ -1,4 +1,4 @@
-"""Figures of designs that operators see beside the metrics, worked out once each."""
+"""Additional figures of designs, computed once per design."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netwright.wan.exporting import Solved, figures, solved, today_of
 from netwright.wan.registry import scenario
 from netwright.wan.selection import Source
 
-QUICK_TUNNELS = 2_000  # up to here a design is solved for again in a fraction of a second
+QUICK_TUNNELS = 2_000  # up to this size, solving for a design takes a fraction of a second
 
 
 class Details:

@@ -1,4 +1,4 @@
-"""A chosen design as files: what each tunnel carries, link weights, utilization of each link, and why it was chosen."""
+"""A chosen design as files: traffic of tunnels, link weights, utilization of links, and the reason for the choice."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Tables = Mapping[str, Rows]
 
 
 def decision_of(pool: Pool, path: Path, instance: Instance, design: int) -> Array:
-    """What one of a pool's designs does: read from the pool's file, or solved for again.
+    """The decision vector of one of a pool's designs: read from the pool's file, or solved for again.
 
     Args:
-        pool: as it was read from `path`.
+        pool: the pool read from `path`.
         design: its index in the pool.
     """
     row = int(pool.design_ids[design])
@@ -46,11 +46,11 @@ def decision_of(pool: Pool, path: Path, instance: Instance, design: int) -> Arra
 
 @dataclass(frozen=True)
 class Solved:
-    """A design as it can be put to work.
+    """A design ready for deployment.
 
     Attributes:
-        metrics: its own, by name and unit; where an objective is flat they may differ a little from the pool's.
-        tables: "links", and "tunnels" where the scenario has them.
+        metrics: by name and unit; they may differ slightly from the pool's if an objective is flat.
+        tables: "links", and "tunnels" if the scenario has them.
     """
 
     metrics: Mapping[str, float]
@@ -63,7 +63,7 @@ def solved(pool: Pool, path: Path, instance: Instance, design: int) -> Solved:
 
 
 def described(pool: Pool, instance: Instance, decision: Array) -> Solved:
-    """A decision vector of a pool's scenario, whether the pool holds it or not, with its tables."""
+    """A decision vector of a pool's scenario with its tables; it need not be in the pool."""
     known = scenario(pool.provenance["scenario"])
     values = known.evaluate(instance, decision)
     names = (f"{metric.name} ({metric.unit})" for metric in pool.group.metrics)
@@ -90,9 +90,7 @@ def today_of(known: Scenario, instance: Instance, path: Path | None) -> Tables |
     check_format_version(document, FORMAT_VERSION, path)
     found = document.get("tables")
     if not isinstance(found, dict) or not all(_is_table(found.get(each)) for each in {name, "links"}):
-        raise FormatError(
-            f"{path}: holds no design of this network and scenario; give the one that is in use."
-        )
+        raise FormatError(f"{path}: contains no design of this network and scenario; give the one in use.")
     today: Tables = {each: found[each] for each in {name, "links"}}
     _check_unchanged(document, today, path)
     _check_same_network(instance, today, path)
@@ -127,26 +125,26 @@ def _check_same_network(instance: Instance, today: Tables, path: Path) -> None:
     theirs = {(str(row.get("from")), str(row.get("to"))) for row in today["links"]}
     if ours != theirs:
         a, b = min(ours ^ theirs)
-        where = "in the design, but not in this network" if (a, b) in theirs else "in this network only"
+        where = "only in the design" if (a, b) in theirs else "only in this network"
         raise FormatError(
-            f"{path}: holds a design of another network (the link {printable(a)} -> {printable(b)} is {where}); "
-            "give the design that is in use here."
+            f"{path}: contains a design of another network (the link {printable(a)} -> {printable(b)} is {where}); "
+            "give the design in use here."
         )
     if "tunnels" in today:
         names, demands = topology.nodes, instance.demands
         flows = {(names[a], names[b]) for a, b in zip(demands.source, demands.target, strict=True)}
         if flows.isdisjoint((str(row.get("source")), str(row.get("target"))) for row in today["tunnels"]):
             raise FormatError(
-                f"{path}: holds a design for other demands, no flow of it is among those here; "
-                "give the design that is in use here."
+                f"{path}: contains a design for other demands, with no flow in common; "
+                "give the design in use here."
             )
 
 
 def _settings(tables: Tables, name: str, path: Path | None = None) -> dict[tuple[str, ...], float]:
-    """What is set where: the share of each tunnel by flow and path, or the weight of each link by its ends.
+    """The settings of a design: the share of each tunnel by flow and path, or the weight of each link by its ends.
 
     Raises:
-        FormatError: a row lacks one of these, holds no number, or occurs twice.
+        FormatError: a row is incomplete, contains no number, or occurs twice.
     """
     keys, column = (
         (("source", "target", "class", "path"), "share_of_demand")
@@ -159,14 +157,14 @@ def _settings(tables: Tables, name: str, path: Path | None = None) -> dict[tuple
         if place in found or isinstance(value, bool) or not isinstance(value, int | float):
             raise FormatError(
                 f"{path}: row {number} of its {name} occurs twice or has no number as {column}; "
-                "give a design as netwright wrote it."
+                "give an unmodified design of netwright."
             )
         found[place] = float(value)
     return found
 
 
 def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
-    """What operators ask of a design besides the metrics: worst link, starved flows, changes from today."""
+    """Additional figures of a design: worst link, starved flows, changes from today."""
     worst = max(tables["links"], key=lambda row: float(row["utilization"]))
     found: dict[str, float | str] = {
         "worst link": f"{worst['from']} -> {worst['to']}",
@@ -184,10 +182,9 @@ def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
 
 
 def changes(tables: Tables, today: Tables) -> int:
-    """On how many tunnels two allocations differ, or on how many links two settings of weights.
+    """Number of tunnels on which two allocations differ, or of links on which two weight settings differ.
 
-    Tunnels are matched by flow and path, links by their ends; one that only one of the designs has carries 0 in the
-    other.
+    Tunnels are matched by flow and path, links by their ends; a missing one counts as 0.
     """
     name = "tunnels" if "tunnels" in tables else "links"
     new, old = _settings(tables, name), _settings(today, name)
@@ -220,8 +217,8 @@ def write_design(
 def _check_finite(value: Any, place: str) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise DataError(
-            f"{place}: {value} is no result; nothing was written. Check demands and capacities for values that are "
-            "far too small or too large."
+            f"{place}: {value} is not a valid result; nothing was written. Check demands and capacities for values "
+            "that are far too small or too large."
         )
     if isinstance(value, Mapping):
         for key, each in value.items():
@@ -232,7 +229,7 @@ def _check_finite(value: Any, place: str) -> None:
 
 
 def as_csv(rows: Rows) -> str:
-    """Rows of the same columns as CSV text with a header; text that a spreadsheet takes for a formula is escaped."""
+    """Rows of equal columns as CSV text with a header; text that a spreadsheet would run as a formula is escaped."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()

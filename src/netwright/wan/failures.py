@@ -1,4 +1,4 @@
-"""Failures that a design must live with: sets of arcs that go down together."""
+"""Failure scenarios of a design: sets of arcs that fail together."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from netwright.core.errors import DataError
 from netwright.core.files import read_json
 from netwright.wan.topology import Topology
 
-Failure = tuple[int, ...]  # arcs that are down at the same time, rising
+Failure = tuple[int, ...]  # arcs that are down at the same time, sorted
 
 
 def single_links(topology: Topology) -> tuple[Failure, ...]:
-    """Every link alone, both of its directions at once."""
+    """Every single link, with both directions."""
     return topology.links
 
 
@@ -42,7 +42,7 @@ def of_links(topology: Topology, groups: Iterable[Iterable[tuple[str, str]]]) ->
                 )
             down.update(arcs)
         if not down:
-            raise DataError("a failure holds no link; drop it or name one.")
+            raise DataError("a failure contains no link; drop it or name one.")
         failures.append(tuple(sorted(down)))
     return tuple(failures)
 
@@ -51,7 +51,7 @@ def read(path: Path, topology: Topology) -> tuple[Failure, ...]:
     """Failures from a JSON file: a list of failures, each a list of links, each a list of two node names.
 
     Raises:
-        DataError: the file is not so, or names a link that does not exist.
+        DataError: the file is malformed, or names a link that does not exist.
     """
     document: Any = read_json(path)
     try:

@@ -1,4 +1,4 @@
-"""Target functions that scenarios share: weighted sums of their metrics."""
+"""Target functions common to scenarios: weighted sums of metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WeightedSum:
     """f = sum of weight times score, one parameter in 0..1 for each metric; the parameters sum to 1.
 
     Attributes:
-        draw: weights (n, m) above 0 of any sum, from a generator, n and m.
+        draw: returns positive weights (n, m) of any sum, given a generator, n and m.
     """
 
     name: str
@@ -40,12 +40,12 @@ class WeightedSum:
         return found
 
     def describe(self, parameters: Array) -> str:
-        """Such as "0.60 class 1 + 0.40 class 2"."""
+        """For example "0.60 class 1 + 0.40 class 2"."""
         terms = (f"{w:.2f} {m.name}" for w, m in zip(parameters, self.group.metrics, strict=True))
         return " + ".join(terms)
 
     def check(self, parameters: Array) -> None:
-        """Weights lie in 0..1 and sum to 1."""
+        """Check that weights are in 0..1 and sum to 1."""
         check_within_ranges(self, parameters)
         if abs(float(np.sum(parameters)) - 1.0) > 1e-6:
             raise ConfigError(f"the weights of {self.name} must sum to 1, got {float(np.sum(parameters)):g}.")

@@ -1,7 +1,7 @@
-"""The frontier of two linear scores as a concave polyline: found once, it holds the optimum of every objective.
+"""The Pareto frontier of two linear scores as a concave polyline, which contains the optimum of every objective.
 
 Dichotomy over weighted sums (Aneja and Nair, Management Science 25(1), 1979): between two known points, maximize
-in the direction across their chord; either a new vertex comes out, or the chord is the frontier.
+in the direction normal to their chord; either this finds a new vertex, or the chord is the frontier.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Dichotomy:
 
     Attributes:
         solve: the solution that maximizes `gain - slope * cost`, and its point.
-        tolerance: a chord is the frontier when no design lies further above it, in units of gain.
-        reports, last: what the solves cost, and the last of them.
+        tolerance: a chord is the frontier if no design lies further above it, in units of gain.
+        reports, last: reports of all solves, and the last solution.
     """
 
     solve: Callable[[float], tuple[Solution, Point]]
@@ -42,14 +42,14 @@ class Dichotomy:
     last: Solution | None = None
 
     def at(self, slope: float) -> Point:
-        """The point where the frontier has that slope; the solve is reported."""
+        """The point where the frontier has that slope; records the solver's report."""
         solution, point = self.solve(slope)
         self.reports.append(solution.report)
         self.last = solution
         return point
 
     def between(self, left: Point, right: Point) -> list[Point]:
-        """All vertices from `left` to `right`, both included, in rising order of cost."""
+        """All vertices from `left` to `right` inclusive, sorted by cost."""
         found, waiting = [left], [(left, right)]
         while waiting:
             a, b = waiting.pop()
@@ -61,7 +61,7 @@ class Dichotomy:
         return found
 
     def _above(self, a: Point, b: Point) -> Point | None:
-        """The point that lies highest above the chord, None if none does by more than the tolerance."""
+        """The point highest above the chord; None if none exceeds the tolerance."""
         if b.gain - a.gain <= self.tolerance or b.cost <= a.cost:
             return None
         slope = (b.gain - a.gain) / (b.cost - a.cost)
@@ -71,7 +71,7 @@ class Dichotomy:
 
 
 def upper_hull(points: Array) -> Array:
-    """The vertices (V, 2) of the concave rising polyline above points (N, 2) of cost and gain."""
+    """The vertices (V, 2) of the concave increasing polyline above points (N, 2) of cost and gain."""
     hull: list[Array] = []
     for point in points[np.lexsort((-points[:, 1], points[:, 0]))]:
         if hull and point[1] <= hull[-1][1]:

@@ -1,4 +1,4 @@
-"""A design problem: a topology with its traffic, the tunnels that may carry it, and the failures to expect."""
+"""A design problem: a topology with its demands, tunnels and failures."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from netwright.wan.tunnels import Tunnels, choose
 
 @dataclass(frozen=True)
 class InstanceConfig:
-    """How to build an instance; hashable, and the whole of what a pool records about it.
+    """How to build an instance; hashable, and stored completely with a pool.
 
     Attributes:
         topology: a name of the catalog, or the path of a topology file.
         load: utilization of the busiest link with all traffic on shortest paths; 0 leaves demands as given.
         tunnels: "k4" (shortest) or "d3" (as disjoint as possible).
         demands: "gravity", or the path of a CSV file.
-        flows: only so many flows of largest demand are designed for; 0 takes all.
-        n_classes: into how many classes flows are dealt; 0 keeps the classes of the demand file.
-        failures: "links" (every link alone), or the path of a failure file.
+        flows: number of largest flows to keep; 0 keeps all.
+        n_classes: number of classes that flows are assigned to; 0 keeps the classes of the demand file.
+        failures: "links" (every single link), or the path of a failure file.
     """
 
     topology: str
@@ -47,7 +47,7 @@ class InstanceConfig:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """What a scenario designs for; equal only to itself. `config` says how it came about."""
+    """The problem of a scenario, built from `config`; compared by identity."""
 
     config: InstanceConfig
     topology: Topology
@@ -57,7 +57,7 @@ class Instance:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything that a design depends on, 16 hexadecimal digits."""
+        """SHA-256 of everything that a design depends on, 16 hexadecimal digits."""
         parts: Iterable[Any] = (
             self.topology.arcs,
             self.topology.capacity,
@@ -90,7 +90,7 @@ class Instance:
 
     @cached_property
     def demand_per_capacity(self) -> sparse.csr_array:
-        """Utilization of each arc (row) when a tunnel (column) carries its flow's whole demand; (A, T)."""
+        """Utilization of each arc (row) if a tunnel (column) carries its flow's whole demand; (A, T)."""
         volume = self.demands.volume[self.tunnels.flow]
         spread = sparse.diags_array(1.0 / self.topology.capacity) @ self.tunnels.crossing
         return sparse.csr_array(spread @ sparse.diags_array(volume))
@@ -103,10 +103,10 @@ class Instance:
 
 
 def build(config: InstanceConfig, data: Path | None = None) -> Instance:
-    """The instance of a configuration; the same configuration and files always give the same one.
+    """The instance of a configuration; deterministic for the same configuration and files.
 
     Raises:
-        NetwrightError: one sentence about what cannot be: the topology, a demand, the tunnel rule, a failure.
+        NetwrightError: the topology, a demand, the tunnel rule or a failure is invalid.
     """
     topology = load_topology(config.topology, data)
     if config.demands == "gravity":
@@ -117,7 +117,7 @@ def build(config: InstanceConfig, data: Path | None = None) -> Instance:
 
 
 def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> Instance:
-    """The instance of a topology and demands already at hand; the rest is as `config` says."""
+    """The instance of a given topology and demands; everything else follows from `config`."""
     if config.flows:
         demands = demands.largest(config.flows)
     if config.load != 0.0:
@@ -130,12 +130,12 @@ def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> In
 
 
 def load_topology(name: str, data: Path | None = None) -> Topology:
-    """A topology by its name in the catalog, or from a file where the name looks like a path."""
+    """A topology by its name in the catalog, or from a file if the name looks like a path."""
     if name not in catalog.TOPOLOGIES and (Path(name).suffix or "/" in name):
         return as_topology(read_graph(Path(name)))
     return catalog.topology(name, data)
 
 
 def with_overrides(config: InstanceConfig, overrides: Mapping[str, Any]) -> InstanceConfig:
-    """The configuration with those fields replaced whose override is not None."""
+    """The configuration with the overrides that are not None."""
     return replace(config, **{key: value for key, value in overrides.items() if value is not None})

@@ -1,4 +1,4 @@
-"""How loaded a network is by its demands: the figures that show a wrong unit at a glance."""
+"""The load of a network by its demands, which reveals wrong units."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from netwright.wan.demands import shortest_path_utilization
 from netwright.wan.instance import Instance
 from netwright.wan.units import rate_unit
 
-SANE_PERCENT = (1.0, 2000.0)  # of the fullest link on shortest paths; loads of this project are 60 to 600
+SANE_PERCENT = (
+    1.0,
+    2000.0,
+)  # percent of the fullest link on shortest paths; loads in this project are 60 to 600
 
 
 @dataclass(frozen=True)
 class LoadFacts:
-    """Demands against capacities, all traffic on its path of least latency.
+    """Demands compared with capacities, all traffic on its lowest-latency path.
 
     Attributes:
         volume: sum of all demands, in `unit`.
@@ -54,13 +57,13 @@ class LoadFacts:
         flows = f"{self.flows} flow{'s' if self.flows > 1 else ''}"
         percent = f"{self.fullest_percent:{'.2g' if self.fullest_percent < 100.0 else '.0f'}}"
         return (
-            f"load: {flows}{classes}, {self.volume:.4g} {unit} in all; fullest link on shortest paths {percent} % "
+            f"load: {flows}{classes}, {self.volume:.4g} {unit} in total; fullest link on shortest paths {percent} % "
             f"({self.fullest_link})"
         )
 
     @property
     def warning(self) -> str | None:
-        """A sentence where the load is far from that of any network in use."""
+        """A warning if the load is implausible; "" otherwise."""
         low, high = SANE_PERCENT
         if low <= self.fullest_percent <= high:
             return None

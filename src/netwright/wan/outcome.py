@@ -1,4 +1,4 @@
-"""How a search for a design ended: one document for the terminal, a web page and `design.json`."""
+"""The outcome of a search for a design: one document for the terminal, a web page and `design.json`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class End(Enum):
 
     FINISHED = "all questions are answered"
     STOPPED = "stopped by the operator"
-    LEFT = "left, to go on later"
+    LEFT = "left, to continue later"
     SETTLED = "there is nothing to decide"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a dialogue came to.
+    """The outcome of a dialogue.
 
     Attributes:
-        answers: number of questions answered.
-        files: that were written; none if the operator left, or before the first answer.
-        facts: the result by name, for reading.
+        answers: number of answered questions.
+        files: files written; empty if the operator left or answered no question.
+        facts: the result by name, in readable form.
         more: further entries of the document.
     """
 
@@ -59,7 +59,7 @@ def outcome(dialogue: Dialogue, end: End, source: Source, details: Details, file
     """Write the recommended design with its map beside a dialogue's file, unless the operator left.
 
     Args:
-        file: of the dialogue.
+        file: file of the dialogue.
     """
     answers = len(dialogue.exchanges)
     if end is End.LEFT or dialogue.recommend() is None:
@@ -95,7 +95,7 @@ def is_settled(folder: Path) -> bool:
 
 
 def design_facts(source: Source, chosen: Solved, figures: Mapping[str, float | str]) -> Facts:
-    """What `design.json` says of a design besides why it was chosen."""
+    """Entries of `design.json` about a design, without the reason for its choice."""
     return {
         "scenario": source.pool.provenance["scenario"],
         "instance": source.instance.describe(),
@@ -105,7 +105,7 @@ def design_facts(source: Source, chosen: Solved, figures: Mapping[str, float | s
 
 
 def result_facts(dialogue: Dialogue) -> Facts:
-    """The result by name, for reading."""
+    """The result by name, in readable form."""
     result = dialogue.result()
     facts: Facts = {
         f"{metric.name} ({metric.unit})": value

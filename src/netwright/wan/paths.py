@@ -11,7 +11,7 @@ from numba import njit
 
 from netwright.wan.topology import Array, Ints, Topology
 
-Path = tuple[int, ...]  # arcs in traveling order
+Path = tuple[int, ...]  # arcs in path order
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -24,7 +24,7 @@ def _arcs_toward(
     target: int,
     closed: npt.NDArray[np.bool_],
 ) -> Ints:
-    """Dijkstra by scanning: the arc by which each node is reached, -1 where none; `closed` nodes are avoided."""
+    """Dijkstra's algorithm by scanning: the arc that reaches each node, -1 if none; `closed` nodes are avoided."""
     n = len(first) - 1
     distance = np.full(n, np.inf)
     by = np.full(n, -1, dtype=np.int64)
@@ -48,10 +48,10 @@ def _arcs_toward(
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The arcs of a topology, gathered by the node that they leave; what the searches walk over.
+    """The arcs of a topology, grouped by tail, for path searches.
 
     Attributes:
-        first: where each node's arcs start in `leaving`; shape (n + 1,).
+        first: start of each node's arcs in `leaving`; shape (n + 1,).
         leaving: arcs, by tail; shape (A,).
     """
 
@@ -75,7 +75,7 @@ class Network:
     def shortest(
         self, source: int, target: int, weight: Array, closed: npt.NDArray[np.bool_] | None = None
     ) -> Path | None:
-        """The path of least weight, None if there is none; arcs of infinite weight are not used."""
+        """The path of least weight; None if there is none; arcs of infinite weight are not used."""
         avoided = np.zeros(len(self.first) - 1, dtype=np.bool_) if closed is None else closed
         by = _arcs_toward(self.first, self.leaving, self.head, weight, source, target, avoided)
         path: list[int] = []
@@ -104,7 +104,7 @@ class Network:
         return found
 
     def _detours(self, found: list[Path], target: int) -> list[Path]:
-        """For each node of the last path: the best path that leaves there and is not among those found."""
+        """For each node of the last path: the best new path that deviates there."""
         last, detours = found[-1], []
         closed = np.zeros(len(self.first) - 1, dtype=np.bool_)
         for i, arc in enumerate(last):
@@ -118,7 +118,7 @@ class Network:
         return detours
 
     def disjoint(self, source: int, target: int, k: int) -> list[Path]:
-        """Up to k different paths; each shares as few links with those before it as it can, then is short."""
+        """Up to k different paths; each minimizes the links shared with earlier paths, then its latency."""
         shared = np.zeros(int(self.link.max()) + 1)
         penalty_ms = 1.0 + float(self.latency_ms.sum())
         found: list[Path] = []

@@ -1,4 +1,4 @@
-"""Pools of (objective, optimal design) pairs: built in parallel, resumable, kept on disk as parquet.
+"""Pools of (objective, optimal design) pairs: built in parallel, resumable, stored as parquet.
 
 One file holds one pool: a row for each objective with its parameters, the metrics of its optimal design and the
 number of that design. The metadata key `netwright` holds the pool's origin as JSON.
@@ -41,7 +41,7 @@ from netwright.wan.topology import Array
 
 FORMAT_VERSION = SavedPool.FORMAT_VERSION
 SIZES = (300, 1000, 5000)
-FEW_OPTIMA = 15.0  # effective number of optima below which learners cannot be told apart
+FEW_OPTIMA = 15.0  # effective number of optima below which learners are not distinguishable
 
 _KEY = b"netwright"
 _PARAMETER, _METRIC = "knob: ", "metric: "  # words: ok, names of columns in saved pools
@@ -53,7 +53,7 @@ def _silent(message: str) -> None:
 
 @dataclass(frozen=True)
 class PoolSpec:
-    """Which pool: a scenario, an instance, how many objectives, and the seed that draws them."""
+    """Specification of a pool: scenario, instance, number of objectives, and their seed."""
 
     scenario: str
     instance: InstanceConfig
@@ -66,18 +66,18 @@ class PoolSpec:
 
     @property
     def name(self) -> str:
-        """Such as "mcf:abilene"."""
+        """For example "mcf:abilene"."""
         return f"{self.scenario}:{Path(self.instance.topology).stem}"
 
 
 @dataclass(frozen=True)
 class Builder:
-    """How pools are built.
+    """Builds pools.
 
     Attributes:
         data: folder with topologies and demands that are not packaged.
-        folder: where pools are kept; by default below the user's cache folder.
-        time_limit_s: for each solve on its own.
+        folder: folder of pools; by default below the user's cache folder.
+        time_limit_s: limit of each solve.
     """
 
     executor: Executor = field(default_factory=SerialExecutor)
@@ -87,13 +87,13 @@ class Builder:
     time_limit_s: float = float("inf")
 
     def obtain(self, spec: PoolSpec, out: Path | None = None) -> Pool:
-        """The pool from disk if it is there, otherwise built now and kept; a stopped build goes on."""
+        """The pool from disk if it exists, otherwise built and stored; an interrupted build is resumed."""
         instance = build(spec.instance, self.data)
         wanted = _identity(spec, instance)
         path = out if out is not None else self.place(spec, instance)
         if path.exists():
             pool = read(path)
-            wanted.check(_identity_of(pool), path, "pool", "give another --out or remove it")
+            wanted.check(_identity_of(pool), path, "pool", "choose another --out or remove it")
             return pool
         chunks = path.parent / f".{path.stem}.{_short(wanted)}.chunks"
         work = Work(self.executor, chunks, self.progress, self.time_limit_s)
@@ -102,7 +102,7 @@ class Builder:
         return read(path)
 
     def place(self, spec: PoolSpec, instance: Instance) -> Path:
-        """Where a pool of an instance is kept."""
+        """Default path of an instance's pool."""
         folder = self.folder if self.folder is not None else cache_folder() / "pools"
         return folder / f"{spec.name.replace(':', '-')}-{spec.n}-{_short(_identity(spec, instance))}.parquet"
 
@@ -110,9 +110,9 @@ class Builder:
 def spec_of(
     scenario: str, topology: str, *, n: int = 1000, seed: int = 0, data: Path | None = None, **overrides: Any
 ) -> PoolSpec:
-    """The pool of a scenario on a topology, with what suits both unless overridden (fields of InstanceConfig).
+    """The pool of a scenario on a topology, with defaults for both unless overridden (fields of InstanceConfig).
 
-    Classes of a demand file are kept where `n_classes` is not given.
+    Classes of a demand file are kept if `n_classes` is not given.
     """
     found = registry.scenario(scenario)
     config = found.config(topology, load_topology(topology, data))
@@ -166,20 +166,20 @@ def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work)
     }
     if pool.effective_optima() < FEW_OPTIMA:
         work.progress(
-            f"{spec.name}: only {pool.effective_optima():.1f} effectively different optima; another load "
-            "would make objectives tell designs apart."
+            f"{spec.name}: only {pool.effective_optima():.1f} effectively distinct optima; with another load, "
+            "objectives would distinguish designs."
         )
     _write(path, group, scenario, parameters, optima, pool, found)
 
 
 def _at_best(pool: Pool) -> list[float]:
-    """Share of objectives whose optimum has the best value of each metric: near 1, the metric is idle."""
+    """Share of objectives whose optimum has the best value of each metric; near 1, the metric has no influence."""
     chosen = pool.scores[pool.optimum]
     return [float(share) for share in (chosen >= chosen.max(0) - 1e-9).mean(0)]
 
 
 def _memory_peak_mib() -> float:
-    """Largest resident size so far of this process or of a worker that has ended."""
+    """Largest resident size so far of this process and of finished workers."""
     usage = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return max(usage) / 1024.0
 
@@ -212,8 +212,8 @@ def read(path: Path) -> Pool:
     """A pool from its file; `provenance` holds the metadata.
 
     Raises:
-        DataError: there is no such file, or it is damaged.
-        FormatError: it is no pool, or of a version that this release does not know.
+        DataError: the file does not exist or is damaged.
+        FormatError: it is not a pool, or its version is unknown to this release.
     """
     table, facts, saved = _read_table(path)
     try:
@@ -222,7 +222,7 @@ def read(path: Path) -> Pool:
         values = _matrix(table, [_METRIC + metric.name for metric in group.metrics])
         parameters = _matrix(table, [_PARAMETER + parameter.name for parameter in family.parameters])
     except (KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path}: lacks {error} of a pool; {REMEDY}.") from None
+        raise FormatError(f"{path}: lacks the entry {error} of a pool; {REMEDY}.") from None
     check_parameters(family, parameters, path)
     name = f"{saved.scenario}:{Path(saved.instance.topology).stem}"
     pool = Pool.gather(name, group, family, parameters, group.oriented(values), facts)
@@ -231,22 +231,22 @@ def read(path: Path) -> Pool:
 
 
 def _check_designs(pool: Pool, table: pa.Table, saved: SavedPool, path: Path) -> None:
-    """Check that the designs of a table are those that its metrics give."""
+    """Check that the designs of a table match its metrics."""
     numbers = table["design"].to_numpy() if "design" in table.column_names else np.empty(0)
     if pool.n_designs != saved.n_designs or not np.array_equal(pool.optimum, numbers):
         raise DataError(
-            f"{path}: its metrics are those of {pool.n_designs} designs, but it was written with "
-            f"{saved.n_designs} or in another order; the file is damaged, {REMEDY}."
+            f"{path}: its metrics define {pool.n_designs} designs, but it was written with {saved.n_designs} or in "
+            f"another order; the file is damaged, {REMEDY}."
         )
 
 
 def read_reference(path: Path) -> Reference:
-    """What the scenario found out about the instance of a pool's file."""
+    """The scenario's reference of the instance in a pool's file."""
     return _read_table(path)[2].reference
 
 
 def read_decision(path: Path, row: int) -> Array | None:
-    """The decision of the design in a row (a `design_id` of the pool), None where designs are solved for again."""
+    """The decision of the design in a row (a `design_id` of the pool); None if designs are not stored."""
     table, *_ = _read_table(path)
     if "decision" not in table.column_names:
         return None
@@ -255,7 +255,7 @@ def read_decision(path: Path, row: int) -> Array | None:
 
 
 def instance_of(pool: Pool, data: Path | None = None) -> Instance:
-    """The instance that a pool was built for, built again.
+    """Rebuild the instance of a pool.
 
     Raises:
         DataError: the topology or the demands have changed since.
@@ -276,10 +276,10 @@ def _matrix(table: pa.Table, names: list[str]) -> Array:
 
 
 def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any], SavedPool]:
-    """The table with its document, as it is written and typed; both checked.
+    """The table with its document, raw and typed, after validation.
 
     Raises:
-        DataError: absent, damaged, changed since it was written, or an entry or number that cannot be.
+        DataError: missing, damaged, changed since it was written, or with an invalid entry or number.
         FormatError: not a pool, or of another version.
     """
     try:
@@ -294,9 +294,9 @@ def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any], SavedPool]:
     saved = SavedPool.of(facts, path, remedy=REMEDY)
     check_table(table, saved, path)
     if saved.sha256 is None:
-        note(f"{path}: a pool of an earlier release without a SHA-256; build it again to have it checked")
+        note(f"{path}: a pool of an earlier release without a SHA-256; build it again to enable the check")
     elif saved.sha256 != digest(facts, table):
         raise DataError(
-            f"{path}: its SHA-256 is not that of its content; the file is damaged or was changed, {REMEDY}."
+            f"{path}: its SHA-256 does not match its content; the file is damaged or was changed, {REMEDY}."
         )
     return table, facts, saved

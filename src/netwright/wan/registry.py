@@ -11,10 +11,10 @@ SCENARIOS: Registry[Scenario] = Registry(
 
 
 def scenario_names() -> tuple[str, ...]:
-    """Names of all scenarios, in alphabetical order; imports none of them."""
+    """Names of all scenarios, sorted; imports none of them."""
     return SCENARIOS.names()
 
 
 def scenario(name: str) -> Scenario:
-    """The scenario of that name, imported on first use; an unknown one raises `UnknownNameError`."""
+    """The scenario of that name, imported on first use; raises `UnknownNameError` if there is none."""
     return SCENARIOS.get(name)

@@ -1,4 +1,4 @@
-"""The constraints that all tunnel-based scenarios share."""
+"""The constraints common to all tunnel-based scenarios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netwright.wan.topology import Array
 
 
 def carried_within_capacity(instance: Instance, cost: Array) -> LinearProgram:
-    """Maximize `cost @ x`, x (T,) what each tunnel carries as a share of its flow's demand.
+    """Maximize `cost @ x`; x (T,) is the traffic of each tunnel as a share of its flow's demand.
 
     Rows: the utilization of each arc is at most 1, and the tunnels of each flow carry at most its demand.
     """

@@ -1,4 +1,4 @@
-"""The document in a pool's file: what the pool was made from, with a SHA-256 of the document and the table."""
+"""The document in a pool's file: the origin of the pool, with a SHA-256 of the document and the table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SavedMetric(Document):
 
 
 class SavedInstance(Document):
-    """An instance: the fields of `InstanceConfig`, and what came of them (see `Instance.describe`)."""
+    """An instance: the fields of `InstanceConfig`, and derived facts (see `Instance.describe`)."""
 
     topology: str
     load: Amount
@@ -50,12 +50,12 @@ class SavedInstance(Document):
 
 
 class SavedPool(Document):
-    """What a pool was made from, and what came of it.
+    """The origin of a pool, and facts about it.
 
     Attributes:
-        n: rows of the table, one for each objective.
-        n_designs: distinct designs among them.
-        reference: what the scenario found out about the instance.
+        n: number of rows of the table, one per objective.
+        n_designs: number of distinct designs.
+        reference: the scenario's reference of the instance.
         sha256: see `digest`; absent in pools of earlier releases.
     """
 
@@ -78,7 +78,7 @@ class SavedPool(Document):
 
 
 def digest(facts: Mapping[str, Any], table: pa.Table) -> str:
-    """SHA-256 of the entries of a pool's document but `sha256`, and of every value of its table."""
+    """SHA-256 of the entries of a pool's document except `sha256`, and of every value of its table."""
     entries = {key: value for key, value in facts.items() if key != "sha256"}
     text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
     found = hashlib.sha256(text.encode())
@@ -90,7 +90,7 @@ def digest(facts: Mapping[str, Any], table: pa.Table) -> str:
 
 
 def flat(table: pa.Table, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """A column's values end to end, and how many of them each row holds (empty where each holds one)."""
+    """A column's concatenated values, and the number of values per row (empty if one per row)."""
     column = table[name].combine_chunks()
     lengths = np.empty(0, dtype=np.int64)
     if pa.types.is_list(column.type):
@@ -100,13 +100,15 @@ def flat(table: pa.Table, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[A
 
 
 def check_table(table: pa.Table, document: SavedPool, where: object) -> None:
-    """Check that a pool's table has the rows that its document says, and finite numbers only.
+    """Check that a pool's table has the number of rows in its document, and only finite numbers.
 
     Raises:
         DataError: names the column and the row.
     """
     if table.num_rows != document.n:
-        raise DataError(f"{where}: holds {table.num_rows} rows, but was written with {document.n}; {REMEDY}.")
+        raise DataError(
+            f"{where}: contains {table.num_rows} rows, but was written with {document.n}; {REMEDY}."
+        )
     for name in table.column_names:
         kind = table.schema.field(name).type
         inner = kind.value_type if pa.types.is_list(kind) else kind
@@ -116,7 +118,7 @@ def check_table(table: pa.Table, document: SavedPool, where: object) -> None:
         bad = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
         if table[name].null_count or len(bad):
             row = _row(int(bad[0]), lengths) if len(bad) else "a row"
-            raise DataError(f"{where}: column {name!r}, {row} holds no finite number; {REMEDY}.")
+            raise DataError(f"{where}: column {name!r}, {row} is not a finite number; {REMEDY}.")
 
 
 def check_parameters(family: ObjectiveFamily, parameters: Array, where: object) -> None:

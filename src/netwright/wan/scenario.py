@@ -1,7 +1,7 @@
-"""The contract of a scenario: one `SCENARIO = Scenario(...)` in `netwright/wan/scenarios/<name>/__init__.py`.
+"""The contract of a scenario: `SCENARIO = Scenario(...)` in `netwright/wan/scenarios/<name>/__init__.py`.
 
-A scenario says by which metrics designs of an instance are judged, which target functions an operator may have
-(a family with parameters), and which design is best for each of them.
+A scenario defines the metrics of designs of an instance, the target functions that an operator may have (a family with
+parameters), and the best design for each of them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from netwright.wan.chunks import Work
 from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.topology import Array, Topology
 
-Reference = Mapping[str, Any]  # plain data, kept with a pool
+Reference = Mapping[str, Any]  # plain data, stored with a pool
 
-DISJOINT_FROM_NODES = 20  # smaller networks have few paths, so the four shortest serve them better
+DISJOINT_FROM_NODES = 20  # smaller networks have few paths, so the four shortest ones work better
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,8 @@ class Optima:
 
     Attributes:
         scores: oriented metrics, larger is better; shape (N, m).
-        decisions: what each design does, where it cannot be solved for again (link weights); shape (N, v).
-        report: plain facts about the work: solves, pivots, largest violation.
+        decisions: decision vector of each design, if it cannot be solved for again (link weights); shape (N, v).
+        report: plain facts about the computation: solves, pivots, largest violation.
     """
 
     scores: Array
@@ -40,12 +40,12 @@ class Optima:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way to design a network, told apart from others by its folder's name.
+    """A kind of network design problem, named after its folder.
 
     Attributes:
-        config: instance that suits a topology of that name: load, tunnels, classes.
-        metrics: how designs of an instance are judged.
-        reference: what every objective builds on (the largest throughput, a frontier), solved for once.
+        config: default instance for a topology of that name: load, tunnels, classes.
+        metrics: the metrics of an instance's designs.
+        reference: basis of all objectives (the largest throughput, a frontier), solved for once.
         family: the target functions, from the instance's metrics and the reference.
         optimize: the best design of every objective (N, k).
         decide: the best design of one objective (k,) as a decision vector (v,): an allocation or link weights.
@@ -71,5 +71,5 @@ class Scenario:
 
 
 def tunnel_rule(topology: Topology) -> str:
-    """Four shortest tunnels on small networks, three as disjoint as possible on the others."""
+    """Four shortest tunnels on small networks, three maximally disjoint ones on others."""
     return "k4" if topology.n_nodes < DISJOINT_FROM_NODES else "d3"

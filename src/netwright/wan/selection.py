@@ -1,4 +1,4 @@
-"""Which pool, network and traffic a user means: from names, files and options to a pool with its instance."""
+"""Selection of pool, network and traffic: from names, files and options to a pool with its instance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """A pool with the file that it lies in and the instance that it is of."""
+    """A pool with its file and its instance."""
 
     pool: Pool
     path: Path
@@ -34,7 +34,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Network:
-    """What the user says of the network, option by option; None is what suits scenario and topology."""
+    """Options of the network; None selects the default for the scenario and topology."""
 
     topology: str | None = None
     demands: Path | None = None
@@ -45,17 +45,17 @@ class Network:
     failures: Path | None = None
 
     def given(self) -> list[str]:
-        """The options that were given."""
+        """Names of the given options."""
         return [f"--{field.name}" for field in fields(self) if getattr(self, field.name) is not None]
 
     def place(self) -> str | None:
-        """The name of the topology, or the whole path of its file."""
+        """The name of the topology, or the absolute path of its file."""
         if self.topology is None or not Path(self.topology).suffix:
             return self.topology
         return str(Path(self.topology).absolute())
 
     def overrides(self) -> dict[str, Any]:
-        """Fields of `InstanceConfig`; files by their whole path, so that a pool's instance is found again."""
+        """Fields of `InstanceConfig`, with absolute paths, so that a pool's instance can be rebuilt."""
         return {
             "demands": _whole(self.demands),
             "load": 0.0 if self.load is None and self.demands is not None else self.load,
@@ -71,7 +71,7 @@ def _whole(path: Path | None) -> str | None:
 
 
 def built(spec: pools.PoolSpec, data: Path | None, say: Say = _silent) -> Instance:
-    """The instance, after a line about what a topology's file left open and what was made of it."""
+    """Build the instance, and report assumptions about the topology's file."""
     instance = build(spec.instance, data)
     if instance.topology.notes:
         say(f"{Path(spec.instance.topology).name}: {'; '.join(instance.topology.notes)}")
@@ -79,7 +79,7 @@ def built(spec: pools.PoolSpec, data: Path | None, say: Say = _silent) -> Instan
 
 
 def said(instance: Instance, say: Say = _silent) -> Instance:
-    """The instance, after a line about its load, and a note where that is out of every range."""
+    """Report the instance's load, and log a note if it is implausible; returns the instance."""
     facts = LoadFacts.of(instance)
     say(facts.text)
     if facts.warning:
@@ -89,7 +89,7 @@ def said(instance: Instance, say: Say = _silent) -> Instance:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which pool the user asked for: a file, or what to build it from; `say` takes lines about the work."""
+    """The requested pool: a file, or how to build it; `say` receives lines about the progress."""
 
     scenario: str | None
     network: Network
@@ -105,7 +105,7 @@ class Wanted:
         """The pool, from its file, the cache, or built now.
 
         Raises:
-            ConfigError: the options contradict each other, or too few are given.
+            ConfigError: options contradict each other or are missing.
         """
         if self.pool is not None:
             self.check_alone()
@@ -118,14 +118,14 @@ class Wanted:
         path = self.out if self.out is not None else builder.place(spec, instance)
         if not path.exists():
             check_output(path)
-            self.say(f"building the pool {spec.name} of {spec.n} objectives; it is kept in {path}")
+            self.say(f"building the pool {spec.name} of {spec.n} objectives in {path}")
         return Source(builder.obtain(spec, path), path, instance)
 
     def spec(self) -> pools.PoolSpec:
-        """What to build the pool from.
+        """How to build the pool.
 
         Raises:
-            ConfigError: too few options are given.
+            ConfigError: options are missing.
         """
         topology = self.network.place()
         if self.scenario is None or topology is None:
@@ -136,18 +136,18 @@ class Wanted:
         return pools.spec_of(self.scenario, topology, n=self.n, seed=self.seed, data=self.data, **changes)
 
     def check_alone(self) -> None:
-        """Refuse options that a pool's file answers already.
+        """Refuse options that are determined by a pool's file.
 
         Raises:
             ConfigError: names them.
         """
         too_many = [*(["--scenario"] if self.scenario is not None else []), *self.network.given()]
         if too_many:
-            raise ConfigError(f"--pool says already what {', '.join(too_many)} would; drop one or the other.")
+            raise ConfigError(f"--pool already determines {', '.join(too_many)}; drop one or the other.")
 
 
 def pool_facts(source: Source) -> dict[str, Any]:
-    """A pool in plain words."""
+    """Plain facts about a pool."""
     pool, made = source.pool, source.pool.provenance
     return {
         "name": pool.name,

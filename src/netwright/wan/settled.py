@@ -1,4 +1,4 @@
-"""Whether there is anything to decide: networks in which one design is best for every objective."""
+"""Detection of networks in which one design is best for every objective."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from netwright.wan.registry import scenario
 from netwright.wan.selection import Source
 from netwright.wan.topology import Array
 
-ALIKE_WITHIN = 1e-4  # of a metric's largest value: designs closer than this are one for an operator
-ALL = 1.0 - 1e-12  # share of the demand that counts as all of it
+ALIKE_WITHIN = 1e-4  # share of a metric's largest value below which designs count as equal
+ALL = 1.0 - 1e-12  # share of the demand that counts as all demand
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Settled:
 
     Attributes:
         reason: why there is nothing to decide.
-        design: its index in the pool; None for all traffic on its shortest paths, which the pool need not hold.
+        design: its index in the pool; None for all traffic on its shortest paths, which may not be in the pool.
         solved: the design with its tables.
     """
 
@@ -33,10 +33,10 @@ class Settled:
 
 
 def settled(source: Source) -> Settled | None:
-    """The design that needs no question; None where objectives tell designs apart.
+    """The design that needs no question; None if objectives distinguish designs.
 
-    Either all demand fits on its shortest paths and the scenario counts only what is carried and how far
-    (`Scenario.fits_settle`): then that design is best for every objective. Or all designs of the pool are alike.
+    Either all demand fits on its shortest paths and the scenario measures only carried traffic and latency
+    (`Scenario.fits_settle`), so that this design is best for every objective; or all designs of the pool are equal.
     """
     pool, facts = source.pool, LoadFacts.of(source.instance)
     fits = facts.fullest_percent <= 100.0

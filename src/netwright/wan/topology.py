@@ -1,4 +1,4 @@
-"""A wide-area network: nodes, directed arcs with capacity and one-way latency, and its own small JSON format."""
+"""A wide-area network: nodes, directed arcs with capacity and one-way latency, and a small JSON format."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from netwright.core.errors import DataError
 from netwright.core.files import check_format_version, read_json, write_json
 
 FORMAT_VERSION = 1
-DIRECTED_FORMAT_VERSION = 2  # of documents with directed arcs, so that an older release refuses them
-FIBER_KM_PER_MS = 200.0  # light in glass
+DIRECTED_FORMAT_VERSION = 2  # version of documents with directed arcs, which older releases refuse
+FIBER_KM_PER_MS = 200.0  # speed of light in glass
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -25,17 +25,17 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """A strongly connected network of n nodes and A directed arcs; equal only to itself.
+    """A strongly connected network of n nodes and A directed arcs; compared by identity.
 
     Attributes:
-        nodes: names (labels where a file has them), all different.
+        nodes: unique names (labels if the file has them).
         arcs: tail and head of every arc; shape (A, 2).
-        capacity: above 0, in `capacity_unit`; shape (A,).
-        latency_ms: one way, at least 0; shape (A,).
-        positions: latitude and longitude in degrees, NaN where unknown; shape (n, 2).
-        capacity_unit: such as "Mbit/s", or "relative" where only proportions are known.
-        ids: of the nodes in the file that they come from, all different; empty where they have names only.
-        notes: a sentence for whatever the reader of the file ignored, assumed or dropped.
+        capacity: positive, in `capacity_unit`; shape (A,).
+        latency_ms: one-way, nonnegative; shape (A,).
+        positions: latitude and longitude in degrees, NaN if unknown; shape (n, 2).
+        capacity_unit: such as "Mbit/s", or "relative" if only proportions are known.
+        ids: unique ids of the nodes in the source file; empty if they have names only.
+        notes: sentences about what the reader of the file ignored, assumed or dropped.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Topology:
     def __post_init__(self) -> None:
         n, where = len(self.nodes), f"topology {self.name}"
         if n < 2 or len(set(self.nodes)) < n:
-            raise DataError(f"{where}: needs two or more nodes of different names; correct the node list.")
+            raise DataError(f"{where}: needs at least two nodes with distinct names; correct the node list.")
         if self.ids and len(set(self.ids)) != n:
-            raise DataError(f"{where}: needs one id for each node, all different; correct the node list.")
+            raise DataError(f"{where}: needs one distinct id per node; correct the node list.")
         if self.arcs.ndim != 2 or self.arcs.shape[1:] != (2,) or not len(self.arcs):
             raise DataError(f"{where}: has no links; list at least one.")
         if self.arcs.min() < 0 or self.arcs.max() >= n:
@@ -64,9 +64,9 @@ class Topology:
             if a == b:
                 raise DataError(f"{link} ends where it starts; drop it.")
             if not 0.0 < capacity < np.inf:
-                raise DataError(f"{link} has capacity {capacity:g}; give one above 0 or drop the link.")
+                raise DataError(f"{link} has capacity {capacity:g}; give a positive one or drop the link.")
             if not 0.0 <= latency < np.inf:
-                raise DataError(f"{link} has latency {latency:g} ms; give one of at least 0.")
+                raise DataError(f"{link} has latency {latency:g} ms; give a nonnegative one.")
         if len({(int(a), int(b)) for a, b in self.arcs}) < len(self.arcs):
             raise DataError(f"{where}: a link is listed twice; merge parallel links into one.")
         self._check_connected()
@@ -77,23 +77,23 @@ class Topology:
             if not seen.all():
                 lost = self.nodes[int(np.flatnonzero(~seen)[0])]
                 raise DataError(
-                    f"topology {self.name}: is disconnected: no way {'from' if reversed_ else 'to'} {lost} "
+                    f"topology {self.name}: is disconnected: no path {'from' if reversed_ else 'to'} {lost} "
                     f"{'to' if reversed_ else 'from'} {self.nodes[0]}; add links or drop the separate part."
                 )
 
     @property
     def n_nodes(self) -> int:
-        """How many nodes there are."""
+        """Number of nodes."""
         return len(self.nodes)
 
     @property
     def n_arcs(self) -> int:
-        """How many directed arcs there are."""
+        """Number of directed arcs."""
         return len(self.arcs)
 
     @cached_property
     def links(self) -> tuple[tuple[int, ...], ...]:
-        """Arcs that fail together: the two directions of one link, or an arc without its opposite."""
+        """Arcs that fail together: both directions of a link, or a single arc without an opposite."""
         together: dict[tuple[int, int], list[int]] = {}
         for index, (a, b) in enumerate(self.arcs):
             together.setdefault((min(int(a), int(b)), max(int(a), int(b))), []).append(index)
@@ -108,10 +108,10 @@ class Topology:
         return {name: frozenset(numbers) for name, numbers in found.items()}
 
     def number_of(self, name: str) -> int:
-        """The number of a node by its name or its id in the file; a position is neither.
+        """The index of a node by its name or its id in the file.
 
         Raises:
-            DataError: no node has it, or one has it as its name and another as its id.
+            DataError: there is no such node, or it is the name of one node and the id of another.
         """
         numbers = self._numbers.get(name, frozenset())
         if len(numbers) == 1:
@@ -119,15 +119,15 @@ class Topology:
         if numbers:
             raise DataError(
                 f"{name!r} is the name of one node of {self.name} and the id of another; "
-                "use a name or id that only one node has."
+                "use an unambiguous name or id."
             )
         near = difflib.get_close_matches(name, self._numbers, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"its nodes are {_some(self.nodes)}."
-        raise DataError(f"{name!r} is no node of {self.name}; {hint}")
+        raise DataError(f"{name!r} is not a node of {self.name}; {hint}")
 
     @property
     def directed(self) -> bool:
-        """Whether some link has one direction only, or directions that differ in capacity or latency."""
+        """Whether a link has only one direction, or directions of different capacity or latency."""
         return not all(self._alike(arcs) for arcs in self.links)
 
     def _alike(self, arcs: tuple[int, ...]) -> bool:
@@ -135,7 +135,7 @@ class Topology:
         return len(arcs) == 2 and len(facts) == 1
 
     def arc_name(self, arc: int) -> str:
-        """Such as "Chicago -> New York"."""
+        """For example "Chicago -> New York"."""
         a, b = self.arcs[arc]
         return f"{self.nodes[a]} -> {self.nodes[b]}"
 
@@ -145,7 +145,7 @@ def _some(names: Sequence[str], most: int = 6) -> str:
 
 
 def reachable(n_nodes: int, arcs: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
-    """Which nodes can be reached from node 0 along arcs (A, 2); shape (n_nodes,)."""
+    """Whether each node is reachable from node 0 along arcs (A, 2); shape (n_nodes,)."""
     after: list[list[int]] = [[] for _ in range(n_nodes)]
     for a, b in arcs:
         after[int(a)].append(int(b))
@@ -160,7 +160,7 @@ def reachable(n_nodes: int, arcs: npt.NDArray[np.integer[Any]]) -> npt.NDArray[n
 
 
 def two_core(n_nodes: int, links: Sequence[tuple[int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
-    """Collapse parallel links, drop loops, and remove nodes of degree <= 1 until none is left.
+    """Collapse parallel links, drop loops, and repeatedly remove nodes of degree <= 1.
 
     This preparation gives the node and link counts of Table 5 (Wang et al. 2023) from the Topology Zoo.
 
@@ -192,7 +192,7 @@ def from_links(
     capacity_unit: str = "relative",
     source: str = "",
 ) -> Topology:
-    """A topology of undirected links: each becomes two arcs, side by side, of its full capacity."""
+    """A topology of undirected links: each becomes two consecutive arcs of its full capacity."""
     places = positions if positions is not None else [(np.nan, np.nan)] * len(nodes)
     return Topology(
         name,
@@ -207,10 +207,10 @@ def from_links(
 
 
 def read(path: Path) -> Topology:
-    """A topology from our JSON format (docs/wan.md) or from the data folder's.
+    """A topology from netwright's JSON format (docs/wan.md) or that of the data folder.
 
     Raises:
-        DataError: a field is missing or no network can have it; names the file and the link.
+        DataError: a field is missing or invalid; names the file and the link.
     """
     document = read_json(path)
     try:
@@ -237,7 +237,7 @@ def _parse(document: Mapping[str, Any], path: Path) -> Topology:
         for end in (str(link["from"]), str(link["to"])):
             if end not in number:
                 raise DataError(
-                    f"a link ends at {end!r}, which is no node; add the node or correct the link."
+                    f"a link ends at {end!r}, which is not a node; add the node or correct the link."
                 )
     times = 1 if directed else 2
     pairs = [(number[str(link["from"])], number[str(link["to"])]) for link in links]
@@ -260,9 +260,9 @@ def _arcs(pairs: Sequence[tuple[int, int]], directed: bool) -> Ints:
 
 
 def from_data_folder(document: Mapping[str, Any]) -> Topology:
-    """A topology of `<data>/wan/topologies`: latency by length (a hop is 1 ms where lengths are unknown).
+    """A topology of `<data>/wan/topologies`: latency by length (1 ms per hop if lengths are unknown).
 
-    Links have the speed that the Zoo names where it names one for all of them, and capacity 1 otherwise.
+    Links have the speeds in the Zoo if it states one for all of them, and capacity 1 otherwise.
     """
     speeds = [link["capacity_mbps_from_label"] for link in document["links"]]
     known = all(speed is not None for speed in speeds)
@@ -282,7 +282,7 @@ def from_data_folder(document: Mapping[str, Any]) -> Topology:
 
 
 def distinct(labels: Sequence[str]) -> list[str]:
-    """The labels, with " 2", " 3", .. behind those that came before."""
+    """The labels, with " 2", " 3", .. appended to duplicates."""
     out: list[str] = []
     taken: set[str] = set()
     for label in labels:
@@ -300,14 +300,14 @@ def _number(value: Any) -> float:
 
 
 def write(path: Path, topology: Topology) -> None:
-    """Write our JSON format."""
+    """Write netwright's JSON format."""
     write_json(path, to_json(topology))
 
 
 def to_json(topology: Topology) -> dict[str, Any]:
-    """The document that `read` understands.
+    """The document that `read` accepts.
 
-    Links lead both ways, unless some link has one direction only or directions that differ: then the document is
+    Links are undirected, unless a link has only one direction or directions that differ: then the document is
     `directed` and lists every arc.
     """
     directed = topology.directed

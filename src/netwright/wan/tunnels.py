@@ -1,4 +1,4 @@
-"""Tunnels: the few paths that each flow may use."""
+"""Tunnels: the paths that each flow may use."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _RULE = re.compile(r"([kd])([1-9]\d?)")
 
 @dataclass(frozen=True, eq=False)
 class Tunnels:
-    """T tunnels of F flows over A arcs, gathered by flow; equal only to itself.
+    """T tunnels of F flows over A arcs, grouped by flow; compared by identity.
 
     Attributes:
-        flow: which flow each tunnel serves, not falling; shape (T,).
-        paths: the arcs of each tunnel, in traveling order.
-        latency_ms: one way; shape (T,).
+        flow: the flow of each tunnel, sorted; shape (T,).
+        paths: the arcs of each tunnel, in path order.
+        latency_ms: one-way latency; shape (T,).
     """
 
     flow: Ints
@@ -38,7 +38,7 @@ class Tunnels:
 
     @cached_property
     def crossing(self) -> sparse.csr_array:
-        """1 where a tunnel (column) crosses an arc (row); shape (A, T)."""
+        """1 if a tunnel (column) uses an arc (row); shape (A, T)."""
         lengths = [len(path) for path in self.paths]
         arcs = np.concatenate([np.asarray(path) for path in self.paths])
         tunnel = np.repeat(np.arange(len(self)), lengths)
@@ -47,19 +47,19 @@ class Tunnels:
 
     @cached_property
     def serving(self) -> sparse.csr_array:
-        """1 where a tunnel (column) serves a flow (row); shape (F, T)."""
+        """1 if a tunnel (column) belongs to a flow (row); shape (F, T)."""
         shape = (self.n_flows, len(self))
         entries = (np.ones(len(self)), (self.flow, np.arange(len(self))))
         return sparse.csr_array(sparse.coo_array(entries, shape=shape))
 
     @cached_property
     def first(self) -> Ints:
-        """Where the tunnels of each flow start; shape (F + 1,)."""
+        """Start of each flow's tunnels; shape (F + 1,)."""
         return np.searchsorted(self.flow, np.arange(self.n_flows + 1))
 
 
 def choose(topology: Topology, demands: Demands, rule: str) -> Tunnels:
-    """Tunnels for every flow: "k4" the four of least latency, "d3" three that are as disjoint as possible.
+    """Tunnels for every flow: "k4" the four of lowest latency, "d3" three that are as disjoint as possible.
 
     Raises:
         ConfigError: the rule is neither.
@@ -67,8 +67,8 @@ def choose(topology: Topology, demands: Demands, rule: str) -> Tunnels:
     match = _RULE.fullmatch(rule)
     if not match:
         raise ConfigError(
-            f"unknown tunnel rule {rule!r}; give k and a number (so many shortest paths) or d and a number "
-            "(so many paths as disjoint as possible), such as k4 or d3."
+            f"unknown tunnel rule {rule!r}; give k and the number of shortest paths, or d and the number of maximally "
+            "disjoint paths, such as k4 or d3."
         )
     network, count = Network.of(topology), int(match[2])
     search = network.k_shortest if match[1] == "k" else network.disjoint

@@ -1,4 +1,4 @@
-"""What files of networks and demands call their columns, and the units that they write beside their numbers."""
+"""Titles of columns in files of networks and demands, and units of their numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from netwright.core.errors import ConfigError, DataError
 
-Titles = Mapping[str, tuple[str, ...]]  # meaning -> what files call it, in lower case with underscores
+Titles = Mapping[str, tuple[str, ...]]  # meaning -> its titles in files, in lower case with underscores
 
 
 def _table(**names: str) -> Titles:
@@ -73,7 +73,7 @@ _LENGTHS = {
     "km": ("kilometer", "kilometers", "kilometre", "kilometres", "kms"),
     "mi": ("mile", "miles"),
 }
-_CARRIERS = (  # what telecom carriers call a speed, and its Mbit/s for each of the number behind
+_CARRIERS = (  # carriers' names of speeds, and the Mbit/s per unit of the number that follows
     (re.compile(r"oc-?(\d{1,4})c?", re.IGNORECASE), 51.84),
     (re.compile(r"stm-?(\d{1,4})c?", re.IGNORECASE), 155.52),
     (re.compile(r"(\d{1,4}) ?(?:ge|gbe|gige)", re.IGNORECASE), 1000.0),
@@ -82,7 +82,7 @@ _CARRIERS = (  # what telecom carriers call a speed, and its Mbit/s for each of 
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """What a column holds; `unit` is "" where its title names none."""
+    """The content of a column; `unit` is "" if its title names none."""
 
     meaning: str
     unit: str = ""
@@ -90,13 +90,13 @@ class Title:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A capacity or a demand; `unit` is "" where a number stands alone, otherwise of BITS_PER_SECOND."""
+    """A capacity or a demand; `unit` is "" for a plain number, otherwise a key of BITS_PER_SECOND."""
 
     value: float
     unit: str = ""
 
     def in_unit(self, unit: str) -> float:
-        """The value in another unit of BITS_PER_SECOND; this one's must be known."""
+        """The value in another unit of BITS_PER_SECOND; its own unit must be known."""
         if unit == self.unit:
             return self.value
         factor, other = BITS_PER_SECOND[self.unit], BITS_PER_SECOND[unit]
@@ -104,10 +104,10 @@ class Rate:
 
 
 def understand(title: str, known: Titles) -> Title | None:
-    """What a column or an attribute of that title holds, None if it is not known.
+    """The meaning of a column or attribute by its title; None if unknown.
 
-    Capitals, blanks, hyphens and underscores do not matter; a unit may stand in brackets or at the end, such as
-    in "Capacity [Gbit/s]", "bw_mbps" and "delay_us".
+    Case, blanks, hyphens and underscores are ignored; a unit may be in brackets or at the end, as in
+    "Capacity [Gbit/s]", "bw_mbps" and "delay_us".
     """
     plain = title.strip().lstrip("\ufeff").strip()
     bracket = re.fullmatch(r"(.+?)\s*[\[(](.+)[\])]", plain)
@@ -129,9 +129,9 @@ def understand(title: str, known: Titles) -> Title | None:
 
 
 def ends_in(names: Iterable[str]) -> tuple[str, str] | None:
-    """Which of the names are a link's source and target, None where either is missing.
+    """The names of a link's source and target; None if either is missing.
 
-    Where several could be, the one that comes first in `ENDS` is.
+    Of several candidates, the first one in `ENDS` is used.
     """
     by_plain = {_plain(name): name for name in reversed(list(names))}
     source, target = (next((by_plain[n] for n in ENDS[end] if n in by_plain), None) for end in ENDS)
@@ -142,7 +142,7 @@ _IMPLIED = {"linkspeedraw": "bit/s"}
 
 
 def _unit_alone(title: str, known: Titles) -> Title | None:
-    """A title that is nothing but a unit, such as "mbps", "Gbit/s", "ms" or "km"."""
+    """A title that consists of a unit only, such as "mbps", "Gbit/s", "ms" or "km"."""
     if len(title) < 2:
         return None
     readers = (
@@ -165,13 +165,13 @@ def _meaning(title: str, known: Titles) -> str | None:
 
 
 def _unit_of(meaning: str, text: str) -> str:
-    """The unit that a title names behind a meaning, "" where the two do not go together."""
+    """The unit in a title after its meaning; "" if the two do not match."""
     readers = {"capacity": rate_unit, "volume": rate_unit, "latency": time_unit, "length": length_unit}
     return readers[meaning](text) or "" if meaning in readers else ""
 
 
 def rate_unit(text: str) -> str | None:
-    """The unit of BITS_PER_SECOND that a text such as "Gbps", "mbit/s", "G" or "MBITPERSEC" means, None if none.
+    """The unit of BITS_PER_SECOND for a text such as "Gbps", "mbit/s", "G" or "MBITPERSEC"; None if unknown.
 
     Bytes (GB, MB/s, MBps) are no unit here: a capacity in them is refused by `rate`.
     """
@@ -186,12 +186,12 @@ def rate_unit(text: str) -> str | None:
 
 
 def time_unit(text: str) -> str | None:
-    """The unit of MILLISECONDS that a text means, None if none."""
+    """The unit of MILLISECONDS for a text; None if unknown."""
     return _spelling(text, _TIMES)
 
 
 def length_unit(text: str) -> str | None:
-    """The unit of KILOMETERS that a text means, None if none."""
+    """The unit of KILOMETERS for a text; None if unknown."""
     return _spelling(text, _LENGTHS)
 
 
@@ -201,7 +201,7 @@ def _spelling(text: str, known: Mapping[str, tuple[str, ...]]) -> str | None:
 
 
 def plain_number(text: str) -> float | None:
-    """The finite number that an ASCII numeral means, None if it is none (such as "nan", "1_000" or "1,5")."""
+    """The finite number of an ASCII numeral; None for anything else (such as "nan", "1_000" or "1,5")."""
     if not _NUMBER.fullmatch(text.strip()):
         return None
     found = float(text)
@@ -209,7 +209,7 @@ def plain_number(text: str) -> float | None:
 
 
 def split(value: object) -> tuple[float, str] | None:
-    """A number and the text behind it, None where no finite number stands first."""
+    """A number and the text after it; None if the text does not start with a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     if not isinstance(value, str):
@@ -220,18 +220,16 @@ def split(value: object) -> tuple[float, str] | None:
     if match is None or number is None:
         return None
     behind = value.strip()[match.end() :].strip()
-    return (
-        None if behind.startswith((",", ".")) else (number, behind)
-    )  # 2,5 and 1.000.000 are no numbers here
+    return None if behind.startswith((",", ".")) else (number, behind)  # 2,5 and 1.000.000 are not accepted
 
 
 def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
-    """A capacity or demand as a file gives it: 10, "1e10", "10G", "10 Gbps", "OC-192".
+    """Parse a capacity or demand: 10, "1e10", "10G", "10 Gbps", "OC-192".
 
     Args:
         what: its name, for the message.
-        where: file and place, for the message.
-        unit: of a number that stands alone, of BITS_PER_SECOND; "" if not known.
+        where: file and location, for the message.
+        unit: unit of a plain number, a key of BITS_PER_SECOND; "" if unknown.
 
     Raises:
         DataError: not a finite number, or an unknown unit.
@@ -254,7 +252,7 @@ def rate(value: object, what: str, where: str, unit: str = "") -> Rate:
 
 
 def is_carrier_rate(text: str) -> bool:
-    """Whether a text is a carrier's name of a speed, such as OC-192 or STM-64."""
+    """Whether a text is a carrier's name for a speed, such as OC-192 or STM-64."""
     return _carrier_rate(text) is not None
 
 
@@ -267,9 +265,9 @@ def _carrier_rate(text: str) -> Rate | None:
 
 
 def duration_ms(value: object, what: str, where: str, unit: str = "ms") -> float:
-    """A latency in ms from 4.2, "4.2 ms" or "4200us"; `unit` is that of a number that stands alone.
+    """A latency in ms from 4.2, "4.2 ms" or "4200us"; `unit` is that of a plain number.
 
-    `unit` may hold a number too, such as "10us" for hundredths of a millisecond.
+    `unit` may include a factor, such as "10us" for hundredths of a millisecond.
 
     Raises:
         DataError: not a finite number, or an unknown unit.
@@ -278,7 +276,7 @@ def duration_ms(value: object, what: str, where: str, unit: str = "ms") -> float
 
 
 def distance_km(value: object, what: str, where: str, unit: str = "km") -> float:
-    """A length in km from 400, "400 km" or "400000 m"; `unit` is that of a number that stands alone.
+    """A length in km from 400, "400 km" or "400000 m"; `unit` is that of a plain number.
 
     Raises:
         DataError: not a finite number, or an unknown unit.
@@ -309,10 +307,10 @@ def _scaled(
 
 
 def factor(unit: str, known: Mapping[str, float]) -> float:
-    """How many of the base unit a unit is, with a number before it or none: "us", "10us", "km".
+    """The size of a unit in base units, with an optional factor: "us", "10us", "km".
 
     Raises:
-        ConfigError: it is not one of `known`.
+        ConfigError: the unit is not one of `known`.
     """
     read = time_unit if known is MILLISECONDS else length_unit
     match = re.fullmatch(r"([\d.]*)\s*(\D+)", unit.strip())
@@ -326,6 +324,6 @@ def factor(unit: str, known: Mapping[str, float]) -> float:
 
 
 def short(value: object) -> str:
-    """The representation of a value, cut to 40 characters."""
+    """The representation of a value, truncated to 40 characters."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,4 +1,4 @@
-"""Optimal designs of weighted sums of linear metrics: one linear program, solved with other costs each time."""
+"""Optimal designs of weighted sums of linear metrics: one linear program, solved repeatedly with different costs."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from netwright.wan.instance import Instance
 from netwright.wan.scenario import Optima
 from netwright.wan.topology import Array
 
-WALK_FROM_NONZEROS = 50_000  # above it, the first optimum is walked to by the simplex
-BLOCKS_FROM_NONZEROS = 200_000  # above it, an interior point method that knows the blocks is faster
-DEAREST, CHEAPEST, STEP = 40.0, 0.01, 0.6  # price of capacity on the way, in units of gain per capacity
+WALK_FROM_NONZEROS = 50_000  # above this size, the first optimum is found by the parametric simplex
+BLOCKS_FROM_NONZEROS = 200_000  # above this size, an interior point method that uses the blocks is faster
+DEAREST, CHEAPEST, STEP = 40.0, 0.01, 0.6  # prices of capacity along the path, in units of gain per capacity
 _WHAT = "the best design of an objective"
-CHUNK = 50  # objectives; fixed, so that a pool does not depend on the number of workers
+CHUNK = 50  # objectives per chunk; fixed, so that a pool does not depend on the number of workers
 
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """From a design that carries nothing, which is the best when capacity is dear, to the best when it is free.
+    """A parametric path from the empty design, optimal for expensive capacity, to the optimum for free capacity.
 
     Attributes:
-        usage: how much capacity, summed over arcs, each column takes; shape (n,).
+        usage: capacity used by each column, summed over arcs; shape (n,).
         basic_columns, basic_rows: the basis of the first design; shapes (n,) and (rows,).
     """
 
@@ -48,11 +48,11 @@ class LinearDesign:
 
     Attributes:
         program: its costs are replaced by each objective's.
-        metrics: score of column x is `metrics @ x + offset`, larger is better; shape (m, n).
-        n_linking: the first rows are those of arcs; without them the program falls into one for each flow.
-        n_tunnels: the first columns are what each tunnel carries, as a share of its flow's demand.
-        walk: how to walk to an optimum of a large program, where that is faster than starting anywhere.
-        decimals: of scores that count; the solver's own noise beyond would tell equal designs apart.
+        metrics: the scores of a solution x are `metrics @ x + offset`, larger is better; shape (m, n).
+        n_linking: number of arc rows, which come first; without them the program decomposes by flow.
+        n_tunnels: number of tunnel columns, which come first: traffic as a share of the flow's demand.
+        walk: parametric path to an optimum of a large program, if that is faster than a cold start.
+        decimals: significant decimals of scores; solver noise beyond them would distinguish equal designs.
     """
 
     program: LinearProgram
@@ -73,7 +73,7 @@ Make = Callable[[Instance], LinearDesign]
 
 
 def optimize(make: Make, instance: Instance, weights: Array, work: Work) -> Optima:
-    """The best design of each weighted sum (N, m), solved in an order in which neighbors are alike."""
+    """The best design of each weighted sum (N, m), solved in an order of similar neighbors."""
     order = walk(weights)
     chunks = [order[i : i + CHUNK] for i in range(0, len(order), CHUNK)]
     function = partial(_solve_chunk, make, instance, work.time_limit_s)
@@ -85,24 +85,24 @@ def optimize(make: Make, instance: Instance, weights: Array, work: Work) -> Opti
 
 
 def best(make: Make, instance: Instance, weights: Array) -> Array:
-    """What each tunnel carries in the best design of one weighted sum (m,), as a share of demand; (T,)."""
+    """Traffic of each tunnel in the best design of one weighted sum (m,), as a share of demand; (T,)."""
     design = make(instance)
     found = first_optimum(design, solver_for(design), design.metrics.T @ weights)
     return found.x[: design.n_tunnels]
 
 
 def solver_for(design: LinearDesign, time_limit_s: float = np.inf) -> LinearSolver:
-    """The solver that takes optima of a design's program faster, one after the other."""
+    """The faster solver for a sequence of optima of a design's program."""
     if design.program.matrix.nnz > BLOCKS_FROM_NONZEROS:
         return BlockSolver(design.program, design.n_linking, time_limit_s=time_limit_s)
     return Solver(design.program, time_limit_s=time_limit_s)
 
 
 def first_optimum(design: LinearDesign, solver: LinearSolver, cost: Array) -> Solution:
-    """The optimum where there is none near it to go on from.
+    """The first optimum, without a neighbor to start from.
 
-    While capacity falls in price step by step, the primal simplex follows. On NF's networks of medium size this is
-    faster than a start anywhere.
+    The primal simplex follows the optimum as the price of capacity decreases stepwise. On medium-sized networks of NF
+    this is faster than a cold start.
     """
     walk = design.walk
     if walk is not None and isinstance(solver, Solver) and design.program.matrix.nnz > WALK_FROM_NONZEROS:
@@ -111,14 +111,14 @@ def first_optimum(design: LinearDesign, solver: LinearSolver, cost: Array) -> So
         price = DEAREST
         while price > CHEAPEST:
             solver.change_costs(cost - price * rate * walk.usage)
-            optimum(solver, "a design on the way to the best")
+            optimum(solver, "an intermediate design")
             price *= STEP
     solver.change_costs(cost)
     return optimum(solver, _WHAT)
 
 
 def _solve_chunk(make: Make, instance: Instance, time_limit_s: float, weights: Array) -> Arrays:
-    """Scores of the best designs of some objectives; the last is solved again cold and compared."""
+    """Scores of the best designs of some objectives; the last one is verified by a cold solve."""
     design = make(instance)
     solver = solver_for(design, time_limit_s)
     scores, seconds, iterations, violation = [], [], [], []
@@ -156,7 +156,7 @@ def _report(chunks: list[Arrays]) -> dict[str, Any]:
 
 
 def walk(points: Array) -> npt.NDArray[np.int64]:
-    """An order of the points (N, m) in which each next one is the nearest of those left; starts at the first."""
+    """A nearest-neighbor order of the points (N, m), starting with the first."""
     left = np.ones(len(points), dtype=bool)
     order = np.empty(len(points), dtype=np.int64)
     at = 0

@@ -36,7 +36,7 @@ DIALOGUE_FILE = "dialogue.json"
 
 @group
 class Talk:
-    """How the dialogue is held."""
+    """Settings of the dialogue."""
 
     learner: Annotated[
         str | None, typer.Option(help=f"Of {', '.join(LEARNERS.names())}; bayes by default.")
@@ -44,11 +44,13 @@ class Talk:
     question: Annotated[
         str | None, typer.Option(help=f"What bayes asks: {', '.join(QUESTIONS)}; auto by default.")
     ] = None
-    queries: Annotated[int | None, typer.Option(min=1, help="Questions at most; 10 by default.")] = None
+    queries: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of questions; 10 by default.")
+    ] = None
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the questions; 0 by default.")] = None
 
     def given(self) -> dict[str, object]:
-        """The fields of `Setup` that the operator named."""
+        """The fields of `Setup` that were given."""
         return given(learner=self.learner, question=self.question, n_queries=self.queries, seed=self.seed)
 
 
@@ -61,16 +63,16 @@ def ask(
         typer.Option(
             metavar="DIR",
             callback=options.writable,
-            help="Folder of the dialogue and of the design; holds one dialogue.",
+            help="Folder of one dialogue and its design.",
         ),
     ] = Path("netwright-design"),
     today: inputs.Today = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Find the design that you would choose, by at most ten questions about pairs or triples of designs."""
+    """Find the design that you prefer, by answering at most ten questions that compare designs."""
     file = output_folder(out, DESIGN_FILE if is_settled(out) else DIALOGUE_FILE) / DIALOGUE_FILE
     wanted, store = which.wanted(network, progress), FileStore(file)
-    with interruptible(f"the dialogue is kept in {file}; repeat the command to go on.") as pressed:
+    with interruptible(f"the dialogue is kept in {file}; repeat the command to continue.") as pressed:
         source = wanted.source()
         details = Details(source, today)
         with store.alone():
@@ -82,13 +84,13 @@ def ask(
             else:
                 dialogue = take_up(store, PoolProblem(source.pool), talk.given())
                 if dialogue.exchanges:
-                    progress(f"going on with the dialogue of {file}: {len(dialogue.exchanges)} answers")
+                    progress(f"continuing the dialogue of {file}: {len(dialogue.exchanges)} answers")
                 ended = Conversation(dialogue, source, details, store, pressed).hold(sys.stdin.readline)
                 end = outcome(dialogue, ended, source, details, file)
     if as_json:
         print_json(end.to_json())
     elif not end.files:
-        print_line(f"{end.answers} answers are kept in {file}; repeat the command to go on.")
+        print_line(f"{end.answers} answers are kept in {file}; repeat the command to continue.")
     else:
         print_facts(end.facts)
         print_line(f"files: {', '.join(map(str, end.files))}")
@@ -96,7 +98,7 @@ def ask(
 
 @dataclass
 class Conversation:
-    """Questions on stderr, answers from a function that reads a line; the dialogue is saved after each."""
+    """A dialogue in the terminal: questions on stderr, answers read line by line, saved after each answer."""
 
     dialogue: Dialogue
     source: Source
@@ -108,7 +110,7 @@ class Conversation:
         """Ask until the dialogue is finished, the operator stops it, or no line is left.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was pressed, be it that a library swallowed it.
+            KeyboardInterrupt: Ctrl-C was pressed, even if a library swallowed it.
         """
         while (query := self.dialogue.ask()) is not None:
             view = self.show(query)
@@ -136,7 +138,7 @@ class Conversation:
         return view
 
     def read(self, query: Query, read_line: Callable[[], str]) -> Said:
-        """The next line that means something; no line left means to leave."""
+        """The next valid line; the end of the input means to leave."""
         while line := read_line():
             try:
                 return understood(line, query)
@@ -145,17 +147,17 @@ class Conversation:
         return Leave()
 
     def take(self, said: Answer | Undo) -> None:
-        """Take an answer in, or back; tell of answers that now disagree."""
+        """Record or undo an answer; report answers that now disagree."""
         before = set(map(str, self.dialogue.contradictions()))
         try:
             if isinstance(said, Undo):
                 self.dialogue.undo(said.number)
                 what = "the last answer" if said.number is None else f"answer {said.number}"
-                progress(f"{what} is taken back.")
+                progress(f"{what} is undone.")
             else:
                 self.dialogue.tell(said)
         except ConfigError as error:
             progress(str(error))
         for notice in self.dialogue.contradictions():
             if str(notice) not in before:
-                progress(f"note: {notice}; the dialogue goes on, and u with a number takes an answer back.")
+                progress(f"note: {notice}; the dialogue continues, and u with a number undoes an answer.")

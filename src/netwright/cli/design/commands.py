@@ -1,4 +1,4 @@
-"""`netwright design`: pools, learners against simulated operators, the dialogue, and users' own networks."""
+"""`netwright design`: pools, simulated operators, the dialogue, and importing networks."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from netwright.synthesis.simulate import TRUTHS, Simulation
 from netwright.wan.selection import Wanted, pool_facts
 
 PAPER_RUNS = 301
-GO_ON = "repeat the command to go on."
+CONTINUE = "repeat the command to continue."
 
 app = typer.Typer(
-    help="Find a network design for an objective that nobody has written down.",
+    help="Find a network design without writing down the objective.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,9 +60,9 @@ def pool(
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Build a pool: objectives that an operator may have, each with its best design."""
+    """Build a pool: sampled objectives, each with its best design."""
     wanted = Wanted(network.scenario, network.network(), objectives, seed, None, data, workers, out, progress)
-    with interruptible(GO_ON):
+    with interruptible(CONTINUE):
         facts = pool_facts(wanted.source())
     if as_json:
         print_json({**facts, "version": __version__})
@@ -72,16 +72,16 @@ def pool(
 
 @group
 class Runs:
-    """What is simulated."""
+    """What to simulate."""
 
     learner: Annotated[str, typer.Option(help=f"Of {', '.join(LEARNERS.names())}.")] = "bayes"
     teacher: Annotated[str, typer.Option(help="perfect, noisy:P or jnd:P, P in percent.")] = "perfect"
     question: Annotated[str, typer.Option(help=f"What bayes asks: {', '.join(QUESTIONS)}.")] = "auto"
-    truths: Annotated[str, typer.Option(help=f"Objectives of the operators: {', '.join(TRUTHS)}.")] = (
-        "template"
-    )
+    truths: Annotated[
+        str, typer.Option(help=f"Objectives of the simulated operators: {', '.join(TRUTHS)}.")
+    ] = "template"
     queries: Annotated[int, typer.Option(min=1, help="Questions in each run.")] = 10
-    runs: Annotated[int, typer.Option(min=1, help="Simulated operators.")] = PAPER_RUNS
+    runs: Annotated[int, typer.Option(min=1, help="Number of simulated operators.")] = PAPER_RUNS
     seed: options.Seed = 0
 
 
@@ -93,10 +93,10 @@ def simulate_(
     which: inputs.PoolOptions,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how good the design is after each answer, over many simulated operators."""
+    """Measure the quality of the design after each answer, over many simulated operators."""
     plan = Simulation(**vars(runs))
     wanted = which.wanted(network, progress, more=runs.runs)
-    with interruptible(GO_ON):
+    with interruptible(CONTINUE):
         source = wanted.source()
         found = plan.run(source.pool, tenths).to_json()
     if as_json:
@@ -117,7 +117,7 @@ def simulate_(
 
 
 def print_qualities(title: str, found: Mapping[str, Any]) -> None:
-    """A row for each question of what `simulate` found."""
+    """Print one row per question of a simulation's result."""
     columns = ["question", "median", "10th percentile", "90th percentile", "mean gain"]
     series = (found[key] for key in ("median", "p10", "p90", "mean_gain"))
     rows = [[str(i), *(f"{v:.4f}" for v in row)] for i, row in enumerate(zip(*series, strict=True), start=1)]
@@ -126,6 +126,6 @@ def print_qualities(title: str, found: Mapping[str, Any]) -> None:
 
 
 def tenths(done: int, total: int) -> None:
-    """Progress, about ten times in all."""
+    """Print about ten lines of progress in total."""
     if done * 10 // total > (done - 1) * 10 // total:
         progress(f"{done} of {total} runs")

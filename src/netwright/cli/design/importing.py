@@ -1,4 +1,4 @@
-"""`netwright design import`: a network of another tool, checked, reduced on request, and written for ours."""
+"""`netwright design import`: check and convert a network file of another tool."""
 
 from __future__ import annotations
 
@@ -21,31 +21,34 @@ from netwright.wan.units import rate
 
 @group
 class Reading:
-    """How the file is to be understood where it leaves something open."""
+    """How to interpret ambiguous or missing values."""
 
     default_capacity: Annotated[
-        str | None, typer.Option(metavar="X", help="Capacity of links without one, such as 10G or 10.")
+        str | None, typer.Option(metavar="X", help="Capacity of links that have none, such as 10G or 10.")
     ] = None
     directed: Annotated[
-        bool | None, typer.Option("--directed/--undirected", help="Links lead one way, or both ways.")
+        bool | None, typer.Option("--directed/--undirected", help="Whether links go one way or both ways.")
     ] = None
     capacity_unit: Annotated[
-        str, typer.Option(metavar="UNIT", help="Of capacities without one, such as Gbit/s.")
+        str, typer.Option(metavar="UNIT", help="Unit of capacities that have none, such as Gbit/s.")
     ] = ""
     latency_unit: Annotated[
-        str, typer.Option(metavar="UNIT", help="Of latencies without one: s, ms, us, or such as 10us.")
+        str,
+        typer.Option(
+            metavar="UNIT", help="Unit of latencies that have none: s, ms, us, or a multiple such as 10us."
+        ),
     ] = ""
     capacity_from: Annotated[
-        str, typer.Option(metavar="NAME", help="The attribute of links that holds capacities.")
+        str, typer.Option(metavar="NAME", help="Link attribute that contains the capacities.")
     ] = ""
     geographic: Annotated[
-        bool, typer.Option("--geographic", help="x and y of nodes are longitude and latitude.")
+        bool, typer.Option("--geographic", help="Read x and y of nodes as longitude and latitude.")
     ] = False
 
 
 @group
 class Reductions:
-    """What is merged and dropped."""
+    """Links and nodes to merge or drop."""
 
     merge_parallel: Annotated[
         str, typer.Option(metavar="sum|first", help="Add up parallel links, or keep the first.")
@@ -54,13 +57,13 @@ class Reductions:
         False
     )
     drop_stubs: Annotated[
-        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbor, again and again.")
+        bool, typer.Option("--drop-stubs", help="Drop nodes with one neighbor, repeatedly.")
     ] = False
     keep_largest_component: Annotated[
-        bool, typer.Option("--keep-largest-component", help="Drop what the largest part does not reach.")
+        bool, typer.Option("--keep-largest-component", help="Drop everything outside the largest component.")
     ] = False
     prepare: Annotated[
-        bool, typer.Option("--prepare", help="--merge-parallel first --drop-loops --drop-stubs in one.")
+        bool, typer.Option("--prepare", help="Short for --merge-parallel first --drop-loops --drop-stubs.")
     ] = False
 
 
@@ -77,7 +80,7 @@ def import_(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check a network's file, say what was made of it, and write it in netwright's own format."""
+    """Check a network file, report assumptions, and write it in netwright's format."""
     facts = _imported(file, out, demands, _wanted(reading, reductions))
     if as_json:
         print_json(facts)
@@ -86,7 +89,7 @@ def import_(
 
 
 def _wanted(reading: Reading, reductions: Reductions) -> ImportOptions:
-    """The options of the reader."""
+    """The options as the library takes them."""
     capacity, merge = reading.default_capacity, reductions.merge_parallel
     if reductions.prepare and not merge:
         merge = ImportOptions.preparation().merge_parallel
@@ -105,20 +108,20 @@ def _wanted(reading: Reading, reductions: Reductions) -> ImportOptions:
 
 
 def set_aside(demands: Path) -> list[str]:
-    """Rename the demands of an earlier import to the same place, which are not those of the network now there."""
+    """Rename the demands of an earlier import, which do not belong to the new network; returns notes."""
     if not demands.exists():
         return []
     kept = demands.with_name(f"{demands.name}.old")
     with writing(kept):
         demands.replace(kept)
-    return [f"{demands.name} is of an earlier import and not of this network: renamed to {kept.name}"]
+    return [f"{demands.name} belongs to an earlier import, not to this network: renamed to {kept.name}"]
 
 
-_SAID = ("ignored", "dropped", "notes")  # on stderr, in sentences
+_SAID = ("ignored", "dropped", "notes")  # printed on stderr
 
 
 def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions) -> dict[str, Any]:
-    """Reads, writes and says; gives what the JSON document holds."""
+    """Read and write the files; returns the JSON document."""
     graph = read_graph(file, options=wanted)
     if demands is not None:
         graph = with_demands(graph, demands)
@@ -156,8 +159,8 @@ def _facts(graph: ImportedGraph, found: Topology, out: Path) -> dict[str, Any]:
 
 
 def summary(graph: ImportedGraph, found: Topology) -> str:
-    """The line that follows every import."""
-    ways = f"{count(found.n_arcs, 'directed arc')}" if found.directed else "both ways alike"
+    """One line about an imported network."""
+    ways = f"{count(found.n_arcs, 'directed arc')}" if found.directed else "undirected"
     parts = [
         f"{count(found.n_nodes, 'node')}, {count(len(found.links), 'link')} ({ways})",
         f"capacity {_range(found.capacity)} {found.capacity_unit}",

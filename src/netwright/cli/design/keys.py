@@ -1,4 +1,4 @@
-"""What a person types to a question: an answer by one key (or several letters), or a command."""
+"""Input to a question: an answer by one key (or several letters), or a command."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from netwright.synthesis.queries import CANNOT_SAY, Answer, Kind, Query
 
 @dataclass(frozen=True)
 class Undo:
-    """Take back the answer of that number, counted from 1; the latest if None."""
+    """Undo the answer of that number, counted from 1; the latest if None."""
 
     number: int | None
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Ask nothing more and take the design recommended now."""
+    """End the dialogue and take the design recommended now."""
 
 
 @dataclass(frozen=True)
 class Leave:
-    """Keep the dialogue and end, to go on another time."""
+    """Leave the dialogue, to continue it later."""
 
 
 Said = Answer | Undo | Stop | Leave
 
 
 def offered(query: Query, n_answers: int) -> str:
-    """The keys that a question takes, in one line."""
+    """The valid keys of a question, in one line."""
     letters = ", ".join(LETTERS[: len(query.designs)].lower())
     if len(query.designs) == 1:
-        keys = "Enter or a: go on"
+        keys = "Enter or a: continue"
     elif query.kind is Kind.STRENGTH:
         keys = "a, b: slightly better; aa, bb: much better; =: about equal; ?: cannot say"
     elif query.kind is Kind.TICK:
@@ -44,14 +44,14 @@ def offered(query: Query, n_answers: int) -> str:
     else:
         keys = f"{letters}: {'better' if len(query.designs) == 2 else 'best'}; ?: cannot say"
     undo = "; u: undo the last answer, u 2: the second" if n_answers else ""
-    return f"{keys}{undo}; s: stop and take the design; q: leave, to go on later"
+    return f"{keys}{undo}; s: stop and take the design; q: leave and continue later"
 
 
 def understood(text: str, query: Query) -> Said:
-    """What a line means as an answer to a question, or as a command.
+    """Parse a line as an answer to a question or as a command.
 
     Raises:
-        ConfigError: it means nothing; says what may be typed.
+        ConfigError: the line is neither; the message lists the valid keys.
     """
     word = text.strip().lower()
     if word in ("q", "quit"):
@@ -66,7 +66,7 @@ def understood(text: str, query: Query) -> Said:
         return Answer((0,))
     found = _answer(word, query)
     if found is None:
-        raise ConfigError(f"{text.strip()!r} is no answer here; type {offered(query, 1)}.")
+        raise ConfigError(f"{text.strip()!r} is not a valid answer; type {offered(query, 1)}.")
     return found
 
 

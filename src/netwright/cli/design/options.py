@@ -12,36 +12,34 @@ from netwright.cli.groups import group
 from netwright.wan.selection import Network, Say, Wanted
 
 Scenario = Annotated[
-    str | None, typer.Option(metavar="NAME", help="A scenario, see `netwright list scenarios`.")
+    str | None, typer.Option(metavar="NAME", help="A scenario from `netwright list scenarios`.")
 ]
 Topology = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME|FILE", help="A topology of `netwright list topologies`, or a file of your own."
-    ),
+    typer.Option(metavar="NAME|FILE", help="A topology from `netwright list topologies`, or a file."),
 ]
 Demands = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Demands as CSV (source, target, volume); gravity model without."),
+    typer.Option(metavar="FILE", help="Demands as CSV (source, target, volume); a gravity model by default."),
 ]
 Load = Annotated[
     float | None,
     typer.Option(
-        help="How full the fullest link is on shortest paths, 1 = full; 0 takes demands as given. "
-        "By default what suits the scenario, or 0 with --demands."
+        help="Scale demands to this utilization of the busiest link on shortest paths, 1 = full; 0 keeps them "
+        "unscaled. The default depends on the scenario; it is 0 with --demands."
     ),
 ]
 Flows = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Only so many flows of largest demand; all by default."),
+    typer.Option(min=1, metavar="N", help="Keep only the N largest flows; all by default."),
 ]
 TunnelRule = Annotated[
     str | None,
     typer.Option(
         "--tunnels",
         metavar="RULE",
-        help="Paths of each flow: k4, the four of least latency, or d3, three as disjoint as possible; "
-        "by default what suits the network's size.",
+        help="Paths of each flow: k4, the four with the lowest latency, or d3, three as disjoint as possible; "
+        "the default depends on the size of the network.",
     ),
 ]
 Classes = Annotated[
@@ -49,36 +47,40 @@ Classes = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="Deal the flows into so many classes; 0 keeps those of --demands, as is done by default where it has "
-        "any. Otherwise what suits the scenario.",
+        help="Assign the flows to N classes; 0 keeps the classes of --demands, which is the default if it has any. "
+        "Otherwise the default depends on the scenario.",
     ),
 ]
 Failures = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Failures to plan for, as JSON: a list of failures, each a list of links, each two nodes. "
-        "Every link alone by default.",
+        help="Failures to plan for, as JSON: a list of failures, each a list of links, each a pair of nodes. "
+        "Every single link by default.",
     ),
 ]
-Objectives = Annotated[int, typer.Option("--objectives", metavar="N", help="Objectives of the pool.")]
-PoolSeed = Annotated[int, typer.Option("--pool-seed", min=0, help="Seed that draws the pool's objectives.")]
+Objectives = Annotated[
+    int, typer.Option("--objectives", metavar="N", help="Number of objectives in the pool.")
+]
+PoolSeed = Annotated[int, typer.Option("--pool-seed", min=0, help="Seed of the pool's objectives.")]
 PoolFile = Annotated[
     Path | None,
-    typer.Option("--pool", metavar="FILE", help="A pool that `design pool` wrote, in place of building one."),
+    typer.Option("--pool", metavar="FILE", help="A pool from `design pool`, instead of building one."),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Processes to build the pool with.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of processes that build the pool.")]
 
 
 Today = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="A design.json: the design in use, from which changes are counted."),
+    typer.Option(
+        metavar="FILE", help="The design.json of the design in use, from which changes are counted."
+    ),
 ]
 
 
 @group
 class NetworkOptions:
-    """The scenario and the network; what is left out follows from these two."""
+    """The scenario and the network; defaults depend on these two."""
 
     scenario: Scenario = None
     topology: Topology = None
@@ -107,7 +109,7 @@ class PoolOptions:
     data: options.Data = None
 
     def wanted(self, network: NetworkOptions, say: Say, *, more: int = 0) -> Wanted:
-        """The pool as the library takes it, with so many `more` objectives."""
+        """The pool as the library takes it, with `more` additional objectives."""
         return Wanted(
             network.scenario,
             network.network(),

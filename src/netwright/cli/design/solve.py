@@ -1,4 +1,4 @@
-"""`netwright design solve`: the best design for an objective that can be written down, parameter by parameter."""
+"""`netwright design solve`: the best design for an objective with known parameters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def solve(
             "--knob",
             metavar="NAME=VALUE",
             help="A parameter of the objective, such as latency-weight=0.4; repeat for each. Without any, the error "
-            "lists them.",
+            "message lists them.",
         ),
     ] = None,
     out: Annotated[
@@ -44,7 +44,7 @@ def solve(
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Find the best design for an objective that you can write down; no question is asked."""
+    """Find the best design for an objective whose parameters you know, without a dialogue."""
     folder = output_folder(out, DESIGN_FILE)
     wanted = Wanted(network.scenario, network.network(), pool=pool, data=data, say=progress)
     with interruptible("nothing was written."):
@@ -67,7 +67,7 @@ def solve(
 def _solved(
     name: str, instance: Instance, family: ObjectiveFamily, parameters: Array
 ) -> tuple[dict[str, Any], Tables]:
-    """The best design for an objective: what it is, and its tables."""
+    """The best design for an objective: a document and its tables."""
     chosen = scenario_named(name)
     decision = chosen.decide(instance, family, parameters)
     metrics, values = chosen.metrics(instance).metrics, chosen.evaluate(instance, decision)
@@ -85,7 +85,7 @@ def _solved(
 
 
 def _problem(wanted: Wanted) -> tuple[str, Instance, ObjectiveFamily]:
-    """The scenario's name, the instance and the objectives that it may have, of a pool or worked out now."""
+    """The scenario's name, the instance and its family of objectives, from a pool or computed now."""
     if wanted.pool is not None:
         source = wanted.source()
         return source.pool.provenance["scenario"], source.instance, source.pool.family
@@ -99,7 +99,7 @@ def read_parameters(family: ObjectiveFamily, given: Sequence[str]) -> Array:
     """An objective (k,) from `NAME=VALUE` for each parameter; hyphens stand for spaces in a name.
 
     Raises:
-        ConfigError: a parameter is missing, unknown, given twice, no number, or no objective of the family has it.
+        ConfigError: a parameter is missing, unknown, repeated, not a number, or out of range.
     """
     names = {_plain(parameter.name): i for i, parameter in enumerate(family.parameters)}
     values = np.full(len(names), np.nan)

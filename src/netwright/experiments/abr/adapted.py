@@ -107,7 +107,7 @@ def run(
 ) -> None:
     """Do what is not yet in `runs/abr`, and write `abr.jsonl` after every arm.
 
-    Two arms at a time, one thread each; an interrupted run goes on where it stopped.
+    Two arms at a time, one thread each; an interrupted run continues where it stopped.
 
     Args:
         only: names of arms; rows of the others then stay as they are. All by default.

@@ -1,7 +1,7 @@
 """Comparative synthesis on WAN designs: learners against perfect and imperfect teachers, as in Fig. 5, 6, 12 and 13.
 
 Each cell is one learner, one kind of teacher and one instance; 301 objectives that the learner's pool does not hold
-are the truths. Cells lie in `runs/design`, so an interrupted run goes on where it stopped.
+are the truths. Cells lie in `runs/design`, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations

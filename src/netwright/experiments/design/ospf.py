@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
-    """Search each topology and write its rows to `design.jsonl`; a stopped run goes on where it was."""
+    """Search each topology and write its rows to `design.jsonl`; a stopped run continues where it stopped."""
     if data_folder is None:
         raise ConfigError("this experiment needs the topologies; set --data or NETWRIGHT_DATA.")
     runs = results_folder.absolute().parent / "runs" / NAME

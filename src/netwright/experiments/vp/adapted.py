@@ -71,7 +71,7 @@ def arms() -> Iterator[Arm]:
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
     """Train every arm that is not yet in `runs/vp`, test all, and write `vp.jsonl`.
 
-    Two arms at a time, one thread each; an interrupted run goes on where it stopped.
+    Two arms at a time, one thread each; an interrupted run continues where it stopped.
     """
     if data_folder is None:
         raise ConfigError("this experiment needs the real traces; set --data or NETWRIGHT_DATA.")

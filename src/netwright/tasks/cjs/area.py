@@ -28,7 +28,7 @@ _WEIGHTS = re.compile(r"cluster_job_scheduling/(?:.*/)?decima/model\.pt")
 
 
 def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """One npz for each input size, from the original files by their names in the repository.
+    """One npz per input size, from the original files by their names in the repository.
 
     Returns:
         `tpch_npz/<size>.npz` with, for each query q: `q{q}_adj` int8 (n, n), row = parent; `q{q}_num_tasks`
@@ -36,7 +36,7 @@ def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
         `q{q}_durations_ms` int32; `q{q}_spark_stage_id` int32 (n,).
 
     Raises:
-        DataError: a file is missing or is of another form.
+        DataError: a file is missing or malformed.
     """
     originals = {match["file"]: data for name, data in files.items() if (match := _PROFILE.fullmatch(name))}
     made = {}
@@ -112,7 +112,7 @@ AREA = Area(
     ),
     not_public=(
         ("golden/*", "recorded from the reference simulators by the netwright developers"),
-        ("tpch_checks.json", "worked out from the profiles by the netwright developers"),
+        ("tpch_checks.json", "computed from the profiles by the netwright developers"),
     ),
     check=lambda folder: tuple(check(folder)),
 )

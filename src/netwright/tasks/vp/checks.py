@@ -82,7 +82,7 @@ def _from_archive(path: Path, name: str, units: Units, findings: list[Finding]) 
     try:
         content = read_bytes(path)
         arrays = npz_of_bytes(
-            content, path, remedy="fetch it again", finite=False, fault="damaged or cut short"
+            content, path, remedy="fetch it again", finite=False, fault="damaged or truncated"
         )
         missing = [key for key in _ARRAYS if key not in arrays]
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Users' own networks from the formats of the trade, read as their files say, or refused in a sentence."""
+"""Import of networks from common file formats; invalid files are refused with one message."""
 
 from netwright.wan.importing.as_topology import as_topology
 from netwright.wan.importing.graph import ImportedGraph, Link, Node

@@ -1,4 +1,4 @@
-"""From an imported graph to a topology: names, latencies and capacities that a file may leave out."""
+"""Convert an imported graph to a topology: names, and defaults for missing latencies and capacities."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ LONGEST_KM, LONGEST_MS = (
 SLOWER_THAN_FIBER = (
     0.3,
     30.0,
-)  # latencies outside of this multiple of fiber have another unit, or another length has
+)  # latencies outside this multiple of the time in fiber indicate a wrong unit
 
 
 def as_topology(graph: ImportedGraph) -> Topology:
-    """The topology of a graph; its `notes` say what the file left open and what was made of it.
+    """The topology of a graph; its `notes` list the assumptions.
 
-    Latency is what the file says, or the length in fiber, or the great circle between the ends; links of which the
-    file tells none of these get the median of the others, or 1 ms each where it tells of no link.
+    Latency is taken from the file, from the length in fiber, or from the great circle between the ends; links without
+    any of these get the median of the others, or 1 ms if no link has one.
 
     Raises:
-        DataError: some links have a capacity and some have none, or the network is not connected.
+        DataError: only some links have a capacity, or the network is not connected.
     """
     check_connected(graph)
     number = graph.index
@@ -77,7 +77,7 @@ def _capacities(graph: ImportedGraph) -> Sequence[float]:
 
 
 def _latencies_ms(graph: ImportedGraph) -> tuple[Sequence[float], list[str]]:
-    """Latency of each link, and where the numbers come from that the file does not give itself."""
+    """Latency of each link, with notes about derived values."""
     by_length = [_by_length_ms(graph, link) for link in graph.links]
     found = [
         ms if li.latency_ms is None else li.latency_ms for li, ms in zip(graph.links, by_length, strict=True)
@@ -139,7 +139,7 @@ def _by_length_ms(graph: ImportedGraph, link: Link) -> float | None:
 
 
 def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Distance of two places (latitude, longitude in degrees) along the earth's surface (haversine)."""
+    """Great-circle distance of two points (latitude, longitude in degrees) by the haversine formula."""
     lat_a, lon_a, lat_b, lon_b = map(math.radians, (*a, *b))
     h = (
         math.sin((lat_b - lat_a) / 2) ** 2

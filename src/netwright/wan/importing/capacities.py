@@ -1,4 +1,4 @@
-"""Capacities of a file's links in one unit, from whatever columns and units the file uses."""
+"""Capacities of a file's links in one unit, from various columns and units."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLAUSIBLE = 100.0  # a number without a unit is bit/s if it lies within this fac
 
 
 class Named(Protocol):
-    """A column: its name, and the unit that its title states."""
+    """A column: its name, and the unit in its title."""
 
     @property
     def name(self) -> str: ...
@@ -39,7 +39,7 @@ class Named(Protocol):
 
 
 def capacity_facts(rows: Sequence[RawLink], options: ImportOptions) -> set[str]:
-    """Names of attributes, other than those of the table of titles, that capacities are read from."""
+    """Names of further attributes with capacities."""
     names = {name for row in rows for name in row.facts}
     return {n for n in names if n.lower() in ZOO or (options.capacity_from and n == options.capacity_from)}
 
@@ -47,10 +47,10 @@ def capacity_facts(rows: Sequence[RawLink], options: ImportOptions) -> set[str]:
 def capacities(
     raw: RawGraph, rows: Sequence[RawLink], columns: Sequence[Named], options: ImportOptions
 ) -> tuple[list[float | None], str, list[str]]:
-    """Each link's capacity (None where the file has none), their unit, and what was assumed.
+    """Each link's capacity (None if missing), the common unit, and notes about assumptions.
 
     Raises:
-        DataError: not a number above 0, an unknown unit, or a unit that is missing on some links only.
+        DataError: not a positive number, an unknown unit, or a unit missing on some links only.
     """
     found = [_rate(raw, row, columns, options) for row in rows]
     if all(each is None for each in found):
@@ -103,7 +103,7 @@ def _mixed(
 
 
 def _common(rates: Sequence[Rate]) -> str:
-    """The unit that all have, or the largest in which the median is at least 1."""
+    """The common unit, or the largest unit in which the median is at least 1."""
     units = {each.unit for each in rates}
     if len(units) == 1 and units != {"bit/s"}:
         return next(iter(units))
@@ -165,7 +165,7 @@ _SPEED = re.compile(r"\d+(?:\.\d+)?\s*(?:[kmgt]?(?:bit/s|bits/s|bps|b/s)|[kmgt]\
 
 
 def speed_in(value: object) -> object:
-    """The one speed that a label such as "Peering, 1 Gbps" names; None for none, several, or a bound ("< 1 G")."""
+    """The single speed in a label such as "Peering, 1 Gbps"; None for no speed, several, or a bound ("< 1 G")."""
     if not isinstance(value, str) or plain_number(value) is not None:
         return None if value == "" else value
     found = _SPEED.findall(value)

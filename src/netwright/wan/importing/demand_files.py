@@ -1,4 +1,4 @@
-"""Demands in the formats of the trade: REPETITA's, SNDlib's, and plain matrices as TEAVAR and NCFlow use them."""
+"""Demands in common formats: REPETITA, SNDlib, and plain matrices as in TEAVAR and NCFlow."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SUFFIXES = (".demands", ".xml", *MATRICES)
 
 
 def with_demands(graph: ImportedGraph, path: Path) -> ImportedGraph:
-    """The graph with the demands of a file, in place of those of its own.
+    """The graph with the demands of a file instead of its own.
 
-    Rows of a matrix are sources. A text in which each line holds a whole matrix has a step on each line.
+    Rows of a matrix are sources. In a text with a whole matrix on each line, each line is a step.
 
     Raises:
-        DataError: not such a file, or one that does not fit the network.
+        DataError: the file is malformed or does not fit the network.
     """
     suffix, source = path.suffix.lower(), str(path)
     if suffix not in SUFFIXES:
@@ -57,7 +57,7 @@ def with_demands(graph: ImportedGraph, path: Path) -> ImportedGraph:
 
 
 def _joined(graph: ImportedGraph, demands: Sequence[RawDemand], path: Path, how: str) -> ImportedGraph:
-    """The graph with those demands whose ends are left in it."""
+    """The graph with those demands whose ends it still contains."""
     if not demands:
         raise DataError(f"{path}: holds no demands; check the file.")
     gone = set(graph.findings.dropped_nodes)
@@ -83,7 +83,7 @@ def _joined(graph: ImportedGraph, demands: Sequence[RawDemand], path: Path, how:
 
 
 def _numbered(graph: ImportedGraph, path: Path) -> list[str]:
-    """The ids of all nodes of the file in the order of a matrix: they must be 0, 1, .. or 1, 2, .."""
+    """The ids of all nodes in the order of a matrix; they must be 0, 1, .. or 1, 2, .."""
     ids = [*(node.name for node in graph.nodes), *graph.findings.dropped_nodes]
     numbers = [plain_number(name) for name in ids]
     known = [n for n in numbers if n is not None]
@@ -113,12 +113,12 @@ def _of_matrices(matrices: Sequence[Array], ids: Sequence[str], source: str) -> 
 
 def _checked(matrix: Array, source: str) -> Array:
     if not (np.isfinite(matrix).all() and (matrix >= 0.0).all()):
-        raise DataError(f"{source}: a demand must be a finite number of at least 0; correct the matrix.")
+        raise DataError(f"{source}: a demand must be a finite nonnegative number; correct the matrix.")
     return matrix
 
 
 def _npy(content: bytes, n: int, source: str) -> list[Array]:
-    """Matrices (n, n) or (steps, n, n) of numpy.save; no more is allocated than the file holds."""
+    """Matrices (n, n) or (steps, n, n) of numpy.save; allocates at most the size of the file."""
     array = npy_of_bytes(content, source, remedy="check the file")
     if array.dtype.kind not in "fiu" or array.shape[-2:] != (n, n) or array.ndim not in (2, 3):
         raise DataError(

@@ -1,4 +1,4 @@
-"""DOT (graphviz.org/doc/info/lang.html), as YATES and graphviz write it: nodes, links, and their attributes."""
+"""DOT (graphviz.org/doc/info/lang.html), as written by YATES and graphviz: nodes, links, and attributes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Attributes = dict[str, object]
 class _Token(NamedTuple):
     text: str
     line: int
-    word: bool  # a name or a value, and not a mark
+    word: bool  # a name or a value, not punctuation
 
 
 @dataclass(slots=True)
 class _Scope:
-    """Attributes that nodes and links get where they give none themselves."""
+    """Default attributes of nodes and links."""
 
     node: Attributes = field(default_factory=dict)
     edge: Attributes = field(default_factory=dict)
@@ -47,10 +47,10 @@ class _Graph:
 
 
 def parse_dot(content: bytes, name: str, source: str) -> RawGraph:
-    """The network of a DOT file; subgraphs only group its nodes.
+    """The network of a DOT file; subgraphs only group nodes.
 
     Raises:
-        DataError: not such a file, or links to a whole subgraph.
+        DataError: the file is malformed, or a link ends at a whole subgraph.
     """
     found = _Parser(_tokens(decoded(content, source), source), source).graph()
     hosts = [node for node, facts in found.nodes.items() if facts.get("type") == "host"]
@@ -87,14 +87,14 @@ def _tokens(text: str, source: str) -> list[_Token]:
 
 
 class _Parser:
-    """Walks over the tokens once; each method reads what it is named after."""
+    """A recursive descent parser; each method reads the construct in its name."""
 
     def __init__(self, tokens: Sequence[_Token], source: str) -> None:
         self.tokens, self.source, self.at = tokens, source, 0
         self.found = _Graph()
 
     def graph(self) -> _Graph:
-        """The one graph of the file."""
+        """The single graph of the file."""
         self._optional("strict")
         kind = self._next().text.lower()
         if kind not in ("graph", "digraph"):
@@ -156,14 +156,14 @@ class _Parser:
         self._link(chain, {**scope.edge, **facts}, line)
 
     def _link(self, chain: Sequence[str], facts: Attributes, line: int) -> None:
-        """A link for each step of a chain; `dir` says which way it is drawn."""
+        """One link per edge of a chain; `dir` gives its direction."""
         drawn = str(facts.pop("dir", "")).lower()
         steps = pairwise(reversed(chain)) if drawn == "back" else pairwise(chain)
         place = f"line {line}"
         self.found.links += [RawLink(a, b, facts, place, _WAYS.get(drawn)) for a, b in steps]
 
     def _end(self, name: str) -> str:
-        """A node's name, past the port that may stand behind it."""
+        """A node's name; skips an optional port."""
         while self._optional(":"):
             self._name()
         return name
@@ -179,7 +179,7 @@ class _Parser:
         return found
 
     def _peek(self) -> str:
-        """The next mark or word; quoted marks are words and are not met here."""
+        """The next token that is punctuation or a word; quoted text counts as a word."""
         if self.at >= len(self.tokens):
             raise DataError(f"{self.source}: ends within its graph; the file is cut short.")
         token = self.tokens[self.at]

@@ -1,4 +1,4 @@
-"""Edge lists: one link on each line, with spaces, tabs, commas or semicolons between, and with titles or without."""
+"""Edge lists: one link per line, separated by spaces, tabs, commas or semicolons, with or without a header."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netwright.wan.importing.raw import (
 from netwright.wan.importing.text import lines_of, unescaped
 from netwright.wan.units import DEMAND_TITLES, LINK_TITLES, ends_in, plain_number, split, understand
 
-_POSITIONS = ("capacity", "latency_ms")  # what stands behind the two ends where there are no titles
+_POSITIONS = ("capacity", "latency_ms")  # columns after the two ends without a header
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # of Excel, on the first line
 _TEAVAR = {"to_node", "from_node", "capacity", "prob_failure"}
@@ -36,7 +36,7 @@ def parse_edge_list(content: bytes, name: str, source: str) -> RawGraph:
     given in both orders means the two directions of a link; other links lead both ways.
 
     Raises:
-        DataError: names the line that is no link.
+        DataError: names the line that is not a link.
     """
     text = ["" if _SEPARATOR_LINE.fullmatch(line.strip()) else line for line in lines_of(content, source)]
     lines = _lines(text, source)
@@ -59,7 +59,7 @@ def parse_edge_list(content: bytes, name: str, source: str) -> RawGraph:
 
 
 def separator(lines: Sequence[str]) -> str:
-    """What stands between the cells of a table: the first of `;`, tab and `,` that its first line has, or a blank."""
+    """The separator of a table: the first of `;`, tab and `,` in its first line, or a blank."""
     first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return next((mark for mark in (";", "\t", ",") if mark in bare), " ")
@@ -91,7 +91,7 @@ def _cells(line: str, mark: str, number: int, source: str) -> list[str]:
 
 
 def _titles(words: Sequence[str]) -> list[str] | None:
-    """The words of a first line if they are titles; names of nodes such as a and b alone are not."""
+    """The words of the first line if they are titles; node names such as a and b alone are not."""
     ends = ends_in(words)
     if ends is None or any(plain_number(word) is not None for word in words):
         return None

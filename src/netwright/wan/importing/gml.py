@@ -1,4 +1,4 @@
-"""GML (Graph Modeling Language, Himsolt 1997), as TopoHub, yEd and networkx write it."""
+"""GML (Graph Modeling Language, Himsolt 1997), as written by TopoHub, yEd and networkx."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netwright.wan.units import plain_number
 _TOKEN = re.compile(r'\s*(?:#[^\n]*(?:\n|$)|(?P<string>"[^"]*")|(?P<mark>[\[\]])|(?P<word>[^\s\[\]"]+))')
 MAX_DEPTH = 50
 
-Entries = list[tuple[str, object]]  # a list of GML: keys may stand in it several times
+Entries = list[tuple[str, object]]  # a list of GML; keys may repeat
 
 
 def parse_gml(content: bytes, name: str, source: str) -> RawGraph:
     """The network of a GML file.
 
     Raises:
-        DataError: not such a file, or a node or link without its ids.
+        DataError: the file is malformed, or a node or link has no ids.
     """
     graphs = [value for key, value in _entries(decoded(content, source), source) if key == "graph"]
     if len(graphs) != 1 or not isinstance(graphs[0], list):
@@ -88,7 +88,7 @@ def _end(facts: dict[str, object], name: str, place: str, source: str) -> str:
 
 
 def _entries(text: str, source: str) -> Entries:
-    """The pairs of key and value of the outermost list; a value is a text, a number or a list."""
+    """The key-value pairs of the outermost list; a value is a string, a number or a list."""
     top: Entries = []
     open_lists = [top]
     key: str | None = None

@@ -1,4 +1,4 @@
-"""A graph as its file means it, before it is a topology, and what must hold of it."""
+"""An imported graph before its conversion to a topology, and its validation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from netwright.core.errors import DataError
 from netwright.wan.importing.raw import RawDemand
 
 MAX_NODES, MAX_LINKS = 2_000, 20_000
-MAX_NAME = 200  # of a node's name and label together, which terminals and spreadsheets are to show
+MAX_NAME = 200  # characters of a node's name and label together
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A site by its id in the file. Positions in degrees, None where the file gives none."""
+    """A node by its id in the file. Positions in degrees, None if missing."""
 
     name: str
     label: str = ""
@@ -26,11 +26,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link between two nodes by their ids, None where the file is silent.
+    """A link between two nodes by their ids; None for missing values.
 
     Attributes:
-        place: where in the file it stands, such as "line 7" or "edge 12".
-        directed: whether it leads from a to b only.
+        place: location in the file, such as "line 7" or "edge 12".
+        directed: whether it goes from a to b only.
     """
 
     a: str
@@ -44,10 +44,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was made of a file that its numbers do not show.
+    """Assumptions, reductions and ignored content of an import.
 
     Attributes:
-        ignored: attributes that were not understood or not needed, by the kind of thing they stand on.
+        ignored: attributes that are unknown or unused, by the kind of element.
         notes: a sentence for each assumption and each reduction.
         dropped_nodes: ids.
     """
@@ -58,7 +58,7 @@ class Findings:
     dropped_links: int = 0
 
     def lines(self) -> tuple[str, ...]:
-        """All of it in sentences."""
+        """All findings as sentences."""
         named = (f"ignored on {kind}: {', '.join(names)}" for kind, names in self.ignored.items() if names)
         return (*named, *self.notes)
 
@@ -68,11 +68,11 @@ class ImportedGraph:
     """Nodes and links in the file's order.
 
     Attributes:
-        said_directed: whether the file itself says that links lead one way.
+        said_directed: whether the file declares links as directed.
         source: the file, for messages.
-        capacity_unit: of BITS_PER_SECOND, or the file's word for it; "" where neither is known.
-        names: what each node is shown as, by its id; the id itself where there is none.
-        folds: whether links of opposite direction are the two directions of one (`directed=False` on a directed file).
+        capacity_unit: a key of BITS_PER_SECOND, or the file's own unit; "" if unknown.
+        names: display name of each node by its id; defaults to the id.
+        folds: whether links of opposite direction are merged into one (`directed=False` on a directed file).
     """
 
     name: str
@@ -89,23 +89,23 @@ class ImportedGraph:
 
     @cached_property
     def index(self) -> Mapping[str, int]:
-        """Number of each node by its id."""
+        """Index of each node by its id."""
         return {node.name: i for i, node in enumerate(self.nodes)}
 
     @property
     def directed(self) -> bool:
-        """Whether some link leads one way only."""
+        """Whether any link is directed."""
         return any(link.directed for link in self.links)
 
     def where(self, link: Link) -> str:
-        """File, place and ends of a link, for a message."""
+        """File, location and ends of a link, for messages."""
         return f"{self.source}: {link.place} ({link.a} to {link.b})"
 
     def check_links(self) -> None:
         """Refuse loops and parallel links.
 
         Raises:
-            DataError: names the first, and says what to do.
+            DataError: names the first one and the remedy.
         """
         seen: dict[tuple[str, str], str] = {}
         for link in self.links:
@@ -124,27 +124,27 @@ class ImportedGraph:
             seen |= dict.fromkeys(arcs_of(link), link.place)
 
     def _or_directed(self, link: Link) -> str:
-        """A hint where it is the other direction that was given already."""
+        """A hint if the earlier link is the opposite direction."""
         same = any((other.a, other.b) == (link.a, link.b) for other in self.links if other is not link)
         return "" if same or link.directed else ", or with --directed if each line is one direction"
 
     def check_size(self) -> None:
-        """Refuse a file without a network, and one with too large a network."""
+        """Refuse an empty network and a network that is too large."""
         if not self.nodes or not self.links:
             raise DataError(f"{self.source}: holds no network (no nodes or no links); check the file.")
         check_counts(len(self.nodes), len(self.links), self.source)
 
 
 def arcs_of(link: Link) -> tuple[tuple[str, str], ...]:
-    """The directions that a link leads in."""
+    """The directions of a link."""
     return ((link.a, link.b),) if link.directed else ((link.a, link.b), (link.b, link.a))
 
 
 def check_counts(n_nodes: int, n_links: int, source: str) -> None:
-    """Refuse more nodes or links than a design can be made for; readers ask before they build them.
+    """Refuse more nodes or links than supported; readers call this before building them.
 
     Raises:
-        DataError: says how many there may be.
+        DataError: names the limits.
     """
     if n_nodes > MAX_NODES or n_links > MAX_LINKS:
         raise DataError(
@@ -154,7 +154,7 @@ def check_counts(n_nodes: int, n_links: int, source: str) -> None:
 
 
 def check_nodes(nodes: Sequence[Node], source: str) -> None:
-    """Refuse ids that are given twice, and names that cannot be shown.
+    """Refuse duplicate ids, and names that cannot be shown.
 
     Raises:
         DataError: names the node.

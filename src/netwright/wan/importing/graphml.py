@@ -1,7 +1,7 @@
-"""GraphML (graphml.graphdrawing.org), as the Internet Topology Zoo, yEd and networkx write it.
+"""GraphML (graphml.graphdrawing.org), as written by the Internet Topology Zoo, yEd and networkx.
 
-Documents that declare a DTD, an entity or an external reference are refused unread: that is how a small file grows to
-gigabytes, or reads files that are not its own.
+Documents that declare a DTD, an entity or an external reference are refused unread, because these can expand a small
+file to gigabytes or read other files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIRECTED = {"true": True, "1": True, "false": False, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A declared attribute: its name, what it may stand on, and the value where none is given."""
+    """A declared attribute: its name, its domain, and its default value."""
 
     name: str
     domain: str
@@ -31,16 +31,16 @@ class _Key:
 
 
 def parse_graphml(content: bytes, name: str, source: str) -> RawGraph:
-    """The network of a GraphML document; labels that yEd keeps in tags of its own are read too.
+    """The network of a GraphML document, including labels in yEd's own tags.
 
     Raises:
-        DataError: not such a document, one that declares entities, or one with hyperedges or nested graphs.
+        DataError: the document is malformed, declares entities, or has hyperedges or nested graphs.
     """
     return graphml_of(xml_root(content, source), name, source)
 
 
 def graphml_of(root: Element, name: str, source: str) -> RawGraph:
-    """As `parse_graphml`, of the document's root."""
+    """Like `parse_graphml`, for the document's root."""
     graphs = children(root, "graph")
     if local(root) != "graphml" or len(graphs) != 1:
         raise DataError(
@@ -88,7 +88,7 @@ def xml_root(content: bytes, source: str) -> Element:
         raise DataError(
             f"{source}: line {line}, column {column}: not well-formed XML; check the file."
         ) from None
-    except (ValueError, LookupError):  # an encoding that does not exist, or is not kept to
+    except (ValueError, LookupError):  # an unknown or violated encoding
         raise DataError(
             f"{source}: its text is not in the encoding that it names; save it as UTF-8."
         ) from None
@@ -106,7 +106,7 @@ def children(element: Element, tag: str) -> list[Element]:
 
 
 def descendants(element: Element, tag: str) -> list[Element]:
-    """All elements of that tag inside of one."""
+    """All descendants of that tag."""
     return [each for each in element.iter() if local(each) == tag]
 
 

@@ -1,4 +1,4 @@
-"""From a file's own words to nodes and links: which attribute means what, in which unit, and which way links lead."""
+"""Interpret the attributes of a file: their meaning, their units, and the direction of links."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from netwright.wan.units import (
     understand,
 )
 
-# Numbers of the links themselves, which nothing refers to.
+# Indices of links, which are not needed.
 IDLE = {"id", "key"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An attribute that is understood: its name in the file, and the unit that this name states."""
+    """A known attribute: its name in the file, and the unit in this name."""
 
     name: str
     unit: str
 
 
 def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
-    """The graph that a file means.
+    """The graph described by a file.
 
     Raises:
-        DataError: a value that cannot be, an end that is no node, a unit that must be asked for.
+        DataError: an invalid value, a link to an unknown node, or a unit that the user must specify.
     """
     nodes, node_findings = _nodes(raw, options)
     check_nodes(nodes, raw.source)
@@ -89,7 +89,7 @@ def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
 
 
 class _Ends:
-    """Finds the node that a link or a demand means: by its id, otherwise by a label that only one node has."""
+    """Finds the node of a link or a demand by its id, or by a unique label."""
 
     def __init__(self, raw: RawGraph, nodes: Sequence[Node]) -> None:
         self.source = raw.source
@@ -121,7 +121,7 @@ class _Ends:
 
 
 def _columns(facts: Iterable[Facts], known: Titles) -> dict[str, list[Column]]:
-    """The attributes of each meaning that occur, in the order of the table of titles."""
+    """The attributes of each meaning, in the order of the table of titles."""
     names = dict.fromkeys(name for each in facts for name in each)
     found: dict[str, list[Column]] = {meaning: [] for meaning in known}
     for name in names:
@@ -132,7 +132,7 @@ def _columns(facts: Iterable[Facts], known: Titles) -> dict[str, list[Column]]:
 
 
 def _others(rows: Iterable[RawLink] | Iterable[RawNode], used: set[str]) -> tuple[str, ...]:
-    """Attributes with a value somewhere that nothing was made of."""
+    """Unused attributes that have a value."""
     present = dict.fromkeys(
         name for row in rows for name, value in row.facts.items() if value not in (None, "")
     )
@@ -140,7 +140,7 @@ def _others(rows: Iterable[RawLink] | Iterable[RawNode], used: set[str]) -> tupl
 
 
 def _speeds_elsewhere(rows: Sequence[RawLink], others: Sequence[str]) -> list[str]:
-    """Where the file has no capacities: an attribute, such as a label, that names speeds."""
+    """A hint about an attribute with speeds, such as a label, if the file has no capacities."""
     notes = []
     for name in others:
         texts = [row.facts[name] for row in rows if isinstance(row.facts.get(name), str)]
@@ -173,7 +173,7 @@ def first_given(facts: Facts, columns: Sequence[Column]) -> tuple[Column, object
 
 
 def place_of(raw: RawGraph, link: RawLink) -> str:
-    """File, place and ends of a link, for a message."""
+    """File, location and ends of a link, for messages."""
     return f"{raw.source}: {link.place} ({link.a} to {link.b})"
 
 
@@ -280,7 +280,7 @@ def _at_least_zero(value: float, what: str, where: str) -> float:
 
 
 def _ways(raw: RawGraph, rows: Sequence[RawLink], options: ImportOptions) -> tuple[list[bool], list[str]]:
-    """Which links lead one way only."""
+    """Whether each link is directed."""
     if options.directed is not None:
         words = "one way only (--directed)" if options.directed else "both ways (--undirected)"
         return [options.directed] * len(rows), [f"every link leads {words}"]
@@ -290,7 +290,7 @@ def _ways(raw: RawGraph, rows: Sequence[RawLink], options: ImportOptions) -> tup
 
 
 def _ways_by_order(rows: Sequence[RawLink]) -> tuple[list[bool], list[str]]:
-    """Pairs of nodes that stand in both orders give the two directions, the others lead both ways."""
+    """Pairs of nodes in both orders define the two directions of a link; the others are bidirectional."""
     orders = {(row.a, row.b) for row in rows}
     opposite = [(row.b, row.a) in orders and row.a != row.b for row in rows]
     ways = [o if row.directed is None else row.directed for row, o in zip(rows, opposite, strict=True)]
@@ -330,7 +330,7 @@ Place = tuple[float | None, float | None]
 def _places(
     raw: RawGraph, columns: Mapping[str, list[Column]], options: ImportOptions
 ) -> tuple[list[Place], list[str]]:
-    """Latitude and longitude of each node, from the attributes that say so."""
+    """Latitude and longitude of each node from its attributes."""
     if columns["latitude"] or columns["longitude"]:
         if _is_a_plane(raw.nodes, columns):
             return [(None, None)] * len(raw.nodes), [
@@ -351,7 +351,7 @@ def _places(
 
 
 def _is_a_plane(nodes: Sequence[RawNode], columns: Mapping[str, list[Column]]) -> bool:
-    """Whether so many coordinates are no degrees that it is no slip, as in TopoHub's synthetic networks."""
+    """Whether most coordinates are outside the range of degrees, as in TopoHub's synthetic networks."""
     outside = known = 0
     for node in nodes:
         for meaning, most in (("latitude", 90.0), ("longitude", 360.0)):
@@ -378,7 +378,7 @@ def _degrees(raw: RawGraph, node: RawNode, columns: Mapping[str, list[Column]]) 
 
 
 def _pair(facts: Facts, x: str, y: str) -> Place:
-    """Longitude and latitude as they are given."""
+    """Longitude and latitude as given."""
     by_name = {name.lower(): value for name, value in facts.items()}
     amounts = [split(by_name.get(name)) for name in (x, y)]
     return (amounts[0][0], amounts[1][0]) if amounts[0] and amounts[1] else (None, None)
@@ -391,7 +391,7 @@ def _listed_pair(value: object) -> Place:
 
 
 def _checked_places(raw: RawGraph, found: Sequence[Place], what: str) -> tuple[list[Place], list[str]]:
-    """(longitude, latitude) pairs turned to (latitude, longitude), unless they are places on a drawing."""
+    """Convert (longitude, latitude) pairs to (latitude, longitude), unless they are drawing coordinates."""
     known = [(x, y) for x, y in found if x is not None and y is not None]
     none: list[Place] = [(None, None)] * len(found)
     if not known:
@@ -406,7 +406,7 @@ def _checked_places(raw: RawGraph, found: Sequence[Place], what: str) -> tuple[l
 
 
 def distinct_labels(nodes: Sequence[Node]) -> tuple[tuple[str, ...], list[str]]:
-    """A name for each node: its label, or its id where it has none; "label (id)" where several would have one."""
+    """A name for each node: its label, or its id if it has none; "label (id)" for duplicate labels."""
     plain = [node.label or node.name for node in nodes]
     ids = {node.name for node in nodes}
     times = Counter(plain)

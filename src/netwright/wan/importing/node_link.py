@@ -1,4 +1,4 @@
-"""JSON: `nodes` and `links`, as netwright's own files, networkx (`node_link_data`), TopoHub and NCFlow write them."""
+"""JSON with `nodes` and `links`, as written by netwright, networkx (`node_link_data`), TopoHub and NCFlow."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _OURS = {"format_version", "source"}
 def parse_node_link(content: bytes, name: str, source: str) -> RawGraph:
     """The network of a JSON document `{"nodes": [{"id": ..}], "links": [{"source": .., "target": ..}]}`.
 
-    `edges` may stand for `links`; ends may have any of the names of `units.ENDS`. Without `nodes`, they are those that
-    the links name. Links lead both ways unless the document says `"directed": true`.
+    `edges` is accepted for `links`; ends may have any of the names in `units.ENDS`. Without `nodes`, they are taken
+    from the links. Links are bidirectional unless the document has `"directed": true`.
 
     Raises:
-        DataError: not such a document.
+        DataError: the document is malformed.
     """
     document = _document(content, source)
     _check_version(document, source)
@@ -90,7 +90,7 @@ def _unit(
 
 
 def _check_version(document: Mapping[str, object], source: str) -> None:
-    """Of our own documents, those that this release knows."""
+    """Refuse netwright's own documents of an unknown version."""
     version = document.get("format_version", FORMAT_VERSION)
     if version not in (FORMAT_VERSION, DIRECTED_FORMAT_VERSION):
         raise DataError(
@@ -147,7 +147,7 @@ def _as_name(value: object, place: str, key: str, source: str) -> str:
 def _mirrored(
     found: tuple[RawDemand, ...], stats: Mapping[str, object]
 ) -> tuple[tuple[RawDemand, ...], tuple[str, ...]]:
-    """TopoHub lists a pair once and counts it twice (in `stats`) where demands hold in both directions."""
+    """Whether demands apply in both directions: TopoHub lists such a pair once and counts it twice in `stats`."""
     pairs = {(d.source, d.target) for d in found}
     if stats.get("demands") != 2 * len(found) or any((b, a) in pairs for a, b in pairs):
         return found, ()
@@ -170,7 +170,7 @@ def _demands(found: object, source: str) -> tuple[RawDemand, ...]:
 
 
 def _word(value: object) -> str:
-    """A short text that can be shown, or "" where there is none."""
+    """A short printable text, or ""."""
     shown = isinstance(value, str) and value.isprintable() and len(value) <= MAX_NAME
     return str(value) if shown and plain_number(str(value)) is None else ""
 

@@ -1,4 +1,4 @@
-"""What the user says of a file that the file does not say itself, and what is to be made of its network."""
+"""Options of an import: missing information about a file, and reductions of its network."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class ImportOptions:
     Attributes:
         merge_parallel: "sum" adds the capacities of parallel links, "first" keeps the first; "" refuses them.
         drop_loops: drop links from a node to itself.
-        drop_stubs: remove nodes with fewer than two neighbors, again and again.
-        keep_largest_component: keep the largest part in which every node reaches every other.
-        default_capacity: of links without one; in the unit of the others where it has none itself.
-        directed: every link leads one way (True) or both (False); None is what the file says.
-        capacity_unit: of capacities that stand alone; such as "Gbit/s".
-        latency_unit: of latencies that stand alone; such as "us" or "10us".
-        capacity_from: the attribute of links that holds the capacity, such as "LinkLabel".
-        geographic: x and y of nodes are longitude and latitude.
+        drop_stubs: repeatedly remove nodes with fewer than two neighbors.
+        keep_largest_component: keep the largest strongly connected component.
+        default_capacity: capacity of links that have none; in the unit of the others by default.
+        directed: every link goes one way (True) or both ways (False); None follows the file.
+        capacity_unit: unit of plain capacities, such as "Gbit/s".
+        latency_unit: unit of plain latencies, such as "us" or "10us".
+        capacity_from: link attribute with the capacity, such as "LinkLabel".
+        geographic: whether x and y of nodes are longitude and latitude.
     """
 
     merge_parallel: str = ""
@@ -52,5 +52,5 @@ class ImportOptions:
 
     @classmethod
     def preparation(cls) -> ImportOptions:
-        """Of Table 5 (Wang et al., POPL 2023): parallel links collapsed, loops and dead ends dropped."""
+        """The options for Table 5 (Wang et al., POPL 2023): collapse parallel links, drop loops and dead ends."""
         return cls(merge_parallel="first", drop_loops=True, drop_stubs=True)

@@ -1,4 +1,4 @@
-"""What the readers of formats hand on: nodes, links and their attributes as the file has them, not yet understood."""
+"""The output of format readers: nodes, links and attributes as in the file, before interpretation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Facts = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class RawNode:
-    """A node by its id in the file, with its attributes by the file's own names."""
+    """A node by its id in the file, with its attributes by their names in the file."""
 
     id: str
     facts: Facts
@@ -24,8 +24,8 @@ class RawLink:
     """A link between two nodes by their ids or labels.
 
     Attributes:
-        place: where in the file it stands, such as "line 7" or "edge 12".
-        directed: whether it leads from a to b only; None where the file does not say of this link.
+        place: location in the file, such as "line 7" or "edge 12".
+        directed: whether it goes from a to b only; None if not stated for this link.
     """
 
     a: str
@@ -37,7 +37,7 @@ class RawLink:
 
 @dataclass(frozen=True, slots=True)
 class RawDemand:
-    """What a node wants to send to another, both by their ids or labels; `unit` as for `units.Rate`."""
+    """A demand between two nodes, given by their ids or labels; `unit` as for `units.Rate`."""
 
     source: str
     target: str
@@ -48,16 +48,16 @@ class RawDemand:
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """What a format fixes, or the file says of itself as a whole.
+    """Conventions of a format, or global statements of a file.
 
     Attributes:
-        capacity_unit: the file's own word for the unit of its capacities.
-        usual_capacity_unit: by the format's convention, which no file states.
-        latency_unit: unit of latencies that stand alone, where the format fixes it.
-        asks_latency_unit: whether files of this format are known to use various units without saying which.
-        length_unit: likewise for lengths.
+        capacity_unit: the unit of capacities stated in the file.
+        usual_capacity_unit: the unit by the format's convention.
+        latency_unit: unit of plain latencies, if the format defines it.
+        asks_latency_unit: whether files of this format use various units without stating them.
+        length_unit: unit of plain lengths, if the format defines it.
         geographic: whether x and y are longitude and latitude.
-        opposite_lines: whether a pair of nodes that is given in both orders means the two directions.
+        opposite_lines: whether a pair of nodes in both orders defines the two directions of a link.
     """
 
     capacity_unit: str = ""
@@ -74,10 +74,10 @@ class RawGraph:
     """A file's network.
 
     Attributes:
-        format: its name, for the summary.
-        directed: whether links lead one way unless they say otherwise; None where the file does not say.
-        unread: what else the file holds, by its own names.
-        notes: sentences on how the reader took what the file leaves open.
+        format: name of the format.
+        directed: default direction of links; None if the file does not state it.
+        unread: names of other content in the file.
+        notes: sentences about the reader's assumptions.
     """
 
     name: str
@@ -93,17 +93,17 @@ class RawGraph:
 
 
 def nodes_of_links(links: Iterable[RawLink]) -> tuple[RawNode, ...]:
-    """The nodes that links name, in the order in which they are first named."""
+    """The nodes named by links, in order of first occurrence."""
     return tuple(RawNode(name, {}) for name in dict.fromkeys(n for link in links for n in (link.a, link.b)))
 
 
 def count(n: int, noun: str) -> str:
-    """Such as "1 link" or "2 links"."""
+    """A count with its noun, such as "1 link" or "2 links"."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
-    """Names in a row, cut after so many."""
+    """Names joined by commas, truncated after `most`."""
     shown = list(names)
     more = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more
@@ -124,10 +124,10 @@ _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 
 
 def direction(facts: dict[str, object], where: str) -> bool | None:
-    """Takes a link's attribute `directed` out of its facts: whether it leads one way, None where it does not say.
+    """Remove the attribute `directed` from a link's facts and return it; None if missing.
 
     Raises:
-        DataError: neither true nor false.
+        DataError: it is neither true nor false.
     """
     name = next((name for name in facts if name.strip().lower() == "directed"), None)
     said = None if name is None else facts.pop(name)

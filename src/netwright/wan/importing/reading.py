@@ -1,4 +1,4 @@
-"""Opens a network's file: how it may look, how large it may be, and which reader it gets."""
+"""Read a network file: check its size, detect its format, and call the reader."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _parse_xml(content: bytes, name: str, source: str) -> RawGraph:
 
 
 def _parse_text(content: bytes, name: str, source: str) -> RawGraph:
-    """A text by what it begins with: SNDlib's native format, REPETITA, GML, or an edge list."""
+    """Detect the format of a text by its start: SNDlib's native format, REPETITA, GML, or an edge list."""
     head = content[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(NATIVE.encode()):
         return parse_sndlib_native(content, name, source)
@@ -64,16 +64,16 @@ SUFFIXES = tuple(READERS)
 
 
 def read_graph(path: Path, *, options: ImportOptions | None = None, prepare: bool = False) -> ImportedGraph:
-    """The network of a file; the ending of its name tells the format (of .txt and .xml, its content).
+    """The network of a file; the format follows from the extension (for .txt and .xml, from the content).
 
     Args:
         path: GraphML or SNDlib (.graphml, .xml), JSON (.json), GML (.gml), REPETITA (.graph), DOT (.dot, .gv), or an
             edge list, also TEAVAR's (.txt, .csv, .tsv, .tab, .edges).
-        options: what the file does not say, and what is to be dropped.
+        options: missing information and reductions.
         prepare: the same as `ImportOptions.preparation()`.
 
     Raises:
-        DataError: one sentence that says what is wrong, where in the file, and what to do.
+        DataError: the message says what is wrong, where in the file, and what to do.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -89,7 +89,7 @@ def read_graph(path: Path, *, options: ImportOptions | None = None, prepare: boo
 
 
 def _with_node_names(raw: RawGraph, path: Path) -> RawGraph:
-    """TEAVAR keeps the names of nodes 1, 2, .. (or 0, 1, ..) in a file of their own beside the links."""
+    """Read node names of TEAVAR: names of nodes 1, 2, .. (or 0, 1, ..) in a separate file beside the links."""
     near = [path.with_name(f"{path.stem}_nodes.txt"), path.with_name("nodes.txt")]
     file = next((p for p in near[: 2 if path.stem == "topology" else 1] if p.is_file()), None)
     if raw.format != "TEAVAR" or file is None:
@@ -104,9 +104,9 @@ def _with_node_names(raw: RawGraph, path: Path) -> RawGraph:
 
 
 def limited_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """The whole of a plain file, if it is no larger than `limit`; no more than that is ever read.
+    """The content of a regular file of at most `limit` bytes.
 
     Raises:
-        DataError: absent, not a plain file, unreadable, or too large.
+        DataError: missing, not a regular file, unreadable, or too large.
     """
     return read_bytes(path, limit=limit)

@@ -1,4 +1,4 @@
-"""What may be dropped of a network on request: parallel links, loops, separate parts, dead ends. All of it is said."""
+"""Optional reductions of a network, each reported: parallel links, loops, separate components, dead ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from netwright.wan.units import BITS_PER_SECOND, Rate, rate_unit
 
 
 def reduced(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
-    """The graph with capacities for all links that were promised one, and without what the options drop.
+    """Apply default capacities and the reductions of the options.
 
     Raises:
-        DataError: it holds no network, what would have to be dropped was not asked for, or nothing is left.
+        DataError: the graph is empty, needs a reduction that was not requested, or is empty after the reductions.
     """
     graph.check_size()
     graph = _with_capacities(graph, options)
@@ -38,7 +38,7 @@ def reduced(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
 
 
 def _with_capacities(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
-    """The default for links without a capacity; 1 for all where no link has one and none is given."""
+    """Apply the default to links without a capacity; 1 for all links if none has one and there is no default."""
     missing = sum(link.capacity is None for link in graph.links)
     default = options.default_capacity
     if not missing or (default is None and missing < len(graph.links)):
@@ -82,7 +82,7 @@ def _noted(graph: ImportedGraph, kept: tuple[Link, ...], one: str, many: str) ->
 
 
 def _groups(links: Iterable[Link], ordered: bool) -> dict[tuple[str, str, bool], list[Link]]:
-    """Parallel links, gathered; `ordered` keeps those of opposite order apart even where they lead both ways."""
+    """Groups of parallel links; `ordered` separates links of opposite order even if they are bidirectional."""
     found: dict[tuple[str, str, bool], list[Link]] = {}
     for link in links:
         ends = (link.a, link.b) if ordered or link.directed or link.a < link.b else (link.b, link.a)
@@ -97,7 +97,7 @@ def _merged(graph: ImportedGraph, how: str) -> ImportedGraph:
 
 
 def _one_of(group: Sequence[Link], how: str) -> Link:
-    """One link for parallel ones; a sum has the latency of the fastest."""
+    """Merge parallel links into one; a sum has the latency of the fastest."""
     if how == "first" or len(group) == 1:
         return group[0]
     capacities = [link.capacity for link in group]
@@ -110,7 +110,7 @@ def _one_of(group: Sequence[Link], how: str) -> Link:
 
 
 def _folded(graph: ImportedGraph, options: ImportOptions) -> ImportedGraph:
-    """Links of opposite order made one, where they agree or the first is to be kept."""
+    """Merge links of opposite order if they are equal or the first is to be kept."""
     there: dict[tuple[str, str], Link] = {}
     kept: list[Link] = []
     for link in graph.links:
@@ -133,7 +133,7 @@ def _facts(link: Link) -> tuple[float | None, ...]:
 
 
 def _kept(graph: ImportedGraph, alive: set[str], why: str) -> ImportedGraph:
-    """The part of a graph on some of its nodes."""
+    """The subgraph on some of the nodes."""
     gone = tuple(node.name for node in graph.nodes if node.name not in alive)
     links = tuple(link for link in graph.links if link.a in alive and link.b in alive)
     if not gone:
@@ -154,7 +154,7 @@ def _kept(graph: ImportedGraph, alive: set[str], why: str) -> ImportedGraph:
 
 
 def _parts(graph: ImportedGraph) -> list[set[str]]:
-    """Sets of nodes that reach one another, largest first, in the order of the file."""
+    """Strongly connected components, largest first, then in the order of the file."""
     made = nx.DiGraph()
     made.add_nodes_from(node.name for node in graph.nodes)
     for link in graph.links:
@@ -169,7 +169,7 @@ def _largest_component(graph: ImportedGraph) -> ImportedGraph:
 
 
 def _without_stubs(graph: ImportedGraph) -> ImportedGraph:
-    """The 2-core, of whose links few are such that one failure cuts the network (Table 5, Wang et al., POPL 2023)."""
+    """The 2-core, in which few single link failures disconnect the network (Table 5, Wang et al., POPL 2023)."""
     near: dict[str, set[str]] = {node.name: set() for node in graph.nodes}
     for link in graph.links:
         if link.a != link.b:
@@ -188,10 +188,10 @@ def _without_stubs(graph: ImportedGraph) -> ImportedGraph:
 
 
 def check_connected(graph: ImportedGraph) -> None:
-    """Refuse a graph of which some node does not reach another.
+    """Refuse a graph that is not strongly connected.
 
     Raises:
-        DataError: says how many parts there are, and what to do.
+        DataError: states the number of components and the remedy.
     """
     parts = _parts(graph)
     if len(parts) == 1:

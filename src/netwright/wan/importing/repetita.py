@@ -9,7 +9,7 @@ from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLin
 from netwright.wan.importing.text import lines_of
 from netwright.wan.units import plain_number
 
-Rows = list[tuple[int, list[str]]]  # number and words of each line
+Rows = list[tuple[int, list[str]]]  # line number and words of each line
 
 
 def parse_repetita(content: bytes, name: str, source: str) -> RawGraph:
@@ -35,10 +35,10 @@ def parse_repetita(content: bytes, name: str, source: str) -> RawGraph:
 
 
 def parse_repetita_demands(content: bytes, source: str) -> tuple[RawDemand, ...]:
-    """The demands of a `.demands` file, from node number to node number.
+    """The demands of a `.demands` file, between node numbers.
 
     Raises:
-        DataError: not such a file.
+        DataError: the file is malformed.
     """
     titles, rows, rest = _section(_rows(lines_of(content, source)), "DEMANDS", source)
     _check_end(rest, "DEMANDS", source)
@@ -62,7 +62,7 @@ def _check_end(rest: Rows, name: str, source: str) -> None:
 
 
 def _section(rows: Rows, name: str, source: str) -> tuple[list[str], Rows, Rows]:
-    """Titles and lines of the section that comes first, and what follows it."""
+    """Titles and lines of the first section, and the remaining lines."""
     head = rows[0][1] if rows else []
     if len(head) != 2 or head[0] != name or whole_number(head[1]) is None:
         line = rows[0][0] if rows else 1

@@ -25,7 +25,7 @@ def sndlib_xml_of(root: Element, name: str, source: str) -> RawGraph:
     """The network of an XML document's root.
 
     Raises:
-        DataError: a node or link without its name or ends, or a demand that is no number.
+        DataError: a node or link without name or ends, or a demand that is not a number.
     """
     holders = descendants(root, "nodes")
     geographic = bool(holders) and holders[0].get("coordinatesType", "") == "geographical"
@@ -44,7 +44,7 @@ def sndlib_xml_of(root: Element, name: str, source: str) -> RawGraph:
 
 
 def parse_sndlib_xml(content: bytes, name: str, source: str) -> RawGraph:
-    """As `sndlib_xml_of`, of a file's bytes."""
+    """Like `sndlib_xml_of`, for a file's bytes."""
     return sndlib_xml_of(xml_root(content, source), name, source)
 
 
@@ -75,7 +75,7 @@ def _xml_demand(element: Element, unit: str, number: int, source: str) -> RawDem
 
 
 def _notes(links: tuple[RawLink, ...]) -> tuple[str, ...]:
-    """What SNDlib leaves open: which way links lead, and what capacity is bought where none is installed."""
+    """Notes about what SNDlib does not define: the direction of links, and capacity if none is installed."""
     if any(link.facts["capacity"] for link in links) or not any(link.facts["addModule"] for link in links):
         return (_BOTH_WAYS,)
     return (
@@ -85,7 +85,7 @@ def _notes(links: tuple[RawLink, ...]) -> tuple[str, ...]:
 
 
 def _installed(text: str) -> str:
-    """A capacity that is built; 0 means that none is."""
+    """An installed capacity; None if it is 0."""
     return "" if plain_number(text) == 0.0 else text
 
 
@@ -112,10 +112,10 @@ def _demand(ends: tuple[str, str], amount: tuple[str, str], unit: str, place: st
 
 
 def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
-    """The network of a file in SNDlib's native format, in which an entry has a line.
+    """The network of a file in SNDlib's native format, with one entry per line.
 
     Raises:
-        DataError: not such a file; an entry that is short.
+        DataError: the file is malformed or an entry is incomplete.
     """
     lines = lines_of(content, source)
     text = "\n".join(lines)
@@ -139,12 +139,12 @@ def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
 
 Entry = tuple[
     str, list[str], list[str], list[str]
-]  # name, words in the first brackets, behind, in the second
+]  # name, words in the first parentheses, after them, and in the second parentheses
 _ENTRY = re.compile(r"(\S+)\s*(?:\(([^()]*)\)([^()]*)(?:\(([^()]*)\))?)?")
 
 
 def _sections(lines: list[str], source: str) -> dict[str, list[tuple[int, str]]]:
-    """The lines of each section, with their numbers."""
+    """The lines of each section, with line numbers."""
     found: dict[str, list[tuple[int, str]]] = {}
     inside = ""
     for number, line in enumerate(lines[1:], start=2):

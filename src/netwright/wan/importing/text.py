@@ -1,4 +1,4 @@
-"""Bytes of unknown origin as text, and cells that spreadsheets do not take for formulas."""
+"""Decoding of untrusted bytes, and escaping of cells that spreadsheets would run as formulas."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from netwright.core.errors import DataError
 
 
 def decoded(content: bytes, source: str) -> str:
-    """UTF-8 text without its byte order mark, or UTF-16 with one, as spreadsheets write it.
+    """Decode UTF-8 text, without its byte-order mark, or UTF-16 with one, as written by spreadsheets.
 
     Raises:
-        DataError: neither.
+        DataError: the text has another encoding.
     """
     try:
         encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -25,7 +25,7 @@ MAX_TOKENS = 1_000_000
 
 
 def lines_of(content: bytes, source: str) -> list[str]:
-    """The lines of a text, if there are not more than any network has.
+    """The lines of a text, if their number is plausible for a network.
 
     Raises:
         DataError: too many lines, or not text.
@@ -37,20 +37,18 @@ def lines_of(content: bytes, source: str) -> list[str]:
 
 
 def too_long(source: str) -> DataError:
-    """For a file whose parts are too many to be those of a network."""
-    return DataError(
-        f"{source}: holds more lines or words than a network that can be imported; check the file."
-    )
+    """An error for a file with implausibly many parts."""
+    return DataError(f"{source}: contains more lines or words than a supported network; check the file.")
 
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def escaped(cell: str) -> str:
-    """A cell of a table that no spreadsheet takes for a formula: a quote goes before `= + - @`."""
+    """A cell that no spreadsheet runs as a formula: a leading `= + - @` is quoted."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def unescaped(cell: str) -> str:
-    """The cell that `escaped` was given."""
+    """The inverse of `escaped`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

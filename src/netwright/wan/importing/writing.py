@@ -1,4 +1,4 @@
-"""A topology and its demands in formats that other tools read: our JSON, an edge list as CSV, GraphML."""
+"""Write a topology and its demands: netwright's JSON, an edge list as CSV, GraphML."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def write_import(path: Path, demands: Path, graph: ImportedGraph, topology: Topo
 def network_text(path: Path, topology: Topology) -> str:
     """A topology in the format that the ending of a path names.
 
-    Every format keeps ids, directions, capacities and latencies; CSV has no place for labels and positions.
+    Every format keeps ids, directions, capacities and latencies; CSV omits labels and positions.
 
     Raises:
-        ConfigError: no such format.
+        ConfigError: the format is unknown.
     """
     suffix = path.suffix.lower()
     if suffix not in WRITTEN:
@@ -128,7 +128,7 @@ def _demand_table(graph: ImportedGraph, topology: Topology) -> tuple[str, list[s
 
 
 def _volume_unit(graph: ImportedGraph, topology: Topology) -> tuple[str, list[str]]:
-    """The unit that volumes are written in, "" for as they are."""
+    """The unit of written volumes; "" for no conversion."""
     theirs = {demand.unit for demand in graph.demands}
     ours = rate_unit(topology.capacity_unit) or ""
     if theirs != {""} and not ours:

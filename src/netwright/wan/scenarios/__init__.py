@@ -1,1 +1,1 @@
-"""Design scenarios: one folder each, found by the registry."""
+"""Design scenarios, one folder each, found by the registry."""

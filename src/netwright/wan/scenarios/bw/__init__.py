@@ -6,7 +6,7 @@ from netwright.wan.scenarios.bw import design, metrics, space
 SCENARIO = Scenario(
     name="bw",
     title="bandwidth between classes",
-    summary="which traffic classes give way when the network cannot carry all",
+    summary="which traffic classes to reduce when the network cannot carry all traffic",
     config=metrics.config,
     metrics=metrics.metrics,
     reference=space.find_reference,

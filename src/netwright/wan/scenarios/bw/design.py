@@ -1,4 +1,4 @@
-"""Optimal designs of BW: the log utility of each flow by increments, which fill in order as it is concave."""
+"""Optimal designs of BW: piecewise linear log utility of each flow, whose increments fill in order by concavity."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from netwright.wan.weighted import LinearDesign
 
 
 def linear_design(instance: Instance) -> LinearDesign:
-    """Columns x (T,) shares by tunnel, then y (F * S,) how far each flow has filled each increment.
+    """Columns x (T,): share by tunnel; then y (F * S,): fill of each increment of each flow.
 
-    Rows: utilization of each arc <= 1; for each flow, the sum of its x less that of its y is the least share.
+    Rows: utilization of each arc <= 1; for each flow, the sum of x minus the sum of y is the minimum share.
     """
     n_flows, n_tunnels, n_steps = len(instance.demands), len(instance.tunnels), len(SLOPES)
     increments = sparse.kron(sparse.eye_array(n_flows), np.ones((1, n_steps)), format="csr")
@@ -54,7 +54,7 @@ def optimize(
 
 
 def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Array:
-    """What each tunnel carries in the best design of one objective, as a share of demand; shape (T,)."""
+    """Traffic of each tunnel in the best design of one objective, as a share of demand; shape (T,)."""
     family.check(parameters)
     return weighted.best(linear_design, instance, parameters)
 

@@ -1,4 +1,4 @@
-"""Metrics of BW: how well each class is served, as the mean log of the share of demand that its flows get."""
+"""Metrics of BW: the mean log of the share of demand that the flows of each class get."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.scenario import tunnel_rule
 from netwright.wan.topology import Array, Topology
 
-LEAST_SHARE = 0.001  # of its demand that every flow is given
-BREAKPOINTS = np.geomspace(LEAST_SHARE, 1.0, 12)  # between them the log is replaced by its secant
+LEAST_SHARE = 0.001  # minimum share of its demand for every flow
+BREAKPOINTS = np.geomspace(
+    LEAST_SHARE, 1.0, 12
+)  # breakpoints between which the log is replaced by its secant
 SLOPES = np.diff(np.log(BREAKPOINTS)) / np.diff(BREAKPOINTS)
 
 N_CLASSES = 4
@@ -18,12 +20,12 @@ LOAD = 6.0
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
-    """Four classes at a load that makes them compete."""
+    """Four classes at a load at which they compete."""
     return InstanceConfig(name, LOAD, tunnel_rule(topology), n_classes=N_CLASSES)
 
 
 def metrics(instance: Instance) -> MetricGroup:
-    """One metric for each class."""
+    """One metric per class."""
     what = "mean log of the share of demand that its flows get: 0 all, -0.69 half, -2.3 a tenth"
     names = (f"class {k + 1}" for k in range(instance.demands.n_classes))
     return MetricGroup(tuple(Metric(name, "ln", True, what) for name in names))
@@ -39,7 +41,7 @@ def utility(share: Array) -> Array:
 
 
 def evaluate(instance: Instance, share: Array) -> Array:
-    """Metric values of what each tunnel carries (T,); shape (classes,)."""
+    """Metric values of an allocation (T,); shape (classes,)."""
     demands = instance.demands
     utilities = utility(instance.tunnels.serving @ share)
     totals = np.bincount(demands.classes, weights=utilities, minlength=demands.n_classes)

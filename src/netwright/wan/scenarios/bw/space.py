@@ -10,7 +10,7 @@ from netwright.wan.scenario import Reference
 
 
 def find_reference(instance: Instance, work: Work) -> Reference:
-    """Nothing is needed."""
+    """No reference is needed."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""MCF: how much traffic to carry, and how far around, when links are scarce (SWAN's trade-off)."""
+"""MCF: the trade-off between throughput and latency when capacity is limited (SWAN)."""
 
 from netwright.wan.scenario import Scenario
 from netwright.wan.scenarios.mcf import design, metrics, space
@@ -6,7 +6,7 @@ from netwright.wan.scenarios.mcf import design, metrics, space
 SCENARIO = Scenario(
     name="mcf",
     title="throughput against latency",
-    summary="how much traffic to carry when the last of it takes long ways",
+    summary="how much traffic to carry if the last part needs long paths",
     config=metrics.config,
     metrics=metrics.metrics,
     reference=design.find_reference,

@@ -1,7 +1,7 @@
-"""Optimal designs of MCF: the frontier of throughput and latency is found once, and every objective solved on it.
+"""Optimal designs of MCF: the frontier of throughput and latency is computed once, and each objective solved on it.
 
 Metrics are linear and designs form a convex set, so the frontier is a concave polyline. An objective is concave and
-piecewise linear, so along it the optimum is a vertex or the point where a threshold is crossed; a point between two
+piecewise linear, so its optimum on the frontier is a vertex or the crossing of a threshold; a point between two
 vertices is a mixture of their designs.
 """
 
@@ -28,17 +28,17 @@ from netwright.wan.scenario import Optima, Reference
 from netwright.wan.scenarios.mcf.space import ThroughputLatency
 from netwright.wan.topology import Array
 
-TOLERANCE = 1e-9  # of all demand; the frontier of small networks is exact to the solver's own precision
-TOLERANCE_LARGE = 1e-7  # below it more vertices would change no metric in its fifth decimal
+TOLERANCE = 1e-9  # share of all demand; the frontier of small networks is exact to the solver's precision
+TOLERANCE_LARGE = 1e-7  # more vertices would not change the fifth decimal of any metric
 EXACT_UP_TO_TUNNELS = 2_000
-STEEPEST, FLATTEST = 100.0, 1e-6  # slopes of the frontier that are told apart
-STEP = 0.9  # from slope to slope on the way from the left end: short ways are pivoted fast
-CUTS = (1.3, 0.8, 0.45)  # slopes at which the frontier of a large network is cut into pieces to share out
+STEEPEST, FLATTEST = 100.0, 1e-6  # range of distinguished slopes of the frontier
+STEP = 0.9  # ratio of consecutive slopes from the left end; small steps need few pivots
+CUTS = (1.3, 0.8, 0.45)  # slopes at which the frontier of a large network is split for parallel work
 SCORE_DECIMALS = 6
 
 
 class Weighing:
-    """Designs that maximize throughput - slope * latency, each solve going on from the last.
+    """Designs that maximize throughput - slope * latency, each solve warm-started from the last.
 
     Throughput is a share of all demand; latency is in units of `unit_ms`, the latency of all demand on shortest
     paths, so that slopes are near 1.
@@ -51,7 +51,7 @@ class Weighing:
         self.unit_ms = float(instance.weight @ shortest)
         if not self.unit_ms > 0.0:
             raise ConfigError(
-                f"mcf weighs throughput against latency, but all shortest paths of {instance.topology.name} have the "
+                f"mcf trades throughput for latency, but all shortest paths of {instance.topology.name} have the "
                 "latency 0; give latencies (or lengths) in the topology's file."
             )
         self.latency = self.throughput * tunnels.latency_ms / self.unit_ms
@@ -67,9 +67,9 @@ class Weighing:
 
 
 def find_reference(instance: Instance, work: Work) -> Reference:
-    """Throughput (%) and latency (ms) of the quickest design of largest throughput, and the frontier.
+    """Throughput (%) and latency (ms) of the lowest-latency design of maximum throughput, and the frontier.
 
-    The frontier is a list of vertices (latency in ms, throughput in %) in rising order.
+    The frontier is a list of vertices (latency in ms, throughput in %) in increasing order.
     """
     large = len(instance.tunnels) > EXACT_UP_TO_TUNNELS
     slopes = [STEEPEST, *(CUTS if large else ()), FLATTEST]
@@ -89,7 +89,7 @@ def find_reference(instance: Instance, work: Work) -> Reference:
 
 
 def _piece(instance: Instance, time_limit_s: float, slopes: tuple[float, float]) -> Arrays:
-    """The vertices (latency in ms, throughput in %) between two slopes; the last is solved again cold."""
+    """The vertices (latency in ms, throughput in %) between two slopes; the last one is verified by a cold solve."""
     weighing = Weighing(instance, time_limit_s)
     search = Dichotomy(weighing.solve, weighing.tolerance)
     steep, flat = slopes
@@ -112,7 +112,7 @@ def _piece(instance: Instance, time_limit_s: float, slopes: tuple[float, float])
 
 
 def _steps(steep: float, flat: float) -> list[float]:
-    """Slopes from `steep` to `flat`, both included, none far from the one before (except for the last)."""
+    """Slopes from `steep` to `flat` inclusive, in small steps (except for the last)."""
     lowest = max(flat, 0.02)
     n = math.ceil(math.log(lowest / steep) / math.log(STEP)) if steep > lowest else 0
     return [*(steep * STEP**i for i in range(n)), flat]
@@ -121,7 +121,7 @@ def _steps(steep: float, flat: float) -> list[float]:
 def optimize(
     instance: Instance, family: ObjectiveFamily, reference: Reference, parameters: Array, work: Work
 ) -> Optima:
-    """The best design of each objective (N, 5), on the frontier that the reference holds."""
+    """The best design of each objective (N, 5) on the frontier in the reference."""
     assert isinstance(family, ThroughputLatency)
     vertices = reference["frontier"]
     frontier = np.column_stack([vertices["latency_ms"], vertices["throughput_percent"]])
@@ -158,9 +158,9 @@ def on_frontier(family: ThroughputLatency, parameters: Array, frontier: Array) -
 
 
 def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Array:
-    """What each tunnel carries in the best design of one objective, as a share of demand; shape (T,).
+    """Traffic of each tunnel in the best design of one objective, as a share of demand; shape (T,).
 
-    Bisects the frontier: a vertex whose two sides both lose is the optimum, and so is the best point of a chord.
+    Bisects the frontier until the optimum is a vertex or lies on a chord.
     """
     assert isinstance(family, ThroughputLatency)
     family.check(parameters)
@@ -191,7 +191,7 @@ def _solved(weighing: Weighing, slope: float) -> tuple[Point, Array]:
 
 
 def _sides(parameters: Array, t: float, lat: float, slope: float) -> tuple[float, float]:
-    """What an objective gains per unit of latency to the right of a point, and to its left, at that slope."""
+    """The one-sided derivatives of an objective by latency, right and left of a point of that slope."""
     a2, a3, a4, t0, lat0 = parameters
     rightwards = slope * (1.0 - a3 * (t >= t0)) - (a2 + a4 * (lat >= lat0))
     leftwards = slope * (1.0 - a3 * (t > t0)) - (a2 + a4 * (lat > lat0))

@@ -15,7 +15,7 @@ LOAD = 2.0
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
-    """One class, at twice what shortest paths could carry."""
+    """One class, at twice the load that shortest paths can carry."""
     return InstanceConfig(name, LOAD, tunnel_rule(topology))
 
 
@@ -23,24 +23,27 @@ def metrics(instance: Instance) -> MetricGroup:
     """Throughput and latency.
 
     Raises:
-        ConfigError: all latencies are 0, so there is no latency to weigh.
+        ConfigError: all latencies are 0.
     """
     if not instance.topology.latency_ms.any():
         raise ConfigError(
-            f"scenario mcf weighs throughput against latency, but all links of {instance.topology.name} have the "
+            f"scenario mcf trades throughput for latency, but all links of {instance.topology.name} have the "
             "latency 0; give latencies (or lengths) in the topology's file."
         )
     return MetricGroup(
         (
-            Metric("throughput", "%", True, "share of all demand that is carried"),
+            Metric("throughput", "%", True, "carried share of the total demand"),
             Metric(
-                "latency", "ms", False, "one-way latency of what is carried, summed and divided by all demand"
+                "latency",
+                "ms",
+                False,
+                "one-way latency of carried traffic, summed and divided by the total demand",
             ),
         )
     )
 
 
 def evaluate(instance: Instance, share: Array) -> Array:
-    """Metric values of what each tunnel carries (T,): throughput in %, latency in ms."""
+    """Metric values of an allocation (T,): throughput in %, latency in ms."""
     allocation = Allocation(instance, share)
     return np.array([100.0 * allocation.throughput, allocation.latency_ms])

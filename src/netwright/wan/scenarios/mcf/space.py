@@ -1,8 +1,8 @@
-"""Target functions of MCF: throughput minus latency, each worth less, or costing more, beyond a threshold.
+"""Target functions of MCF: throughput minus latency, with different marginal values beyond thresholds.
 
-f = T - a2 L - a3 max(T - t, 0) - a4 max(L - l, 0), with T and L as fractions of their values where throughput is
-largest. Reconstructed after Eq. 2.1 (Wang et al. 2023) and SWAN (Hong et al., SIGCOMM 2013). Concave, as
-a3 and a4 are at least 0; more throughput never hurts, as a3 is at most 1.
+f = T - a2 L - a3 max(T - t, 0) - a4 max(L - l, 0), with T and L as fractions of their values at maximum throughput.
+Reconstructed from Eq. 2.1 (Wang et al. 2023) and SWAN (Hong et al., SIGCOMM 2013). Concave, because a3 and a4 are
+nonnegative; increasing in throughput, because a3 is at most 1.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from netwright.synthesis.problem import Array, MetricGroup, Parameter, check_wit
 from netwright.wan.scenario import Reference
 
 PARAMETERS = (
-    Parameter("latency weight", 0.0, 1.2, "what latency costs"),
-    Parameter("throughput discount", 0.0, 1.0, "how much less throughput is worth above its threshold"),
-    Parameter("latency surcharge", 0.0, 3.0, "how much more latency costs above its threshold"),
+    Parameter("latency weight", 0.0, 1.2, "cost of latency"),
+    Parameter("throughput discount", 0.0, 1.0, "reduction of the value of throughput above its threshold"),
+    Parameter("latency surcharge", 0.0, 3.0, "additional cost of latency above its threshold"),
     Parameter("throughput threshold", 0.4, 1.0, "as a fraction of the largest throughput"),
     Parameter("latency threshold", 0.3, 1.0, "as a fraction of the latency at the largest throughput"),
 )
@@ -62,7 +62,7 @@ class ThroughputLatency:
         )
 
     def check(self, parameters: Array) -> None:
-        """Every parameter lies in its range."""
+        """Check that every parameter is in its range."""
         check_within_ranges(self, parameters)
 
 

@@ -1,4 +1,4 @@
-"""NF: how much to carry in normal times, and how much of it to guarantee whatever link fails (FFC)."""
+"""NF: traffic carried normally, and traffic guaranteed under any link failure (FFC)."""
 
 from netwright.wan.scenario import Scenario
 from netwright.wan.scenarios.nf import design, metrics, space
@@ -6,7 +6,7 @@ from netwright.wan.scenarios.nf import design, metrics, space
 SCENARIO = Scenario(
     name="nf",
     title="normal traffic against traffic that survives failures",
-    summary="how much capacity to hold back for failures, and for which group of flows",
+    summary="how much capacity to reserve for failures, and for which group of flows",
     config=metrics.config,
     metrics=metrics.metrics,
     reference=space.find_reference,

@@ -1,4 +1,4 @@
-"""Optimal designs of NF: reservations that hold a guarantee against every maximal kill set (FFC)."""
+"""Optimal designs of NF: reservations that keep a guarantee under every maximal kill set (FFC)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from netwright.wan.weighted import LinearDesign, Walk
 def linear_design(instance: Instance) -> LinearDesign:
     """Columns a (T,) reserved by tunnel, b (F,) met normally, z (F,) met in the worst failure; shares of demand.
 
-    Rows: utilization of each arc by a <= 1; b <= sum of a; z <= sum of surviving a for each kill set. That z is
-    at most b needs no row: b is as large as the sum of a and the demand allow, and z is within both.
+    Rows: utilization of each arc by a <= 1; b <= sum of a; z <= sum of surviving a for each kill set. The constraint
+    z <= b is implied: b is maximal given the sum of a and the demand, and z is bounded by both.
     """
     n_flows, n_tunnels, n_arcs = len(instance.demands), len(instance.tunnels), instance.topology.n_arcs
     sets = kills(instance)
@@ -46,7 +46,7 @@ def linear_design(instance: Instance) -> LinearDesign:
     first_of_flow = np.diff(sets.flow, prepend=-1) > 0
     walk = Walk(
         usage=np.concatenate([instance.demand_per_capacity.sum(0), np.zeros(2 * n_flows)]),
-        # nothing is reserved: each b is held at 0 by its row, each z by the row of its flow's first set
+        # nothing is reserved: each b is 0 by its row, each z by the row of its flow's first set
         basic_columns=np.arange(n) >= n_tunnels,
         basic_rows=np.concatenate([np.ones(n_arcs, bool), np.zeros(n_flows, bool), ~first_of_flow]),
     )
@@ -72,6 +72,6 @@ def optimize(
 
 
 def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Array:
-    """What is reserved on each tunnel in the best design of one objective, as a share of demand; shape (T,)."""
+    """Reservation on each tunnel in the best design of one objective, as a share of demand; shape (T,)."""
     family.check(parameters)
     return weighted.best(linear_design, instance, parameters)

@@ -1,7 +1,7 @@
-"""Metrics of NF: for each group of flows, the demand met in normal times and in the worst failure of each flow.
+"""Metrics of NF: for each group of flows, the demand met normally and in the worst failure of each flow.
 
-A design reserves capacity on tunnels; when links fail, the tunnels over them are lost and the others keep what they
-have reserved (FFC: Liu et al., SIGCOMM 2014).
+A design reserves capacity on tunnels; when links fail, the tunnels over them are lost and the others keep their
+reservations (FFC: Liu et al., SIGCOMM 2014).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from netwright.wan.topology import Array, Ints, Topology
 
 N_GROUPS = 2
 LOAD = 4.0
-MOST_TUNNELS = 62  # of a flow: bits of a signed 64-bit number that are free
+MOST_TUNNELS = 62  # maximum per flow: free bits of a signed 64-bit integer
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
-    """Two groups, at a load where a guarantee for one flow takes capacity from others."""
+    """Two groups, at a load at which a guarantee for one flow takes capacity from others."""
     return InstanceConfig(name, LOAD, tunnel_rule(topology), n_classes=N_GROUPS)
 
 
@@ -42,7 +42,7 @@ def metrics(instance: Instance) -> MetricGroup:
                     f"group {g} worst failure",
                     "%",
                     True,
-                    "share of the group's demand met when each flow meets the failure that hurts it most",
+                    "share of the group's demand met when each flow suffers its worst failure",
                 ),
             )
         )
@@ -51,13 +51,13 @@ def metrics(instance: Instance) -> MetricGroup:
 
 @dataclass(frozen=True, eq=False)
 class Kills:
-    """Sets of tunnels of one flow that a failure takes down; only those that no other set contains.
+    """Maximal sets of tunnels of one flow that a failure takes down.
 
-    A flow that no failure touches has one set, which is empty.
+    A flow unaffected by any failure has one empty set.
 
     Attributes:
-        flow: which flow each set belongs to; shape (K,).
-        surviving: 1 where a tunnel (column) of that flow survives the failure (row); shape (K, T).
+        flow: the flow of each set; shape (K,).
+        surviving: 1 if a tunnel (column) of that flow survives the failure (row); shape (K, T).
     """
 
     flow: Ints
@@ -65,17 +65,17 @@ class Kills:
 
 
 def kills(instance: Instance) -> Kills:
-    """The maximal kill sets of every flow; a guarantee against these is one against all failures.
+    """The maximal kill sets of every flow; a guarantee under these holds under all failures.
 
     Raises:
-        ConfigError: a flow has more tunnels than a set, kept as the bits of a number, can hold.
+        ConfigError: a flow has more tunnels than fit into the bits of an integer.
     """
     tunnels = instance.tunnels
     most = int(np.diff(tunnels.first).max())
     if most > MOST_TUNNELS:
         raise ConfigError(
-            f"a flow has {most} tunnels, but failures are followed over {MOST_TUNNELS} at most; give a tunnel "
-            "rule of fewer, such as d3."
+            f"a flow has {most} tunnels, but failures are supported for at most {MOST_TUNNELS}; use a tunnel rule "
+            "with fewer, such as d3."
         )
     down = sparse.lil_array((len(instance.failures), instance.topology.n_arcs))
     for row, arcs in enumerate(instance.failures):
@@ -109,7 +109,7 @@ def _maximal(masks: set[int]) -> Iterator[int]:
 
 
 def outcome(instance: Instance, reserved: Array) -> tuple[Array, Array]:
-    """Share of each flow's demand that is met normally, and in its worst failure; both (F,).
+    """Share of each flow's demand met normally, and in its worst failure; both (F,).
 
     Args:
         reserved: capacity on each tunnel as a share of its flow's demand; shape (T,).
@@ -121,7 +121,7 @@ def outcome(instance: Instance, reserved: Array) -> tuple[Array, Array]:
 
 
 def evaluate(instance: Instance, reserved: Array) -> Array:
-    """Metric values in % of what is reserved on each tunnel (T,); shape (2 * groups,)."""
+    """Metric values in % of reservations (T,); shape (2 * groups,)."""
     demands = instance.demands
     total = np.bincount(demands.classes, weights=demands.volume)
     met = [
@@ -132,7 +132,7 @@ def evaluate(instance: Instance, reserved: Array) -> Array:
 
 
 def export(instance: Instance, reserved: Array) -> Mapping[str, list[dict[str, Any]]]:
-    """Tables of tunnels (with what is reserved), links, and flows in normal times and their worst failure."""
+    """Tables of tunnels (with reservations), links, and flows normally and in their worst failure."""
     demands, names = instance.demands, instance.topology.nodes
     normal, worst = outcome(instance, reserved)
     held = instance.tunnels.serving @ reserved

@@ -1,4 +1,4 @@
-"""OSPF: link weights for shortest-path routing with equal-cost multipath; utilization against latency."""
+"""OSPF: link weights for shortest-path routing with equal-cost multipath; utilization versus latency."""
 
 from netwright.wan.scenario import Scenario
 from netwright.wan.scenarios.ospf import design
@@ -6,7 +6,7 @@ from netwright.wan.scenarios.ospf import design
 SCENARIO = Scenario(
     name="ospf",
     title="OSPF link weights",
-    summary="link weights by local search, traffic split over equal-cost paths: maximum utilization against latency",
+    summary="link weights by local search, traffic split over equal-cost paths: maximum utilization versus latency",
     config=design.config,
     metrics=design.group,
     reference=design.reference,

@@ -1,4 +1,4 @@
-"""The best weight setting for an objective: the best of an archive that is searched once for an instance."""
+"""The best weight setting for an objective, from an archive that is searched once per instance."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from netwright.wan.scenarios.ospf.search import Archive, SearchConfig, latency_w
 from netwright.wan.scenarios.ospf.space import UtilizationThresholds
 from netwright.wan.topology import Topology
 
-LOAD = 0.6  # at full load nearly all objectives want the same setting: the least utilization
-TUNNELS = "k1"  # routing finds its own paths
-# Where objectives want 15 or more effectively different settings; elsewhere traffic of seed 0 at `LOAD` has them.
+LOAD = 0.6  # at full load nearly all objectives prefer the setting of least utilization
+TUNNELS = "k1"  # unused: routing does not need tunnels
+# Seeds and loads with at least 15 effectively distinct optima; elsewhere traffic of seed 0 at `LOAD` has them.
 SEEDS = {"abilene": 13, "btnorthamerica": 2}
 LOADS = {"deltacom": 0.75}
 
@@ -37,7 +37,7 @@ Rows = list[dict[str, Any]]
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
-    """The instance that suits a topology: the fullest link 60 % full under unit weights, or 75 % on Deltacom."""
+    """Default instance of a topology: the fullest link 60 % full under unit weights, or 75 % on Deltacom."""
     return InstanceConfig(name, LOADS.get(name, LOAD), TUNNELS, seed=SEEDS.get(name, 0))
 
 
@@ -45,13 +45,13 @@ def group(instance: Instance) -> MetricGroup:
     """Maximum utilization and latency.
 
     Raises:
-        ConfigError: all links have one latency, so there is hardly anything to choose.
+        ConfigError: all links have the same latency, so there is hardly a trade-off.
     """
     latency_ms = instance.topology.latency_ms
     if np.ptp(latency_ms) <= 1e-9 * latency_ms.max():
         raise ConfigError(
-            f"scenario ospf weighs utilization against latency, but all links of {instance.topology.name} have "
-            f"the same latency ({latency_ms[0]:g} ms); give latencies in a topology file of your own."
+            f"scenario ospf trades utilization for latency, but all links of {instance.topology.name} have "
+            f"the same latency ({latency_ms[0]:g} ms); give latencies in a topology file."
         )
     return GROUP
 
@@ -59,8 +59,8 @@ def group(instance: Instance) -> MetricGroup:
 def routing_network(instance: Instance) -> Network:
     """The instance as arrays.
 
-    Traffic is scaled so that under unit weights the fullest link is as full as the configuration's load says; a load
-    of 0 leaves it as given.
+    Traffic is scaled so that the fullest link has the configured load under unit weights; a load of 0 leaves it
+    unscaled.
     """
     topology, demands = instance.topology, instance.demands
     volume = np.zeros((topology.n_nodes, topology.n_nodes))
@@ -74,7 +74,7 @@ def routing_network(instance: Instance) -> Network:
 
 
 def search_config(net: Network) -> SearchConfig:
-    """A search that suits the network's size: seconds on small ones, minutes on those of a hundred nodes."""
+    """Search settings for the network's size: seconds on small networks, minutes on those of a hundred nodes."""
     n_walks = 256 if net.n_nodes <= 25 else 128 if net.n_nodes <= 60 else 64
     return SearchConfig(n_walks=n_walks)
 
@@ -97,7 +97,7 @@ def _archive(instance: Instance) -> Archive:
 
 
 def archive(instance: Instance, work: Work) -> Archive:
-    """All settings worth having of an instance."""
+    """All nondominated settings of an instance."""
     net = routing_network(instance)
     return search(net, search_config(net), work)
 
@@ -125,7 +125,7 @@ def decide(instance: Instance, objectives: ObjectiveFamily, parameters: Array) -
 
 
 def scores_of(found: Archive) -> Array:
-    """Oriented metrics of the settings kept; shape (D, 2)."""
+    """Oriented metrics of the archive; shape (D, 2)."""
     return GROUP.oriented(np.stack([100.0 * found.utilization, found.latency_ms], axis=1))
 
 
@@ -136,14 +136,14 @@ def evaluate(instance: Instance, decision: Array) -> Array:
 
 
 def checked(instance: Instance, decision: Array) -> Any:
-    """Link weights as whole numbers.
+    """Link weights as integers.
 
     Raises:
-        ConfigError: one is not a whole number from 1 to 65535, or their number is wrong.
+        ConfigError: a weight is not an integer from 1 to 65535, or their number is wrong.
     """
     weights = np.rint(decision).astype(np.int64)
     if weights.shape != (instance.topology.n_arcs,) or not np.array_equal(weights, decision):
-        raise ConfigError(f"link weights must be {instance.topology.n_arcs} whole numbers, one for each arc.")
+        raise ConfigError(f"link weights must be {instance.topology.n_arcs} integers, one per arc.")
     if weights.min() < 1 or weights.max() > MAX_WEIGHT:
         raise ConfigError(
             f"link weights must lie in 1 to {MAX_WEIGHT}, got {weights.min()} to {weights.max()}."

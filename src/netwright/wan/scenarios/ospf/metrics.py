@@ -1,4 +1,4 @@
-"""What a weight setting is judged by: the fullest link against the latency of the traffic."""
+"""Metrics of a weight setting: utilization of the fullest link, and latency of the traffic."""
 
 from __future__ import annotations
 

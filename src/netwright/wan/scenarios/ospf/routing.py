@@ -19,7 +19,7 @@ MAX_WEIGHT = 65_535  # RFC 2328: 16 bits
 
 
 class Network(NamedTuple):
-    """What routing needs of a topology and its demands, as arrays; compiled functions take it as it is.
+    """A topology and its demands as arrays, for compiled routing functions.
 
     Attributes:
         tail: node that each arc leaves, shape (E,).
@@ -98,7 +98,7 @@ def metrics(net: Network, weights: Ints) -> tuple[float, float]:
 
 
 def metrics_of_loads(net: Network, load: Floats) -> tuple[float, float]:
-    """As `metrics`, of the loads on the arcs, shape (E,)."""
+    """Like `metrics`, from the loads on the arcs, shape (E,)."""
     total = float(net.demand.sum())
     return float((load / net.capacity).max()), float(load @ net.latency_ms) / total
 
@@ -109,7 +109,7 @@ def _integers(weights: Ints) -> Ints:
 
 @njit(cache=True)
 def scratch(net):  # type: ignore[no-untyped-def]
-    """Room that `route_to` works in: heap (E + 1,), order (n,) and flow (n,)."""
+    """Work arrays of `route_to`: heap (E + 1,), order (n,) and flow (n,)."""
     n, n_arcs = len(net.demand), len(net.tail)
     return np.empty(n_arcs + 1, np.int64), np.empty(n, np.int64), np.empty(n)
 
@@ -157,7 +157,7 @@ def route_to(net, destination, weights, distance, load, room):  # type: ignore[n
                 size += 1
     load[:] = 0.0
     flow[:] = net.demand[destination]
-    for k in range(settled - 1, 0, -1):  # farthest first: all that passes a node has arrived there
+    for k in range(settled - 1, 0, -1):  # farthest first: all traffic through a node has arrived there
         v = order[k]
         n_next = 0
         for i in range(net.out_start[v], net.out_start[v + 1]):

@@ -1,4 +1,4 @@
-"""Local search over link weights: an archive of settings of which none is better in both metrics.
+"""Local search over link weights: an archive of nondominated settings.
 
 After Fortz and Thorup (INFOCOM 2000), with their cost replaced by a random weighing of the two metrics, so that many
 walks together trace the trade-off between maximum utilization and latency.
@@ -26,18 +26,18 @@ from netwright.wan.scenarios.ospf.routing import (
     scratch,
 )
 
-CHUNK = 8  # walks that are worked on, and kept, together
-TOLERANCE = 1e-9  # metrics that differ by less are the same: loads are sums in different orders
+CHUNK = 8  # walks per chunk
+TOLERANCE = 1e-9  # metrics closer than this are equal, because loads are summed in different orders
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How long and how widely to search.
+    """Settings of the search.
 
     Attributes:
-        n_walks: walks, each with its own start and weighing.
+        n_walks: number of walks, each with its own start and weighting.
         n_steps: settings evaluated in each walk.
-        random_weights_to: random starts draw weights from 1 to this.
+        random_weights_to: random starts draw weights from 1 to this value.
         hot_share: probability that a step changes the most loaded arc.
     """
 
@@ -50,11 +50,11 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Archive:
-    """Settings of which none is as good as another in both metrics; utilization rises, latency falls.
+    """Mutually nondominated settings, sorted by increasing utilization and decreasing latency.
 
     Attributes:
-        utilization: of the fullest arc, shape (D,).
-        latency_ms: weighted by traffic, shape (D,).
+        utilization: utilization of the fullest arc, shape (D,).
+        latency_ms: latency weighted by traffic, shape (D,).
         weights: shape (D, E).
     """
 
@@ -66,7 +66,7 @@ class Archive:
         return len(self.utilization)
 
     def dominates(self, utilization: float, latency_ms: float) -> bool:
-        """Whether some setting here is at least as good in both metrics."""
+        """Whether a setting of the archive is at least as good in both metrics."""
         return bool(
             np.any(
                 (self.utilization <= utilization + TOLERANCE) & (self.latency_ms <= latency_ms + TOLERANCE)
@@ -75,14 +75,14 @@ class Archive:
 
 
 def latency_weights(net: Network) -> Ints:
-    """Weights in proportion to latency, as fine as 16 bits allow: (nearly) the least latency, shape (E,)."""
+    """Weights proportional to latency with 16 bits, for (nearly) minimum latency; shape (E,)."""
     scale = 10_000 / net.latency_ms.max()
     weights: Ints = np.clip(np.rint(net.latency_ms * scale), 1, MAX_WEIGHT).astype(np.int64)
     return weights
 
 
 def starts(net: Network, config: SearchConfig) -> Ints:
-    """Where the walks begin, shape (n_walks, E): latency weights, unit weights, the others in turns random."""
+    """Starts of the walks, shape (n_walks, E): latency weights, unit weights, then random weights."""
     rng = generator(config.seed, 0)
     found = rng.integers(1, config.random_weights_to + 1, (config.n_walks, net.n_arcs))
     found[0::4] = latency_weights(net)
@@ -91,12 +91,12 @@ def starts(net: Network, config: SearchConfig) -> Ints:
 
 
 def search(net: Network, config: SearchConfig | None = None, work: Work | None = None) -> Archive:
-    """The archive of many independent walks, the same whatever `work` says.
+    """The archive of many independent walks; the result does not depend on `work`.
 
     Args:
         net: links and traffic.
         config: defaults if None.
-        work: where the walks run and are kept; this process if None.
+        work: executor and storage of the walks; this process if None.
     """
     config, work = config or SearchConfig(), work or Work()
     several = partial(_walks, net=net, begin=starts(net, config), config=config)
@@ -106,7 +106,7 @@ def search(net: Network, config: SearchConfig | None = None, work: Work | None =
 
 
 def merged(archives: Iterable[Archive]) -> Archive:
-    """What of several archives no other setting dominates; the first one of equals is kept."""
+    """The nondominated settings of several archives; of equal ones, the first is kept."""
     parts = list(archives)
     utilization = np.concatenate([a.utilization for a in parts])
     latency = np.concatenate([a.latency_ms for a in parts])
@@ -120,7 +120,7 @@ def merged(archives: Iterable[Archive]) -> Archive:
 
 
 def random_settings(net: Network, n: int, *, up_to: int, seed: int) -> Iterator[tuple[float, float]]:
-    """Metrics of `n` settings whose weights are drawn evenly from 1 to `up_to`."""
+    """Metrics of `n` settings with weights drawn uniformly from 1 to `up_to`."""
     rng = generator(seed, 1)
     for _ in range(n):
         yield metrics(net, rng.integers(1, up_to + 1, net.n_arcs))
@@ -133,7 +133,9 @@ def _walks(numbers: range, *, net: Network, begin: Ints, config: SearchConfig) -
 
 def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> Archive:
     rng = generator(config.seed, 1, number)
-    share = (number // 4 + 0.5) / max(1, config.n_walks / 4)  # of utilization: every kind of start meets all
+    share = (number // 4 + 0.5) / max(
+        1, config.n_walks / 4
+    )  # weight of utilization; every kind of start gets all values
     unit = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
     twice = 2 * int(start.max())
     largest = min(MAX_WEIGHT, max(config.random_weights_to, twice))
@@ -150,9 +152,9 @@ def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> 
 
 @njit(cache=True)
 def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[no-untyped-def]
-    """Change one weight at a time and keep what is no worse; gives the archive of all that was evaluated.
+    """Change one weight at a time and accept changes that are no worse; returns the archive of all evaluations.
 
-    Only destinations whose shortest paths an arc's new weight can change are routed again.
+    Only destinations whose shortest paths may change are routed again.
     """
     n, n_arcs, n_steps = len(net.demand), len(net.tail), len(draws)
     head, tail, capacity = net.head, net.tail, net.capacity
@@ -230,7 +232,7 @@ def _doubled(rows):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _place(values, kept, point):  # type: ignore[no-untyped-def]
-    """Where a point belongs in the archive (utilization rises, latency falls); -1 if one there is as good."""
+    """Index at which a point belongs in the sorted archive; -1 if it is dominated."""
     low, high = 0, kept
     while low < high:
         middle = (low + high) // 2
@@ -245,9 +247,9 @@ def _place(values, kept, point):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _insert(values, settings, kept, place, point, weights):  # type: ignore[no-untyped-def]
-    """Put a point at its place and take out those that it dominates; gives the new number of points."""
+    """Insert a point and remove those that it dominates; returns the new number of points."""
     first = place
-    while first > 0 and values[first - 1, 0] >= point[0] - TOLERANCE:  # as full, and slower
+    while first > 0 and values[first - 1, 0] >= point[0] - TOLERANCE:  # equally full, and slower
         first -= 1
     last = place
     while last < kept and values[last, 1] >= point[1] - TOLERANCE:

@@ -1,8 +1,8 @@
-"""Objectives of OSPF: latency counts alone below one utilization, hardly above another.
+"""Objectives of OSPF: below a first utilization only latency counts, above a second one mainly utilization.
 
-The template of Section 5 of Wang et al. (POPL 2023) in words; the formula is rebuilt from them:
-f = -L / L0 - beta max(U - lo, 0) - gamma max(U - hi, 0), with U the maximum utilization, L the latency and gamma far
-above beta.
+Section 5 of Wang et al. (POPL 2023) describes the template in words; the formula is reconstructed from it:
+f = -L / L0 - beta max(U - lo, 0) - gamma max(U - hi, 0), with U the maximum utilization, L the latency and gamma much
+larger than beta.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class UtilizationThresholds:
     def parameters(self) -> tuple[Parameter, ...]:
         """lo, hi, beta, gamma."""
         return (
-            Parameter("lo", *LO_RANGE, "utilization in % from which fuller links count"),
-            Parameter("hi", LO_RANGE[0], HI_MOST, "utilization in % from which fuller links count above all"),
-            Parameter("beta", *BETA_RANGE, "cost of 100 % more utilization between lo and hi"),
+            Parameter("lo", *LO_RANGE, "utilization in % above which utilization has a cost"),
+            Parameter("hi", LO_RANGE[0], HI_MOST, "utilization in % above which utilization dominates"),
+            Parameter("beta", *BETA_RANGE, "cost of 100 % additional utilization between lo and hi"),
             Parameter(
                 "gamma",
                 BETA_RANGE[0] * STEEPER[0],
                 BETA_RANGE[1] * STEEPER[1],
-                "further cost of 100 % more utilization above hi",
+                "further cost of 100 % additional utilization above hi",
             ),
         )
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
-        """Draws from the prior, shape (n, 4): lo and hi even, beta and gamma / beta even in their logarithms."""
+        """Draws from the prior, shape (n, 4): lo and hi uniform, beta and gamma / beta log-uniform."""
         lo = rng.uniform(*LO_RANGE, n)
         hi = rng.uniform(lo, HI_MOST)
         beta = np.exp(rng.uniform(math.log(BETA_RANGE[0]), math.log(BETA_RANGE[1]), n))
@@ -60,7 +60,7 @@ class UtilizationThresholds:
         return np.stack([lo, hi, beta, beta * steeper], axis=1)
 
     def values(self, parameters: Array, scores: Array) -> Array:
-        """What objectives (n, 4) make of designs with scores (D, 2); shape (n, D)."""
+        """Values of designs with scores (D, 2) under objectives (n, 4); shape (n, D)."""
         lo, hi, beta, gamma = (column[:, None] for column in np.asarray(parameters).T)
         utilization, latency_ms = -scores[:, 0], -scores[:, 1]
         over_lo = np.maximum(utilization - lo, 0.0) / 100.0
@@ -69,7 +69,7 @@ class UtilizationThresholds:
         return found
 
     def describe(self, parameters: Array) -> str:
-        """The objective in a line."""
+        """The objective as one line."""
         lo, hi, beta, gamma = map(float, parameters)
         worth = beta * self.latency_scale_ms / 100.0
         return (
@@ -78,10 +78,10 @@ class UtilizationThresholds:
         )
 
     def check(self, parameters: Array) -> None:
-        """Refuse parameters (4,) out of range, and thresholds that are the wrong way round.
+        """Refuse parameters (4,) out of range, and thresholds in the wrong order.
 
         Raises:
-            ConfigError: says which parameter and what it may be.
+            ConfigError: names the parameter and its range.
         """
         check_within_ranges(self, parameters)
         lo, hi, beta, gamma = map(float, parameters)
