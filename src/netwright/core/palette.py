@@ -151,5 +151,5 @@ def method_styles(policies: Iterable[str], kinds: Mapping[str, Kind] | None = No
 
 
 def dark_of_light() -> dict[str, str]:
-    """The color on dark paper for every color on light paper that a figure may hold."""
+    """Dark-page color by light-page color, for every color that a figure may use."""
     return dict([INK, FAINT, RULE, PAPER, *LOADS, *(pair for hues in _HUES.values() for pair in hues)])

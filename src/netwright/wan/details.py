@@ -38,5 +38,5 @@ class Details:
         return self._known[design]
 
     def figures_of(self, chosen: Solved) -> dict[str, float | str]:
-        """The figures of a design that the pool need not hold."""
+        """The figures of a design, which need not be in the pool."""
         return figures(chosen.tables, self._today)

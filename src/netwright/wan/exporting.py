@@ -196,7 +196,7 @@ def changes(tables: Tables, today: Tables) -> int:
 def write_design(
     folder: Path, document: Mapping[str, Any], tables: Tables, texts: Mapping[str, str] | None = None
 ) -> list[Path]:
-    """Write a CSV file for each table, and `design.json` with everything and their SHA-256; gives their paths.
+    """Write a CSV file per table, and `design.json` with all content and the files' SHA-256; returns the paths.
 
     All files appear or none; only their owner may read them.
 

@@ -51,7 +51,7 @@ class Scenario:
         decide: the best design of one objective (k,) as a decision vector (v,): an allocation or link weights.
         evaluate: metric values (m,), in their units, of a decision vector.
         export: a decision vector as tables by name ("tunnels", "links", ..), each a list of flat rows.
-        fits_settle: whether nothing is left to decide where all demand fits on its shortest paths.
+        fits_settle: whether there is nothing to decide if all demand fits on its shortest paths.
         changes_in: the exported table in which changes from the design in use are counted.
     """
 

@@ -24,9 +24,12 @@ from netwright.wan.units import (
     understand,
 )
 
-ZOO = ("linkspeed", "linkspeedunits")  # of the Topology Zoo: a number, and K, M or G beside it
+ZOO = (
+    "linkspeed",
+    "linkspeedunits",
+)  # columns of the Topology Zoo: a number, and K, M or G in a separate column
 SAME_WITHIN = 0.01  # of each other: two capacities of a link that agree
-PLAUSIBLE = 100.0  # a number without a unit is bit/s if it lies within this factor of those that have one
+PLAUSIBLE = 100.0  # a number without a unit is read as bit/s within this factor of those with a unit
 
 
 class Named(Protocol):
@@ -175,7 +178,7 @@ def speed_in(value: object) -> object:
 
 
 def _beside(facts: Facts, where: str) -> str:
-    """The unit in a column of its own."""
+    """The unit in a separate column."""
     titles = ((name, understand(name, LINK_TITLES)) for name in facts)
     names = [name for name, title in titles if title is not None and title.meaning == "capacity_unit"]
     said = next((facts[name] for name in names if facts[name] not in (None, "")), None)
