@@ -101,6 +101,7 @@ def test_utf16_text_is_read(tmp_path):
         ("0 1000\n1000 900\n2000 1100\n", "median step would be 1000 s: the times look like ms.*format.json"),
         ("0 1\n3600 2\n7200 1\n", "median step would be 3600 s"),
         ("0 30000\n1 30000\n", "the bandwidths look like kbit/s"),
+        ("0 1\n0.000278 2\n0.000556 1\n", "whole trace would be 0.000556 s: the times look like min or h"),
         ("0 3000000\n1 3100000\n", "the bandwidths look like bit/s"),
     ],
 )
@@ -194,6 +195,34 @@ def test_stamps_that_are_not_mahimahi_s_are_refused(tmp_path, text):
         read(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# time(ms) bandwidth(kbps)\n0 1000\n1000 2000\n",
+        "# time (ms), bandwidth (kbps)\n0,1000\n1000,2000\n",
+        "// time_ms bandwidth_kbps\n0 1000\n1000 2000\n",
+    ],
+)
+def test_titles_behind_a_mark_are_titles(tmp_path, text):
+    ((trace,), _) = read(tmp_path, text)
+    assert trace.times_s.tolist() == [0.0, 1.0]
+    assert trace.bandwidths_mbps.tolist() == pytest.approx([1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "text", ["# time and bandwidth (furlongs)\n0 1\n1 2\n", "# time bandwidth note\n0 1\n1 2\n"]
+)
+def test_prose_behind_a_mark_is_a_comment(tmp_path, text):
+    ((trace,), _) = read(tmp_path, text)
+    assert trace.bandwidths_mbps.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("text", ["time,bandwidth\n0,1_0\n1,2\n", "time,bandwidth\n0,1\n1,٣\n", "0 1\n1 ٣\n"])
+def test_only_plain_numerals_are_numbers(tmp_path, text):
+    with pytest.raises(DataError, match=r"trace:[23]: "):
+        read(tmp_path, text)
+
+
 @pytest.mark.parametrize("word", ["²", "٣", "9" * 400])
 def test_odd_digits_are_no_crash(tmp_path, word):
     with pytest.raises(DataError):
@@ -237,7 +266,16 @@ def test_intervals_of_sabre(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", "[1]", '[{"duration_ms": -1, "bandwidth_kbps": 1}]', "[{", "[true]"]
+    "text",
+    [
+        "{}",
+        "[]",
+        "[1]",
+        '[{"duration_ms": 5, "bandwidth_kbps": -3}]',
+        '[{"duration_ms": -1, "bandwidth_kbps": 1}]',
+        "[{",
+        "[true]",
+    ],
 )
 def test_other_json_is_refused(tmp_path, text):
     with pytest.raises(DataError, match=r"network\.json"):

@@ -14,7 +14,7 @@ from netwright.report import render
 from netwright.tasks.abr import figures
 from netwright.tasks.abr.evaluation import evaluate
 from netwright.tasks.abr.media import Trace
-from netwright.tasks.abr.playback import Playback, bandwidth_by_second, by_variability
+from netwright.tasks.abr.playback import Playback, bandwidth_samples, by_variability
 from netwright.tasks.abr.sim import start, step
 
 NAMES = ("bba", "mpc", "ppo")
@@ -99,8 +99,17 @@ def test_traces_are_kept_by_how_much_they_vary():
 
 def test_bandwidth_begins_at_the_start_row_and_goes_round():
     trace = Trace("t", np.array([0.0, 2.0, 3.0]), np.array([9.0, 1.0, 5.0]))
-    assert bandwidth_by_second(trace, 1, 7).tolist() == [1.0, 1.0, 5.0, 1.0, 1.0, 5.0, 1.0]
-    assert bandwidth_by_second(trace, 2, 4).tolist() == [5.0, 1.0, 1.0, 5.0]
+    found, step_s = bandwidth_samples(trace, 1, 7)
+    assert (found.tolist(), step_s) == ([1.0, 1.0, 5.0, 1.0, 1.0, 5.0, 1.0], 1.0)
+    assert bandwidth_samples(trace, 2, 3.2)[0].tolist() == [5.0, 1.0, 1.0, 5.0]
+
+
+def test_samples_are_bounded_however_long_a_session_stalls():
+    """A silence of 30 years between two packets is no reason for a table of that size."""
+    trace = Trace("t", np.array([0.0, 1.0, 1e9]), np.array([1.0, 1.0, 5.0]))
+    found, step_s = bandwidth_samples(trace, 1, 1e9)
+    assert len(found) == 2000
+    assert step_s == 500_000.0
 
 
 def test_what_is_kept_is_plain_and_comes_back(evaluations):

@@ -115,6 +115,17 @@ def test_titles_comments_and_marks_are_read(tmp_path, head):
     assert table.tolist() == [[0.2, 1.0, 2.0, 3.0], [0.4, 4.0, 5.0, 6.0]]
 
 
+def test_titles_behind_a_mark_are_titles(tmp_path):
+    path = write_csv(tmp_path, 1, 1, "# time (ms), yaw, pitch, roll\n200,3,2,1\n400,6,5,4\n")
+    assert read_csv(path).tolist() == [[0.2, 1.0, 2.0, 3.0], [0.4, 4.0, 5.0, 6.0]]
+
+
+@pytest.mark.parametrize("cell", ["1_0", "٣", "nan"])
+def test_only_plain_numerals_are_numbers(tmp_path, cell):
+    with pytest.raises(DataError, match="csv:2: expected four numbers"):
+        read_csv(write_csv(tmp_path, 1, 1, f"0.2,1,2,3\n0.4,4,{cell},6\n"))
+
+
 def test_titles_give_order_and_units(tmp_path):
     path = write_csv(tmp_path, 1, 1, "yaw_rad,note,pitch (rad),roll,timestamp_ms\n1,x,2,30,200\n")
     assert read_csv(path)[0].tolist() == pytest.approx([0.2, 30.0, np.degrees(2.0), np.degrees(1.0)])

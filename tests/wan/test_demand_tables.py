@@ -65,6 +65,26 @@ def test_the_same_demand_in_many_spellings(tmp_path, network, text):
     assert read(tmp_path, network, text) == LYON_NICE
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# made by hand\nsource,target,volume\nLyon,Nice,5\n",
+        "sep=;\nsource;target;volume\nLyon;Nice;5\n",
+        "source|target|volume\nLyon|Nice|5\n",
+        "source target volume\nLyon  Nice 5\n",
+    ],
+)
+def test_comments_before_the_titles_and_any_separator_are_read(tmp_path, network, text):
+    assert read(tmp_path, network, text) == [("Lyon", "Nice", 5.0, 0)]
+
+
+def test_what_is_left_out_or_averaged_is_said(tmp_path, network, caplog):
+    text = "source,target,volume,step\nLyon,Nice,25,0\nLyon,Nice,35,2\nLyon,Lyon,5,0\nNice,Nice,0,0\n"
+    assert read(tmp_path, network, text) == [("Lyon", "Nice", 30.0, 0)]
+    assert "left out 1 demand from a node to itself" in caplog.text
+    assert "demands are the mean over 2 steps (0, 2)" in caplog.text
+
+
 def test_a_spreadsheets_utf_16_is_read(tmp_path, network):
     assert read(tmp_path, network, "source\ttarget\tvolume\nLyon\tNice\t4\n", "utf-16") == LYON_NICE
 

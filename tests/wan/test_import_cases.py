@@ -209,7 +209,7 @@ def test_stubs_loops_and_parts_are_dropped_on_request_and_named(tmp_path):
     assert found.nodes == ("a", "b", "c")
     assert said(found, "dropped a loop")
     assert said(found, "dropped 2 nodes outside of the largest part, with 1 link: x, y")
-    assert said(found, "dropped 2 nodes that are dead ends, with 2 links: d, e")
+    assert said(found, "dropped 2 nodes at dead ends, with 2 links: d, e")
 
 
 def test_undirected_joins_directions_that_agree(tmp_path):

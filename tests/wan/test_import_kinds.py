@@ -198,3 +198,9 @@ def test_names_of_ethernet_speeds_are_rates(text, mbps):
 @pytest.mark.parametrize("text", ["GB", "B", "MB", "kB/s", "MBps", "Gbytes/s"])
 def test_bytes_are_no_unit_of_a_rate(text):
     assert rate_unit(text) is None
+
+
+def test_a_demand_below_0_in_a_networks_file_is_refused(read):
+    document = {**json.loads(links(capacity=1)), "graph": {"demands": {"A": {"B": -5}}}}
+    with pytest.raises(DataError, match="from 'A' to 'B' must be at least 0, got -5"):
+        read("a.json", json.dumps(document))

@@ -11,11 +11,11 @@ from netwright.core.errors import DataError
 from netwright.core.notes import note
 from netwright.core.reading import read_text, text_lines, whole_number
 from netwright.core.text import printable
-from netwright.wan.importing.text import unescaped
+from netwright.wan.importing.text import SEPARATOR_LINE, unescaped
 from netwright.wan.topology import Topology
 from netwright.wan.units import DEMAND_TITLES, rate, rate_unit, short, understand
 
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"
 NEEDED = ("source", "target", "volume")
 
 
@@ -80,18 +80,31 @@ def _unscaled(path: Path, unit: str, topology: Topology) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and stripped cells of each nonblank line."""
-    head = next((line for line in read_text(path).splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=head.count)
+    first = next((line for line in read_text(path).splitlines() if _holds(line)), "")
+    separator = max(SEPARATORS, key=first.count)
+    if separator not in first:
+        separator = " "
     reader = csv.reader(text_lines(path), delimiter=separator, skipinitialspace=True)
+    begun = False
     try:
         for cells in reader:
             stripped = [cell.strip() for cell in cells]
-            if any(stripped):
+            begun = begun or _holds("".join(stripped))  # from the titles on, a name may begin with #
+            if begun and any(stripped):
                 yield reader.line_num, stripped
     except csv.Error as error:
         raise DataError(
             f"{path}:{reader.line_num}: not a CSV file ({error}); save it as UTF-8 text."
         ) from None
+
+
+def _holds(line: str) -> bool:
+    """Whether a line holds cells, and not a comment, blanks or the separator that Excel is told."""
+    return (
+        bool(line.strip())
+        and not line.lstrip().startswith("#")
+        and not SEPARATOR_LINE.fullmatch(line.strip())
+    )
 
 
 def _columns(path: Path, titles: Sequence[str]) -> Columns:

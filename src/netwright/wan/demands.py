@@ -10,6 +10,7 @@ import numpy as np
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.notes import note
 from netwright.wan.demand_tables import Row, read_rows
+from netwright.wan.importing.raw import count, listed
 from netwright.wan.paths import Network
 from netwright.wan.topology import Array, Ints, Topology
 
@@ -121,7 +122,11 @@ def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Dema
         if row.source != row.target:
             flow = (row.source, row.target, row.klass)
             total[flow] = total.get(flow, 0.0) + row.volume
-    n_steps = len({row.step for row in rows})
+    _say_left_out(path, rows)
+    steps = sorted({row.step for row in rows})
+    n_steps = len(steps)
+    if n_steps > 1:
+        note(f"{path}: demands are the mean over {n_steps} steps ({listed(map(str, steps))})")
     flows = [(*flow, volume / n_steps) for flow, volume in sorted(total.items()) if volume > 0.0]
     if not flows:
         raise DataError(f"{path}: every demand is 0; give at least one positive demand.")
@@ -129,6 +134,12 @@ def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Dema
     _say_classes(path, {row.klass for row in rows}, ends[:, 2])
     volume = np.array([flow[3] for flow in flows])
     return Demands(ends[:, 0], ends[:, 1], volume, dense(ends[:, 2]))
+
+
+def _say_left_out(path: Path, rows: list[Row]) -> None:
+    own = sum(row.source == row.target and row.volume > 0.0 for row in rows)
+    if own:
+        note(f"{path}: left out {count(own, 'demand')} from a node to itself")
 
 
 def dense(classes: Ints) -> Ints:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -20,7 +19,7 @@ from netwright.tasks.abr.media import Floats, Ints, Trace, Video
 from netwright.tasks.abr.metrics import normalised_qoe
 from netwright.tasks.abr.observation import BitratePolicy
 from netwright.tasks.abr.overlap import connected
-from netwright.tasks.abr.playback import Playback, bandwidth_by_second, by_variability
+from netwright.tasks.abr.playback import Playback, bandwidth_samples, by_variability
 from netwright.tasks.abr.reference import optimum_qoe
 from netwright.tasks.abr.settings import AbrConfig
 from netwright.tasks.abr.units import TIMES_TOP_RUNG
@@ -214,9 +213,9 @@ def _playback(sessions: Sessions, played: Rollout, index: int, qoe: float) -> Pl
         begun["elapsed_s"] = first.delay_ms / 1000.0
         series = {name: np.concatenate([begun[name][index : index + 1], v]) for name, v in series.items()}
     chunk_s = float(sessions.videos.chunk_s[sessions.video_of[index]])
-    seconds = math.ceil(series["rebuffer_s"].sum() + chunk_s * len(series["buffer_s"]))
-    bandwidth = bandwidth_by_second(trace, int(sessions.start_rows[index]), seconds)
-    return Playback(trace.name, chunk_s, **series, bandwidth_mbps=bandwidth, qoe=qoe)
+    seconds = float(series["rebuffer_s"].sum() + chunk_s * len(series["buffer_s"]))
+    bandwidth, step_s = bandwidth_samples(trace, int(sessions.start_rows[index]), seconds)
+    return Playback(trace.name, chunk_s, **series, bandwidth_mbps=bandwidth, qoe=qoe, step_s=step_s)
 
 
 def _optimum(sessions: Sessions, count_first: bool) -> Floats:

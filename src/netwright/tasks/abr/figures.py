@@ -96,7 +96,7 @@ def _draw_bitrates(axes: Axes, shown: Mapping[str, Playback], styles: Styles) ->
     """The bitrate that each player asks for, over the bandwidth that the trace has."""
     longest = max(shown.values(), key=lambda playback: playback.end_s)
     axes.fill_between(
-        np.arange(len(longest.bandwidth_mbps) + 1),
+        longest.step_s * np.arange(len(longest.bandwidth_mbps) + 1),
         np.append(longest.bandwidth_mbps, longest.bandwidth_mbps[-1]),
         step="post",
         facecolor=RULE[0],

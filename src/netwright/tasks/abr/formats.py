@@ -13,7 +13,7 @@ import numpy as np
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
 from netwright.core.notes import note
-from netwright.core.reading import read_text
+from netwright.core.reading import decimal_number, read_text
 from netwright.tasks.abr.media import Floats, Trace, trace_fault
 from netwright.tasks.abr.units import FORMAT_FILE, UNSTATED, Title, Units, implausible, read_units, title
 
@@ -69,7 +69,8 @@ def _remember(said: dict[str, list[str]], name: str, line: str) -> None:
 def read_traces(path: Path, units: Units = UNSTATED, say: Say | None = None) -> list[Trace]:
     """The traces of one file: one, or those of each stream in a Puffer CSV.
 
-    Blank lines, a byte order mark, lines that begin with #, //, % or ;, and what stands behind a # are skipped.
+    Blank lines, a byte order mark, lines that begin with #, //, % or ;, and what stands behind a # are skipped, but for
+    titles of time and bandwidth on the first line.
     Formats, told apart by the first line that is left:
         a bracket: JSON, a list of objects with `duration_ms` and `bandwidth_kbps`, as of Sabre.
         titles: a table whose columns of time and bandwidth are found by title. Units in brackets (`time (ns GMT)`)
@@ -90,7 +91,8 @@ def read_traces(path: Path, units: Units = UNSTATED, say: Say | None = None) -> 
     """
     if say is None:
         say = lambda line: note(f"{path}: {line}")  # noqa: E731
-    lines = _lines(read_text(path))
+    text = read_text(path)
+    lines = _with_titles(text, _lines(text))
     if not lines:
         raise DataError(f"{path}: holds no row; drop the file.")
     first = lines[0][1]
@@ -107,6 +109,22 @@ def _lines(text: str) -> list[Line]:
     """Numbers and contents of the lines that hold something but comments."""
     numbered = enumerate((line.partition("#")[0].strip() for line in text.splitlines()), start=1)
     return [(number, line) for number, line in numbered if line and not line.startswith(_COMMENTS)]
+
+
+def _with_titles(text: str, lines: list[Line]) -> list[Line]:
+    """The lines, after the titles of their columns where a first line that is marked as a comment holds these."""
+    numbered = ((i, line.strip()) for i, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1))
+    number, first = next(((i, line) for i, line in numbered if line), (1, ""))
+    if not lines or not first.startswith(("#", *_COMMENTS)):
+        return lines
+    plain = re.sub(r"\s+(?=[(\[])", "", first.lstrip("#/%; "))  # no blank before a unit in brackets
+    words = _splitter(plain)(plain)
+    try:
+        kinds = {title(word, "").kind for word in words}
+    except DataError:  # an unknown unit: a comment in prose
+        return lines
+    alike = len(words) == len(_fields(lines[0][1])) and {"time", "bandwidth"} <= kinds
+    return [(number, plain), *lines] if alike else lines
 
 
 def _fields(line: str) -> list[str]:
@@ -146,7 +164,7 @@ def _table(path: Path, lines: Sequence[Line], units: Units, say: Say) -> list[Tr
         row = split(line)
         try:
             stream = "-".join(row[i] for i in of_stream if row[i])
-            values = float(row[time]), float(row[rate])
+            values = _number(row[time]), _number(row[rate])
         except (ValueError, IndexError):
             raise DataError(
                 f"{path}:{number}: {titles[time].text} and {titles[rate].text} must be numbers, got "
@@ -216,12 +234,14 @@ def _intervals(path: Path, say: Say) -> Trace:
     for index, entry in enumerate(entries):
         found = [entry.get(k) for k in ("duration_ms", "bandwidth_kbps")] if isinstance(entry, dict) else []
         numbers = [float(v) for v in found if isinstance(v, int | float) and not isinstance(v, bool)]
-        if len(numbers) != 2 or not numbers[0] >= 0.0:
+        if len(numbers) != 2 or min(numbers) < 0.0:
             raise DataError(
                 f"{path}: entry {index}: expected an object with duration_ms and bandwidth_kbps, numbers of at "
                 "least 0, in a list of such."
             )
         rows += [numbers] if numbers[0] > 0.0 else []
+    if not rows:
+        raise DataError(f"{path}: holds no interval of more than 0 ms; drop the file.")
     table = np.array(rows, dtype=np.float64).reshape(-1, 2)
     times_s = np.concatenate([[0.0], np.cumsum(table[:, 0])]) / 1000.0
     rates = table[:, 1] / 1000.0
@@ -297,8 +317,11 @@ def _either(column: Title, stated: float | None) -> float | None:
 
 
 def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return "_" not in word
+    """Whether a word is a number in ASCII, or one of those that are refused with their line."""
+    return decimal_number(word) is not None or word.lower().lstrip("+-") in ("nan", "inf", "infinity")
+
+
+def _number(word: str) -> float:
+    if not _is_number(word.strip()):
+        raise ValueError
+    return float(word)

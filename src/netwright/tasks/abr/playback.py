@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from netwright.tasks.abr.media import Floats, Trace
+
+MOST_SAMPLES = 2_000  # of the bandwidth in a session, however long it stalls
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +24,9 @@ class Playback:
         elapsed_s: from the decision to the chunk's last byte; shape (T,).
         buffer_s: left to play when the player may ask for the next chunk; shape (T,).
         rebuffer_s: how long the video stood still before the chunk, the start-up delay first; shape (T,).
-        bandwidth_mbps: of the trace, a mean for each second of the session.
+        bandwidth_mbps: of the trace, sampled in equal steps over the session.
         qoe: mean per chunk, as the setting counts it.
+        step_s: between samples of the bandwidth; above 1 in sessions of more than `MOST_SAMPLES` seconds.
     """
 
     trace: str
@@ -33,6 +37,7 @@ class Playback:
     rebuffer_s: Floats
     bandwidth_mbps: Floats
     qoe: float
+    step_s: float = 1.0
 
     @property
     def start_s(self) -> Floats:
@@ -103,11 +108,15 @@ def _variability(trace: Trace) -> float:
     return float(np.sqrt(np.average((rates - mean) ** 2, weights=seconds)) / mean)
 
 
-def bandwidth_by_second(trace: Trace, start_row: int, seconds: int) -> Floats:
-    """(seconds,) bandwidth in Mbit/s in the middle of each second of a session; behind the last row follows row 1."""
-    clock_s = trace.times_s[start_row - 1] + np.arange(seconds) + 0.5
+def bandwidth_samples(trace: Trace, start_row: int, seconds: float) -> tuple[Floats, float]:
+    """Bandwidth in Mbit/s in the middle of each step of a session, and the length of a step in s.
+
+    A step is 1 s, or longer so that there are at most `MOST_SAMPLES`. Behind the last row follows row 1.
+    """
+    step_s = max(1.0, seconds / MOST_SAMPLES)
+    clock_s = trace.times_s[start_row - 1] + step_s * (np.arange(math.ceil(seconds / step_s)) + 0.5)
     beyond = clock_s >= trace.times_s[-1]
     clock_s[beyond] = (clock_s[beyond] - trace.times_s[-1]) % trace.times_s[-1]
     rows = np.clip(np.searchsorted(trace.times_s, clock_s, side="right"), 1, trace.n_rows - 1)
     found: Floats = trace.bandwidths_mbps[rows]
-    return found
+    return found, step_s

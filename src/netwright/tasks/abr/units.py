@@ -15,6 +15,7 @@ from netwright.tasks.abr.media import Floats
 FORMAT_FILE = "format.json"
 LONGEST_STEP_S = 60.0
 LARGEST_MBPS = 20_000.0
+SHORTEST_STEP_S, SHORTEST_S = 1e-3, 0.1  # median step and whole length of a trace, in seconds
 TIMES_TOP_RUNG = 100.0
 
 _SECONDS = {
@@ -135,6 +136,9 @@ def implausible(times_s: Floats, mbps: Floats, stated: Units) -> str | None:
     if stated.time_s is None and step_s > LONGEST_STEP_S:
         unit = next((u for u in ("ms", "us", "ns") if step_s * _SECONDS[u] <= LONGEST_STEP_S), "ns")
         doubts.append(f"the median step would be {step_s:g} s: the times look like {unit}")
+    length_s = float(times_s[-1] - times_s[0])
+    if stated.time_s is None and (step_s < SHORTEST_STEP_S or length_s < SHORTEST_S):
+        doubts.append(f"the whole trace would be {length_s:.3g} s: the times look like min or h")
     if stated.rate_mbps is None and float(mbps.max()) > LARGEST_MBPS:
         unit = "kbit/s" if rate_mbps <= 1e6 else "bit/s"
         doubts.append(f"{mbps.max():g} Mbit/s is over {LARGEST_MBPS:g}: the bandwidths look like {unit}")

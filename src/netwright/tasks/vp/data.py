@@ -6,6 +6,7 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from netwright.core.errors import DataError
 from netwright.core.files import plain_files, read_json, sha256_of_file
 from netwright.core.identity import sha256_of
 from netwright.core.lazy import LazyMapping
-from netwright.core.reading import MissingFileError, read_text
+from netwright.core.reading import MissingFileError, decimal_number, read_text
 from netwright.tasks.vp.angles import Floats
 from netwright.tasks.vp.dataset import SPLITS, Split, TraceSet, VpData
 from netwright.tasks.vp.generator import generate
@@ -145,29 +146,39 @@ def read_csv(path: Path, units: Units = UNSTATED) -> Floats:
         DataError: names file and line of the first value that cannot be read.
     """
     columns, lines = csv_lines(read_text(path), path)
-    try:
-        table = np.array([[fields[i] for i in columns.at] for _, fields in lines], dtype=np.float64)
-        if table.ndim != 2 or any(len(fields) != columns.n for _, fields in lines):
-            raise ValueError
-    except (ValueError, IndexError):
-        for number, fields in lines:
-            if len(fields) != columns.n or not all(is_number(fields[i]) for i in columns.at):
-                raise DataError(
-                    f"{path}:{number}: expected four numbers (time, roll, pitch, yaw), got {','.join(fields)[:60]!r}; "
-                    "correct or drop the row."
-                ) from None
-        raise DataError(f"{path}: holds no row; drop the file.") from None
+    for number, fields in lines:
+        if len(fields) != columns.n or not all(is_number(fields[i]) for i in columns.at):
+            raise DataError(
+                f"{path}:{number}: expected four numbers (time, roll, pitch, yaw), got {','.join(fields)[:60]!r}; "
+                "correct or drop the row."
+            )
+    if not lines:
+        raise DataError(f"{path}: holds no row; drop the file.")
+    table = np.array([[fields[i] for i in columns.at] for _, fields in lines], dtype=np.float64)
     return converted(table, columns, units)
 
 
 def csv_lines(text: str, path: Path) -> tuple[Columns, list[tuple[int, list[str]]]]:
     """The columns of a CSV text, and number and fields of each line that holds values."""
-    numbered = enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
-    lines = [(n, line.split(",")) for n, line in numbered if line.strip() and not line.startswith("#")]
+    numbered = [
+        (n, line.strip())
+        for n, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
+        if line.strip()
+    ]
+    lines = [(n, line.split(",")) for n, line in numbered if not line.startswith("#")]
     if not lines or any(map(is_number, lines[0][1])):
-        return Columns(), lines
+        return _titles_behind_a_mark(numbered, path) if lines else Columns(), lines
     number, titles = lines[0]
     return columns_of(titles, f"{path}:{number}"), lines[1:]
+
+
+def _titles_behind_a_mark(numbered: Sequence[tuple[int, str]], path: Path) -> Columns:
+    """The columns that a first line behind `#` names, those of the original layout where it names none."""
+    number, first = numbered[0]
+    try:
+        return columns_of(first.lstrip("# ").split(","), f"{path}:{number}") if first[0] == "#" else Columns()
+    except DataError:  # a comment
+        return Columns()
 
 
 def read_csv_tree(folder: Path, name: str) -> TraceSet:
@@ -192,8 +203,4 @@ def read_csv_tree(folder: Path, name: str) -> TraceSet:
 
 def is_number(field_: str) -> bool:
     """Whether a field is a number."""
-    try:
-        float(field_)
-    except ValueError:
-        return False
-    return True
+    return decimal_number(field_.strip()) is not None

@@ -16,12 +16,11 @@ from netwright.wan.importing.raw import (
     direction,
     nodes_of_links,
 )
-from netwright.wan.importing.text import lines_of, unescaped
+from netwright.wan.importing.text import SEPARATOR_LINE, lines_of, unescaped
 from netwright.wan.units import DEMAND_TITLES, LINK_TITLES, ends_in, plain_number, split, understand
 
 _POSITIONS = ("capacity", "latency_ms")  # columns after the two ends without a header
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
-_SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # of Excel, on the first line
 _TEAVAR = {"to_node", "from_node", "capacity", "prob_failure"}
 
 Line = tuple[int, list[str]]
@@ -38,7 +37,7 @@ def parse_edge_list(content: bytes, name: str, source: str) -> RawGraph:
     Raises:
         DataError: names the line that is not a link.
     """
-    text = ["" if _SEPARATOR_LINE.fullmatch(line.strip()) else line for line in lines_of(content, source)]
+    text = ["" if SEPARATOR_LINE.fullmatch(line.strip()) else line for line in lines_of(content, source)]
     lines = _lines(text, source)
     titles = _titles(lines[0][1]) if lines else None
     if titles is not None:

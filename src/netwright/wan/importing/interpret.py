@@ -117,6 +117,11 @@ class _Ends:
                 f"{self.source}: a demand from {demand.source!r} to {demand.target!r}, but one of them is no "
                 "node of the file; correct the demand or add the node."
             )
+        if not demand.volume >= 0.0:
+            raise DataError(
+                f"{self.source}: a demand from {demand.source!r} to {demand.target!r} must be at least 0, got "
+                f"{demand.volume:g}; correct it."
+            )
         return replace(demand, source=ends[0], target=ends[1])
 
 

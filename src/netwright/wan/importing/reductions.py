@@ -184,7 +184,7 @@ def _without_stubs(graph: ImportedGraph) -> ImportedGraph:
             f"{graph.source}: a tree, of which nothing is left without its dead ends; "
             "import without --drop-stubs and --prepare."
         )
-    return _kept(graph, set(near), "that are dead ends")
+    return _kept(graph, set(near), "at dead ends")
 
 
 def check_connected(graph: ImportedGraph) -> None:
