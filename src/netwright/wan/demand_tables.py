@@ -99,7 +99,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _holds(line: str) -> bool:
-    """Whether a line holds cells, and not a comment, blanks or the separator that Excel is told."""
+    """Whether a line holds cells, and not a comment, blanks or a line that names the separator to Excel."""
     return (
         bool(line.strip())
         and not line.lstrip().startswith("#")

@@ -20,7 +20,7 @@ def decoded(content: bytes, source: str) -> str:
         raise DataError(f"{source}: not text in UTF-8; save it as such.") from None
 
 
-SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # by which Excel is told the separator of a table
+SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # names the separator of a table to Excel
 MAX_LINES = 1_000_000
 MAX_TOKENS = 1_000_000
 
