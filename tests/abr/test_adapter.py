@@ -21,8 +21,7 @@ from netwright.adaptation.saved_model import assemble
 from netwright.cli.main import main
 from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone
-from netwright.tasks.abr import TASK
-from netwright.tasks.abr import model_inputs as pieces
+from netwright.tasks.abr import TASK, model_inputs
 from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy, last_qoe
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.batch import Sessions
@@ -116,17 +115,17 @@ def ladder(n_levels: int, chunk_s: float = 4.0) -> Sessions:
 class TestWhatAModelIsShown:
     def test_a_ladder_of_six_is_read_as_it_is(self) -> None:
         seen = observations(50)
-        shown = pieces.shown(pieces.columns(seen))
-        ladders = shown.summary[:, pieces.PIECES["ladder"]]
+        shown = model_inputs.state_inputs(model_inputs.columns(seen))
+        ladders = shown.summary[:, model_inputs.SUMMARY_SLICES["ladder"]]
         np.testing.assert_allclose(ladders, np.log(seen.bitrates_mbps), rtol=1e-4, atol=1e-5)
-        place = shown.summary[:, pieces.PIECES["last"]][:, 3:]
+        place = shown.summary[:, model_inputs.SUMMARY_SLICES["last"]][:, 3:]
         assert np.array_equal(place.argmax(axis=1), seen.last_level)
 
     @pytest.mark.parametrize("n_levels", [1, 2, 4, 10])
     def test_the_summary_has_one_size_for_every_ladder(self, n_levels: int) -> None:
-        shown = pieces.shown(pieces.columns(observations(20, n_levels=n_levels)))
-        assert shown.summary.shape == (20, pieces.N_SUMMARY)
-        assert shown.rungs.shape == (20, n_levels, pieces.N_RUNG)
+        shown = model_inputs.state_inputs(model_inputs.columns(observations(20, n_levels=n_levels)))
+        assert shown.summary.shape == (20, model_inputs.N_SUMMARY)
+        assert shown.rungs.shape == (20, n_levels, model_inputs.N_RUNG)
         assert np.isfinite(shown.summary).all()
         assert np.isfinite(shown.rungs).all()
 
@@ -145,9 +144,9 @@ class TestWhatAModelIsShown:
             next_sizes_mb=finer(six.next_sizes_mb),
             last_level=six.last_level * 2,
         )
-        one, other = (pieces.shown(pieces.columns(o)).summary for o in (six, eleven))
+        one, other = (model_inputs.state_inputs(model_inputs.columns(o)).summary for o in (six, eleven))
         for name in ("ladder", "sizes", "last", "rates", "buffer"):
-            where = pieces.PIECES[name]
+            where = model_inputs.SUMMARY_SLICES[name]
             np.testing.assert_allclose(one[:, where], other[:, where], rtol=1e-4, atol=1e-4)
 
     def test_it_is_made_of_the_observation_alone(self) -> None:
@@ -166,7 +165,7 @@ class TestWhatAModelIsShown:
             )
             for _ in range(4):
                 sessions.step(np.array([1]))
-            shown.append(pieces.shown(pieces.columns(sessions.observe())))
+            shown.append(model_inputs.state_inputs(model_inputs.columns(sessions.observe())))
             ahead = sessions.future_log_bandwidth()
         assert np.array_equal(shown[0].summary, shown[1].summary)
         assert np.array_equal(shown[0].rungs, shown[1].rungs)
@@ -177,19 +176,21 @@ class TestWhatAModelIsShown:
         self, memory: int
     ) -> None:
         seen = observations(30)
-        shown = pieces.shown(pieces.columns(seen), memory)
+        shown = model_inputs.state_inputs(model_inputs.columns(seen), memory)
         past = {"throughputs_mbps": seen.throughputs_mbps.copy(), "delays_s": seen.delays_s.copy()}
         for column in past.values():
             column[:, :-memory] = 0.0
-        forgetful = pieces.shown(pieces.columns(replace(seen, **past)))
+        forgetful = model_inputs.state_inputs(model_inputs.columns(replace(seen, **past)))
         assert np.array_equal(shown.summary, forgetful.summary)
         assert np.array_equal(shown.rungs, forgetful.rungs)
-        assert not np.array_equal(shown.summary, pieces.shown(pieces.columns(seen)).summary)
+        assert not np.array_equal(
+            shown.summary, model_inputs.state_inputs(model_inputs.columns(seen)).summary
+        )
 
     def test_the_pieces_cover_the_summary_once(self) -> None:
-        covered = np.concatenate([np.arange(p.start, p.stop) for p in pieces.PIECES.values()])
-        assert np.array_equal(np.sort(covered), np.arange(pieces.N_SUMMARY))
-        assert {f.name for f in fields(Observation)} - set(pieces.COLUMNS) == {"chunk_index"}
+        covered = np.concatenate([np.arange(p.start, p.stop) for p in model_inputs.SUMMARY_SLICES.values()])
+        assert np.array_equal(np.sort(covered), np.arange(model_inputs.N_SUMMARY))
+        assert {f.name for f in fields(Observation)} - set(model_inputs.COLUMNS) == {"chunk_index"}
 
 
 def test_a_player_can_tell_its_own_qoe(generated: AbrData) -> None:

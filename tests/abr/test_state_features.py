@@ -1,13 +1,15 @@
 """The table of state features says what the fillers do: where each part stands, and which fields it depends on."""
 
+import json
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from netwright.tasks.abr import features, model_inputs
 from netwright.tasks.abr.observation import Observation
-from netwright.tasks.abr.state_features import RUNGS, SUMMARY, n_numbers, slices, vector_features
+from netwright.tasks.abr.state_features import RUNGS, SUMMARY, features_of, n_numbers, slices, vector_layout
 from netwright.tasks.abr.training_set import TrainingSet
 
 N_LEVELS = 6
@@ -40,17 +42,17 @@ def observed(generated):
 
 
 def summary(obs):
-    return model_inputs.shown(model_inputs.columns(obs)).summary
+    return model_inputs.state_inputs(model_inputs.columns(obs)).summary
 
 
 def rungs(obs):
-    return model_inputs.shown(model_inputs.columns(obs)).rungs
+    return model_inputs.state_inputs(model_inputs.columns(obs)).rungs
 
 
 LAYOUTS = {
     "summary": (SUMMARY, summary),
     "rungs": (RUNGS, rungs),
-    "vector": (vector_features(N_LEVELS), features.vector),
+    "vector": (features_of(vector_layout(N_LEVELS)), features.vector),
 }
 
 
@@ -80,3 +82,31 @@ def test_a_part_depends_on_its_sources_and_on_nothing_else(observed, layout):
     for feature in table:
         expected = set() if feature.name == "position" else set(feature.source)
         assert moved[feature.name] == expected, feature.name
+
+
+def made_up(n: int, seed: int) -> Observation:
+    """States from rounded numbers, so that they are the same on every machine."""
+    rng = np.random.default_rng(seed)
+    there = np.arange(24) >= 24 - rng.integers(1, 25, (n, 1))
+    return Observation(
+        throughputs_mbps=np.round(np.exp(rng.normal(0, 1, (n, 24))), 3) * there,
+        delays_s=np.round(np.exp(rng.normal(0, 1, (n, 24))), 3) * there,
+        buffer_s=np.round(rng.uniform(0, 30, n), 3),
+        last_level=rng.integers(0, N_LEVELS, n),
+        chunk_index=rng.integers(1, 40, n),
+        n_left=rng.integers(1, 40, n),
+        next_sizes_mb=np.round(rng.uniform(0.1, 3.0, (n, 6, N_LEVELS)), 3),
+        bitrates_mbps=np.round(np.cumsum(rng.uniform(0.2, 1.0, (n, N_LEVELS)), axis=1), 3),
+        chunk_s=np.full(n, 4.0),
+        buffer_cap_s=np.full(n, 60.0),
+        rebuffer_weight=np.round(rng.uniform(1, 8, n), 3),
+        change_weight=np.round(rng.uniform(0.2, 4, n), 3),
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_numbers_are_those_that_shipped_weights_were_trained_on(layout):
+    """Recorded from the two separate fillers that came before the table; one unit in the last place is another libm."""
+    recorded = json.loads((Path(__file__).parent / "golden_state_features.json").read_text())
+    found = LAYOUTS[layout][1](made_up(2, 0))
+    np.testing.assert_array_max_ulp(found, np.array(recorded[layout], dtype=np.float32), maxulp=1)

@@ -21,14 +21,14 @@ from netwright.core.trained_for import Condition, Conditions
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
 from netwright.rl.advantages import compress_rewards
-from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.metrics import chunk_qoe
-from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, PIECES
+from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, SUMMARY_SLICES, columns, state_inputs
 from netwright.tasks.abr.observation import RECENT, Observation, check_finite
 from netwright.tasks.abr.recipes import AbrRecipe
+from netwright.tasks.abr.state_features import COLUMNS
 from netwright.tasks.abr.trained_for import of_experience
 
 Floats = NDArray[np.float32]
@@ -37,7 +37,7 @@ STATE, CONDITION = "state", "return"
 N_FEATURES = 256
 
 # The published eight tokens of a step, in their order: the return (one for each component where there are several),
-# six pieces of the state, and the last action. What is derived from a piece goes with it.
+# six features of the state, and the last action. What is derived from a feature is in its token.
 _TOKENS: Mapping[str, tuple[str, ...]] = {
     "throughput": ("throughputs",),
     "delay": ("delays", "rates", "memory"),
@@ -85,17 +85,17 @@ class AbrAdapter:
         self.collector = None if data is None else AbrCollector(data)
         self._experience = experience
         if experience is not None:
-            shown = pieces.shown(_kept(experience), recipe.memory)
+            read = state_inputs(_kept(experience), recipe.memory)
             self._lessons = lessons(
                 recipe.method,
                 experience,
-                critic_inputs=shown.summary,
-                n_choices=shown.rungs.shape[1],
+                critic_inputs=read.summary,
+                n_choices=read.rungs.shape[1],
                 temperature=recipe.temperature,
                 seed=seed,
             )
             self.conditioning = self._lessons.conditioning
-            self.ranges = FeatureBounds.of(shown.summary)
+            self.ranges = FeatureBounds.of(read.summary)
         else:
             assert state is not None
             where, remedy = "netwright.json: adapter", "make the model again"
@@ -167,11 +167,11 @@ class AbrAdapter:
 
     def inputs(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """(B, ..) what the model reads, without a condition."""
-        return self._inputs(pieces.columns(observation), np.zeros((observation.n, 0), dtype=np.float32))
+        return self._inputs(columns(observation), np.zeros((observation.n, 0), dtype=np.float32))
 
     def conditioned(self, observation: Observation, condition: Floats) -> dict[str, NDArray[Any]]:
         """(B, ..) what the model reads under a condition (B, size)."""
-        return self._inputs(pieces.columns(observation), condition)
+        return self._inputs(columns(observation), condition)
 
     def critic_inputs(self, inputs: Inputs) -> Floats:
         """(B, 110) the summary of the state."""
@@ -182,14 +182,14 @@ class AbrAdapter:
         return self.ranges.outside(self.critic_inputs(inputs))
 
     def _inputs(self, kept: Mapping[str, NDArray[Any]], condition: Floats) -> dict[str, NDArray[Any]]:
-        shown = pieces.shown(kept, self.recipe.memory)
+        read = state_inputs(kept, self.recipe.memory)
         # The summary is always there for critic and guard; an encoder reads what its modalities name.
-        inputs: dict[str, NDArray[Any]] = {CANDIDATES: shown.rungs}
+        inputs: dict[str, NDArray[Any]] = {CANDIDATES: read.rungs}
         if self.recipe.layout == "fused":
-            return inputs | {STATE: np.concatenate([shown.summary, condition], axis=1)}
-        inputs[STATE] = shown.summary
+            return inputs | {STATE: np.concatenate([read.summary, condition], axis=1)}
+        inputs[STATE] = read.summary
         for name, parts in _TOKENS.items():
-            inputs[name] = np.concatenate([shown.summary[:, PIECES[p]] for p in parts], axis=1)
+            inputs[name] = np.concatenate([read.summary[:, SUMMARY_SLICES[p]] for p in parts], axis=1)
         inputs[_SERIES] = inputs[_SERIES][..., None]
         return inputs | {f"{CONDITION}{i}": condition[:, i : i + 1] for i in range(condition.shape[1])}
 
@@ -268,13 +268,16 @@ def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
 
 
 def _kept(experience: Experience) -> dict[str, NDArray[Any]]:
-    return {name: experience.array(OBSERVATION + name) for name in pieces.COLUMNS}
+    return {name: experience.array(OBSERVATION + name) for name in COLUMNS}
 
 
 def _modalities(recipe: AbrRecipe, n_condition: int) -> list[ModalitySpec]:
     if recipe.layout == "fused":
         return [Scalars(STATE, N_SUMMARY + n_condition, n_features=N_FEATURES)]
-    sizes = {name: sum(PIECES[p].stop - PIECES[p].start for p in parts) for name, parts in _TOKENS.items()}
+    sizes = {
+        name: sum(SUMMARY_SLICES[p].stop - SUMMARY_SLICES[p].start for p in parts)
+        for name, parts in _TOKENS.items()
+    }
     tokens: list[ModalitySpec] = [
         TimeSeries(name, 1, RECENT, patch=RECENT) if name == _SERIES else Scalars(name, size)
         for name, size in sizes.items()

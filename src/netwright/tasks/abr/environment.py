@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.trained_for import Condition, Conditions
-from netwright.tasks.abr import model_inputs as pieces
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.media import QoE
+from netwright.tasks.abr.model_inputs import columns
 from netwright.tasks.abr.observation import Observation
 from netwright.tasks.abr.trained_for import CHANGES, STALLING, of_videos
 from netwright.tasks.abr.training_set import NOISY_RULES, TrainingSet
@@ -88,7 +88,7 @@ class AbrCollector:
 
     def columns(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """The fields that an experience keeps."""
-        return pieces.columns(observation)
+        return columns(observation)
 
     def random_actions(self, observation: Observation, rng: np.random.Generator) -> NDArray[np.int64]:
         """(B,) any rung."""
