@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("src", "tests", "tools", "benchmarks", "examples", "docs", "README.md", "CHANGELOG.md")
 NOT_YET = (
     "src/netwright/adaptation/",
-    "src/netwright/experiments/",
     "src/netwright/llm/",
     "src/netwright/tasks/",
     "tests/",

@@ -67,7 +67,7 @@ def test_parts_of_an_experiment_are_chosen_by_a_pattern(cli, monkeypatch, tmp_pa
     run = cli("experiments", "parts", "first", "--only", "c", "--results", results)
     assert (results / "parts.jsonl").read_text() == "ab-1 ab-2 c"  # refused before anything ran
     assert run.code == 2
-    assert "first has no parts to choose from; leave out --only" in run.err
+    assert "first has no parts; omit --only" in run.err
 
 
 @pytest.mark.parametrize("name", ["abr", "design"])
@@ -97,3 +97,8 @@ def test_the_demo_prints_the_path_of_its_report(cli, stand_in, tmp_path):
     assert "adapting" in shown.err
     assert cli("demo", "--out", tmp_path, "--json").document["report"] == str(tmp_path / "index.html")
     assert calls == [(tmp_path, True), (tmp_path, False)]
+
+
+def test_a_name_of_an_earlier_release_still_works():
+    for earlier, name in catalog.RENAMED.items():
+        assert catalog.experiment(earlier).name == name

@@ -176,13 +176,13 @@ def test_a_second_comparison_into_the_same_folder_is_told(tmp_path):
 
 
 def test_roles_are_stored_and_not_read_from_names():
-    arms = [
+    methods = [
         subject("zero", Constant(0.0)),
         subject("mine", Constant(1.0), role="adapted"),
         subject("adapted:theirs", Constant(2.0), role="control"),
         subject("oracle", Constant(3.0), role="clairvoyant"),
     ]
-    found = play(TASK, arms, [TASK.settings["default"]], DATA)
+    found = play(TASK, methods, [TASK.settings["default"]], DATA)
     assert {e.policy: e.to_json()["role"] for e in found.evaluations}["mine"] == "adapted"
     from netwright.evaluation.comparison import compare
 

@@ -129,8 +129,8 @@ def test_any_two_methods_can_be_paired():
 
 
 def test_adapted_models_meet_every_control():
-    arms = {LAST: 5, "adapted:tiny": 3, "adapted:none": 4, "adapted:random:tiny": 2}
-    found = only([make_evaluation(name, [value, value + 1]) for name, value in arms.items()])
+    methods = {LAST: 5, "adapted:tiny": 3, "adapted:none": 4, "adapted:random:tiny": 2}
+    found = only([make_evaluation(name, [value, value + 1]) for name, value in methods.items()])
     outcomes = {c.other: c.outcome for c in found.method("adapted:tiny").to_controls}
     assert outcomes == {"adapted:none": "better", "adapted:random:tiny": "worse"}
     assert found.method("adapted:none").to_controls == ()

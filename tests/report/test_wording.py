@@ -86,7 +86,7 @@ def test_the_verdict_counts_settings():
         "default": {"last-value": [9, 9], "adapted:none": [5, 5], "adapted:tiny": [4, 4]},
         "unseen1": {"last-value": [9, 9], "adapted:none": [5, 5], "adapted:tiny": [6, 6]},
     }
-    given = [make_evaluation(p, v, setting=s) for s, arms in values.items() for p, v in arms.items()]
+    given = [make_evaluation(p, v, setting=s) for s, methods in values.items() for p, v in methods.items()]
     assert wording.verdict(compare(make_task(), given)) == (
         "adapted:tiny is better than every other method in default; adapted:none is better than every other method "
         "in unseen1. adapted:tiny is ahead of the best baseline in all 2 settings; it is ahead of its control "

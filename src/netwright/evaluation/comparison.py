@@ -201,30 +201,30 @@ def compare(task: Task, evaluations: Sequence[Evaluation]) -> tuple[SettingCompa
     Raises:
         ConfigError: the evaluations cannot be compared (see `pool`), or a setting has a single episode.
     """
-    return tuple(_setting(task, name, arms) for name, arms in pool(task, evaluations).items())
+    return tuple(_setting(task, name, methods) for name, methods in pool(task, evaluations).items())
 
 
-def _setting(task: Task, setting: str, arms: Mapping[str, Pooled]) -> SettingComparison:
-    first = next(iter(arms.values()))
+def _setting(task: Task, setting: str, methods: Mapping[str, Pooled]) -> SettingComparison:
+    first = next(iter(methods.values()))
     if len(first.episodes) < 2:
         raise ConfigError(
             f"setting {setting!r} of {task.name!r} has a single episode, which gives no confidence interval for a "
             "difference is; test on two or more."
         )
-    groups = next((a.groups for a in arms.values() if a.groups is not None), None)
-    pairs = Pairs(arms, groups, task.lower_is_better)
-    reference = task.reference_policy if task.reference_policy in arms else None
+    groups = next((a.groups for a in methods.values() if a.groups is not None), None)
+    pairs = Pairs(methods, groups, task.lower_is_better)
+    reference = task.reference_policy if task.reference_policy in methods else None
     known = {spec.name for spec in task.policies.values() if spec.clairvoyant}
-    clairvoyant = {p for p, arm in arms.items() if arm.clairvoyant or p in known}
-    rivals = [p for p in arms if p not in clairvoyant] or list(arms)
+    clairvoyant = {p for p, method in methods.items() if method.clairvoyant or p in known}
+    rivals = [p for p in methods if p not in clairvoyant] or list(methods)
     best = pairs.best(rivals)
-    best_baseline = pairs.best([p for p in rivals if arms[p].kind == "baseline"])
-    controls = [p for p, a in arms.items() if a.kind == "control"]
+    best_baseline = pairs.best([p for p in rivals if methods[p].kind == "baseline"])
+    controls = [p for p, a in methods.items() if a.kind == "control"]
     return SettingComparison(
         setting=setting,
         methods=tuple(
             _method(pairs, p, reference, best_baseline, best, controls, clairvoyant=p in clairvoyant)
-            for p in arms
+            for p in methods
         ),
         reference=reference,
         best_baseline=best_baseline,
@@ -249,21 +249,21 @@ def _method(
     def against(other: str | None) -> Contrast | None:
         return None if other is None or other == policy else pairs.contrast(policy, other)
 
-    arm = pairs.arms[policy]
+    method = pairs.methods[policy]
     scale = pairs.mean(reference) if reference else 0.0
     return MethodResult(
         policy=policy,
-        kind=arm.kind,
+        kind=method.kind,
         clairvoyant=clairvoyant,
-        mean=pairs.interval(arm.values)[0],
+        mean=pairs.interval(method.values)[0],
         ratio=pairs.mean(policy) / scale if scale > 0 else None,
-        seeds=arm.seeds,
-        seed_means=arm.seed_means,
+        seeds=method.seeds,
+        seed_means=method.seed_means,
         to_reference=against(reference),
         to_best_baseline=against(best_baseline),
         to_best=against(best),
-        to_controls=tuple(pairs.contrast(policy, c) for c in controls if arm.kind == "adapted"),
-        outside=arm.outside,
+        to_controls=tuple(pairs.contrast(policy, c) for c in controls if method.kind == "adapted"),
+        outside=method.outside,
     )
 
 
@@ -271,23 +271,23 @@ class Pairs:
     """Means and paired differences of the methods of one setting, each computed once.
 
     Args:
-        arms: the methods by name, over the same episodes.
+        methods: the methods by name, over the same episodes.
         groups: (E,) resampling unit of each episode, or None.
         lower_is_better: direction of the metric.
     """
 
     def __init__(
-        self, arms: Mapping[str, Pooled], groups: tuple[str, ...] | None, lower_is_better: bool
+        self, methods: Mapping[str, Pooled], groups: tuple[str, ...] | None, lower_is_better: bool
     ) -> None:
-        self.arms = arms
-        self.weights = next(iter(arms.values())).weights
+        self.methods = methods
+        self.weights = next(iter(methods.values())).weights
         self.groups = groups if groups is not None and len(set(groups)) > 1 else None
         self.lower_is_better = lower_is_better
         self._known: dict[tuple[str, str], Contrast] = {}
 
     def mean(self, policy: str) -> float:
         """Weighted mean over the episodes."""
-        return float(np.average(self.arms[policy].values, weights=self.weights))
+        return float(np.average(self.methods[policy].values, weights=self.weights))
 
     def best(self, policies: Sequence[str] | Mapping[str, Pooled]) -> str | None:
         """The method with the best mean, ties by name; None if there are no methods."""
@@ -297,10 +297,10 @@ class Pairs:
     def contrast(self, policy: str, other: str) -> Contrast:
         """`policy` minus `other`; raises `UnknownNameError` if one was not tested."""
         for name in (policy, other):
-            if name not in self.arms:
-                raise UnknownNameError("policy", name, self.arms)
+            if name not in self.methods:
+                raise UnknownNameError("policy", name, self.methods)
         if (policy, other) not in self._known:
-            difference = self.interval(self.arms[policy].values - self.arms[other].values)
+            difference = self.interval(self.methods[policy].values - self.methods[other].values)
             self._known[policy, other] = Contrast(policy, other, self.lower_is_better, *difference)
         return self._known[policy, other]
 

@@ -64,10 +64,10 @@ def pool(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, dict[str, P
         by_setting[evaluation.setting][evaluation.policy].append(evaluation)
     pooled = {}
     for setting in _in_order(by_setting, task.settings):
-        arms = {policy: _pool_seeds(runs) for policy, runs in by_setting[setting].items()}
-        _check_same_episodes(setting, arms)
-        listed = _in_order(arms, task.policies)
-        pooled[setting] = {p: arms[p] for k in KINDS for p in listed if arms[p].kind == k}
+        methods = {policy: _pool_seeds(runs) for policy, runs in by_setting[setting].items()}
+        _check_same_episodes(setting, methods)
+        listed = _in_order(methods, task.policies)
+        pooled[setting] = {p: methods[p] for k in KINDS for p in listed if methods[p].kind == k}
     return pooled
 
 
@@ -112,12 +112,12 @@ def _pool_seeds(runs: Sequence[Evaluation]) -> Pooled:
             f"{first.policy!r} in {first.setting!r} was given twice with the same seed; pass each run once, "
             "and give models that differ in more than their seed different names."
         )
-    arms = [_one(run) for run in runs]
-    named = {f"{first.policy} (seed {seed})": arm for seed, arm in zip(seeds, arms, strict=True)}
+    methods = [_one(run) for run in runs]
+    named = {f"{first.policy} (seed {seed})": method for seed, method in zip(seeds, methods, strict=True)}
     _check_same_episodes(first.setting, named)
     return replace(
-        arms[0],
-        values=np.mean([arm.values for arm in arms], axis=0),
+        methods[0],
+        values=np.mean([method.values for method in methods], axis=0),
         seeds=seeds,
         seed_means=tuple(run.mean for run in runs),
     )
@@ -141,8 +141,8 @@ def _one(run: Evaluation) -> Pooled:
     )
 
 
-def _check_same_episodes(setting: str, arms: Mapping[str, Pooled]) -> None:
-    (name, first), *others = sorted(arms.items())
+def _check_same_episodes(setting: str, methods: Mapping[str, Pooled]) -> None:
+    (name, first), *others = sorted(methods.items())
     for other_name, other in others:
         both = f"{name!r} and {other_name!r}"
         lone = sorted(set(first.episodes) ^ set(other.episodes))

@@ -1,1 +1,1 @@
-"""Tables, figures, reports: what is measured is set side by side, with its uncertainty, and said plainly."""
+"""Experiments: measurements with their uncertainty, as rows, figures and reports."""

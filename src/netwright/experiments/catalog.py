@@ -1,4 +1,4 @@
-"""Finds experiments by their files: a module below this package that defines `NAME`, `SUMMARY` and `run`."""
+"""Finds experiments: modules of this package that define `NAME`, `SUMMARY` and `run`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from netwright.core.registry import Registry
 
 @dataclass(frozen=True)
 class Experiment:
-    """A measurement that anyone can repeat.
+    """A reproducible measurement.
 
     Attributes:
         run: called as `run(data_folder, results_folder, progress)`; writes rows (`core.results.write_rows`).
-            `data_folder` is None where the user has no real data. One that has parts takes `only` as well, which
-            tells by its name whether to measure a part.
+            `data_folder` is None without real data. An experiment with parts also takes `only`, a predicate on their
+            names.
     """
 
     name: str
@@ -41,10 +41,13 @@ def _find() -> Mapping[str, str]:
 
 EXPERIMENTS: Registry[Callable[..., Any]] = Registry("experiment", Callable, _find)
 
+RENAMED = {"abr-dials": "abr-conditioning"}
+"""Names of earlier releases that still work."""
+
 
 @cache
 def experiments() -> dict[str, Experiment]:
-    """All experiments by name, in alphabetical order."""
+    """All experiments by name, sorted."""
     runs = {name: EXPERIMENTS.get(name) for name in EXPERIMENTS.names()}
     return {name: Experiment(name, sys.modules[run.__module__].SUMMARY, run) for name, run in runs.items()}
 
@@ -53,13 +56,14 @@ def experiment(name: str, only: str | None = None) -> Experiment:
     """The experiment of that name, or only those of its parts whose names match a shell-style pattern.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: there is no such experiment.
         ConfigError: a pattern is given and the experiment has no parts.
     """
+    name = RENAMED.get(name, name)
     EXPERIMENTS.get(name)
     found = experiments()[name]
     if only is None:
         return found
     if "only" not in signature(found.run).parameters:
-        raise ConfigError(f"experiment {name} has no parts to choose from; leave out --only.")
+        raise ConfigError(f"experiment {name} has no parts; omit --only.")
     return replace(found, run=partial(found.run, only=partial(fnmatchcase, pat=only)))

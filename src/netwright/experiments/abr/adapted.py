@@ -1,7 +1,7 @@
-"""Adaptive bitrate on real traces: adapted models beside their teachers, rules, control arms and the optimum.
+"""Adaptive bitrate on real traces: adapted models, their teachers, rules, control variants and the optimum.
 
-Teachers are trained, their experience is collected, each arm is adapted to it (and some go on online), and all are
-tested once in every setting. Training data share nothing with the tests; see `netwright.tasks.abr.training_set`.
+Teachers are trained, their experience is collected, each variant is adapted to it (some continue online), and all are
+tested once in every setting. Training and test data are disjoint; see `netwright.tasks.abr.training_set`.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One model to adapt.
 
     Attributes:
-        name: as it stands in the results; arms that differ in nothing but the seed share it.
+        name: as in the results; variants that differ only in their seed share it.
         recipe, recipe_options, options: see `netwright.adaptation.api.adapt`.
         place: which experience it learns from.
-        start: name of the arm that this one goes on from, online.
+        start: name of the variant from which this one continues online.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """A name for its folder."""
+        """Name of its folder."""
         return folder_name(self.name, self.seed)
 
 
 def folder_name(name: str, seed: int) -> str:
-    """Where the arm of that name and seed lives."""
+    """Folder of the variant of that name and seed."""
     return f"{name.replace(':', '-')}-seed{seed}"
 
 
@@ -72,20 +72,20 @@ JOINED: Mapping[str, Any] = {"iterations": 700, "warm_start": 0.5, "evaluate_eve
 ONLINE: Mapping[str, Any] = {"iterations": 100, "evaluate_every": 25}
 
 
-def arms() -> Iterator[Arm]:
-    """All arms, those that matter most first; an online arm stands behind the one that it goes on from."""
-    offline = partial(Arm, options=OFFLINE)
+def variants() -> Iterator[Variant]:
+    """All variants, the most important first; an online variant comes after the one it starts from."""
+    offline = partial(Variant, options=OFFLINE)
     for seed in SEEDS:
         yield offline("adapted:tiny", seed)
     for seed in SEEDS:
-        yield Arm("adapted:tiny:online", seed, options=ONLINE, start="adapted:tiny")
+        yield Variant("adapted:tiny:online", seed, options=ONLINE, start="adapted:tiny")
     for seed in SEEDS:
-        yield Arm("adapted:tiny:online:twice", seed, options=ONLINE, start="adapted:tiny:online")
+        yield Variant("adapted:tiny:online:twice", seed, options=ONLINE, start="adapted:tiny:online")
     yield offline("adapted:none", 0, "none")
     yield offline("adapted:tiny:paper", 0, recipe="paper", place="paper")
     for recipe in ("clone", "advantage", "returns"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
-    joined = partial(Arm, options=JOINED)
+    joined = partial(Variant, options=JOINED)
     for backbone in ("none", "tiny", "random:tiny"):
         yield joined(f"adapted:{backbone}:joined", 0, backbone)
         yield joined(f"adapted:{backbone}:short", 0, backbone, recipe_options={"memory": 1})
@@ -94,9 +94,9 @@ def arms() -> Iterator[Arm]:
     for recipe in ("returns-published", "regret"):
         yield offline(f"adapted:tiny:{recipe}", 0, recipe=recipe)
     yield offline("adapted:tiny:vector-returns", 0, recipe="vector-returns", place="weights")
-    yield Arm("adapted:none:online", 0, "none", options=ONLINE, start="adapted:none")
+    yield Variant("adapted:none:online", 0, "none", options=ONLINE, start="adapted:none")
     slow = {**OFFLINE, "warm_start": 0.98, "batch_size": 32}
-    yield Arm("adapted:tiny:eight-tokens", 0, recipe_options={"layout": "paper"}, options=slow)
+    yield Variant("adapted:tiny:eight-tokens", 0, recipe_options={"layout": "paper"}, options=slow)
 
 
 def run(
@@ -105,16 +105,16 @@ def run(
     progress: Progress,
     only: Callable[[str], bool] | None = None,
 ) -> None:
-    """Do what is not yet in `runs/abr`, and write `abr.jsonl` after every arm.
+    """Complete the runs in `runs/abr`, and write `abr.jsonl` after every variant.
 
-    Two arms at a time, one thread each; an interrupted run continues where it stopped.
+    Two variants at a time, one thread each; an interrupted run can be resumed.
 
     Args:
-        only: names of arms; rows of the others then stay as they are. All by default.
+        only: selects variants by name; rows of the others are kept. All by default.
     """
     if data_folder is None:
         raise ConfigError("this experiment needs the real traces; set --data or NETWRIGHT_DATA.")
-    every = chosen_arms(only)
+    every = chosen_variants(only)
     results = results_folder / "abr.jsonl"
     runs = results_folder.absolute().parent / "runs" / NAME
     runs.mkdir(parents=True, exist_ok=True)
@@ -123,45 +123,45 @@ def run(
     task = registry.task(NAME)
     tested = test_rules(task, load_attribute(task.load_data)(data_folder, seed=0))
     work = partial(adapt_and_test, data_folder=data_folder, runs=runs)
-    for arm, evaluations in zip(every, two.map(work, every), strict=True):
+    for variant, evaluations in zip(every, two.map(work, every), strict=True):
         tested += evaluations
-        progress(f"{arm.label}: " + ", ".join(f"{e.setting} {e.mean:.3f}" for e in evaluations))
+        progress(f"{variant.label}: " + ", ".join(f"{e.setting} {e.mean:.3f}" for e in evaluations))
         rows = list(result_rows(task, tested))
         of_run = {"area": "abr", "command": COMMAND}
         if only is None:
             write_rows(results, rows, replaces=of_run)
         else:
-            of_arm = [row for row in rows if row.subject == arm.name]
-            write_rows(results, of_arm, replaces={**of_run, "subject": arm.name})
+            of_variant = [row for row in rows if row.subject == variant.name]
+            write_rows(results, of_variant, replaces={**of_run, "subject": variant.name})
 
 
-def chosen_arms(only: Callable[[str], bool] | None) -> list[Arm]:
-    """The arms of these names, and those that they go on from or are compared with, in order.
+def chosen_variants(only: Callable[[str], bool] | None) -> list[Variant]:
+    """The variants of these names with those they start from or are compared with, in order.
 
     Raises:
         ConfigError: there is none.
     """
-    every = list(arms())
-    names = {arm.name for arm in every if only is None or only(arm.name)}
+    every = list(variants())
+    names = {variant.name for variant in every if only is None or only(variant.name)}
     if not names:
         raise ConfigError(
             f"experiment {NAME} has no such part; its parts are {', '.join(dict.fromkeys(a.name for a in every))}."
         )
     names.update(*(rivals(name) for name in names))
-    for arm in reversed(every):  # an arm stands behind the one that it goes on from
-        if arm.name in names and arm.start is not None:
-            names.add(arm.start)
-    return [arm for arm in every if arm.name in names]
+    for variant in reversed(every):  # a variant comes after the one it starts from
+        if variant.name in names and variant.start is not None:
+            names.add(variant.start)
+    return [variant for variant in every if variant.name in names]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where experience comes from.
+    """A source of experience.
 
     Attributes:
         teachers: policies that are trained for it, with their seeds.
-        players: who plays; names with a seed are teachers.
-        labels: whose mean probabilities are kept as labels.
+        players: policies that play; names with a seed are teachers.
+        labels: policies whose mean probabilities are stored as labels.
     """
 
     teachers: tuple[tuple[str, int], ...]
@@ -192,7 +192,7 @@ PLACES: Mapping[str, Place] = {
 
 
 def prepare(place: str, data_folder: Path, runs: Path, workers: Executor, progress: Progress) -> Path:
-    """Train the teachers of a place and collect its experience, as far as that is not done; its folder."""
+    """Train the teachers of a source and collect its experience, unless done; returns its folder."""
     from netwright.adaptation.offline.collect import Plan, rl_collect
 
     out, about = runs / f"experience-{place}", PLACES[place]
@@ -214,7 +214,7 @@ def prepare(place: str, data_folder: Path, runs: Path, workers: Executor, progre
 
 
 def train_teacher(teacher: tuple[str, int], *, data_folder: Path, runs: Path) -> str:
-    """Train one teacher, if it is not there; runs in a worker process."""
+    """Train one teacher, unless done; runs in a worker process."""
     import torch
 
     torch.set_num_threads(1)
@@ -227,8 +227,8 @@ def train_teacher(teacher: tuple[str, int], *, data_folder: Path, runs: Path) ->
     return out.name
 
 
-def adapt_and_test(arm: Arm, *, data_folder: Path, runs: Path) -> list[Evaluation]:
-    """Adapt one arm (or take up what is there) and test it in all settings; runs in a worker process."""
+def adapt_and_test(variant: Variant, *, data_folder: Path, runs: Path) -> list[Evaluation]:
+    """Adapt one variant, unless done, and test it in all settings; runs in a worker process."""
     import torch
 
     from netwright.adaptation.api import adapt, improve, load
@@ -236,34 +236,34 @@ def adapt_and_test(arm: Arm, *, data_folder: Path, runs: Path) -> list[Evaluatio
     torch.set_num_threads(1)
     task = registry.task(NAME)
     data = load_attribute(task.load_data)(data_folder, seed=0)
-    out = runs / arm.label
-    if arm.start is not None:
-        start = runs / folder_name(arm.start, arm.seed)
-        improve(task, data, start, out=out, seed=arm.seed, options=arm.options, resume=True)
+    out = runs / variant.label
+    if variant.start is not None:
+        start = runs / folder_name(variant.start, variant.seed)
+        improve(task, data, start, out=out, seed=variant.seed, options=variant.options, resume=True)
     else:
         adapt(
             task,
             data,
             out=out,
-            backbone=arm.backbone,
-            recipe=arm.recipe,
-            recipe_options=arm.recipe_options,
-            experience=[prepare(arm.place, data_folder, runs, executor("serial"), lambda line: None)],
-            seed=arm.seed,
-            options=arm.options,
+            backbone=variant.backbone,
+            recipe=variant.recipe,
+            recipe_options=variant.recipe_options,
+            experience=[prepare(variant.place, data_folder, runs, executor("serial"), lambda line: None)],
+            seed=variant.seed,
+            options=variant.options,
             resume=True,
         )
     policy = load(out, task).policy
     return [
-        replace(found, config={**found.config, "seed": arm.seed})
+        replace(found, config={**found.config, "seed": variant.seed})
         for setting in task.settings.values()
         if setting.name not in SKIPPED
-        for found in [load_attribute(task.evaluate)(policy, setting, data, name=arm.name)]
+        for found in [load_attribute(task.evaluate)(policy, setting, data, name=variant.name)]
     ]
 
 
 def test_rules(task: Task, data: Any) -> list[Evaluation]:
-    """The baselines in all settings, learned ones with the weights that are shipped."""
+    """The baselines in all settings, trainable ones with shipped weights."""
     return [
         load_attribute(task.evaluate)(load_attribute(task.policy(name).factory)(), setting, data, name=name)
         for name in RULES
@@ -274,13 +274,13 @@ def test_rules(task: Task, data: Any) -> list[Evaluation]:
 
 
 def rivals(policy: str) -> tuple[str, ...]:
-    """Whom an adapted model is compared with: for the arms about the backbone, their control without one as well."""
+    """Methods that an adapted model is compared with, including its control without a backbone."""
     groups = [g for g in ("joined", "short") if f":{g}" in policy]
     return (*OPPONENTS, *(f"adapted:none:{g}" for g in groups))
 
 
 def result_rows(task: Task, evaluations: list[Evaluation]) -> Iterator[ResultRow]:
-    """Means with their share of the offline optimum, and the paired differences that the claims rest on."""
+    """Means with their share of the offline optimum, and the paired differences behind the claims."""
     details = {(e.setting, e.policy): e.detail for e in evaluations}
     for setting, methods in pool(task, evaluations).items():
         groups = next(m.groups for m in methods.values())

@@ -1,4 +1,4 @@
-"""Adaptive bitrate streaming on real traces: every baseline in every setting, against the offline optimum."""
+"""Adaptive bitrate streaming on real traces: every baseline in every setting, compared with the offline optimum."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPPONENTS: Mapping[str, tuple[str, ...]] = {
     "genet": ("bba", "mpc"),
     "pensieve": ("bba", "mpc"),
 }
-"""Which methods a method's paired differences are taken to."""
+"""Methods that each method is compared with in pairs."""
 
 SKIPPED = {"default-published"}  # the same tests as default
 

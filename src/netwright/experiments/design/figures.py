@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 
 def draw(results: Path) -> list[Path]:
-    """Draw all figures from a results file, into `docs/images` where there is one, else beside the file."""
+    """Draw all figures from a results file into `docs/images` if it exists, otherwise beside the file."""
     images = results.absolute().parent.parent / "docs" / "images"
     folder = images if images.is_dir() else results.parent
     rows = [r for r in read_rows(results) if r["command"] == COMMAND]
@@ -47,7 +47,7 @@ def draw(results: Path) -> list[Path]:
 
 
 def by_question(rows: Sequence[Row], topology: str = "abilene") -> Figure:
-    """Median quality after each question with a perfect teacher, the 10th percentile faint; panel by scenario."""
+    """Median quality after each question with a perfect teacher, 10th percentile thin; one panel per scenario."""
     chosen = [r for r in rows if r["topology"] == topology and _clean(r) and _usual(r) and "medians" in r]
     scenarios = [s for s in TITLES if any(r["setting"].startswith(f"{s}:") for r in chosen)]
     figure, panels = _panels(len(scenarios))
@@ -66,7 +66,7 @@ def by_question(rows: Sequence[Row], topology: str = "abilene") -> Figure:
 
 
 def by_noise(rows: Sequence[Row], topology: str = "abilene", query: int = 5) -> Figure:
-    """Median quality after five questions against the teacher's noise; panel by scenario."""
+    """Median quality after five questions as a function of the teacher's noise; one panel per scenario."""
     chosen = [
         r
         for r in rows
@@ -93,7 +93,7 @@ def by_noise(rows: Sequence[Row], topology: str = "abilene", query: int = 5) -> 
 
 
 def by_size(rows: Sequence[Row], query: int = 5) -> Figure:
-    """Quality after five questions, judged by the largest pool, against the size of the learner's pool."""
+    """Quality after five questions, evaluated on the largest pool, as a function of the learner's pool size."""
     chosen = [r for r in rows if not _usual(r) and r["query"] == query]
     scenarios = [s for s in TITLES if any(r["setting"].startswith(f"{s}:") for r in chosen)]
     figure, panels = _panels(len(scenarios))
@@ -123,7 +123,7 @@ def _clean(row: Row) -> bool:
 
 
 def _usual(row: Row) -> bool:
-    """Whether the learner had all objectives that are not truths, as everywhere but in the sizes of pools."""
+    """Whether the learner had all objectives except the truths, as in all cells but those of pool sizes."""
     return not row["size_of_pool_varied"]
 
 

@@ -1,7 +1,7 @@
-"""Comparative synthesis on WAN designs: learners against perfect and imperfect teachers, as in Fig. 5, 6, 12 and 13.
+"""Comparative synthesis on WAN designs: learners with perfect and imperfect teachers, as in Fig. 5, 6, 12 and 13.
 
-Each cell is one learner, one kind of teacher and one instance; 301 objectives that the learner's pool does not hold
-are the truths. Cells lie in `runs/design`, so an interrupted run continues where it stopped.
+Each cell is one learner, one kind of teacher and one instance; the truths are 301 objectives outside the learner's
+pool. Cells are stored in `runs/design`, so an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -37,17 +37,15 @@ COMMAND = "netwright experiments design"
 
 SEED = 0
 N_TRUTHS = 301
-TRUTH_STREAM = 3  # of truths drawn beside a pool; the pool itself is drawn from another
+TRUTH_STREAM = 3  # stream of truths drawn independently of a pool
 N_OBJECTIVES = 1300
 REPORTED = (3, 4, 5, 6, 10)  # queries
 SIZES = (10, 30, 100, 300, 1000, 5000)
 SETTINGS = {"bayes": asdict(BayesConfig()), "voting": asdict(VotingConfig())}
 
-FEW_OBJECTIVES = 300  # where an optimum takes a second or more
+FEW_OBJECTIVES = 300  # instances on which an optimum takes a second or more
 
-INSTANCES: dict[
-    tuple[str, str], int
-] = {  # with the number of objectives, truths among them unless they are few
+INSTANCES: dict[tuple[str, str], int] = {  # number of objectives, including truths unless it is small
     ("mcf", "abilene"): N_OBJECTIVES,
     ("mcf", "b4"): N_OBJECTIVES,
     ("mcf", "cwix"): N_OBJECTIVES,
@@ -76,18 +74,18 @@ INSTANCES: dict[
     ("ospf", "ion"): N_OBJECTIVES,
 }
 
-SMALL = ("abilene", "b4", "cwix", "btnorthamerica")  # topologies with operators of concave power as well
+SMALL = ("abilene", "b4", "cwix", "btnorthamerica")  # topologies also tested with operators of concave power
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One learner against one kind of teacher on one instance.
+    """One learner with one kind of teacher on one instance.
 
     Attributes:
         learner: such as "voting" or "bayes:triple".
-        size: objectives that the learner's pool holds; None for all that are not truths.
+        size: number of objectives in the learner's pool; None for all except the truths.
     """
 
     scenario: str
@@ -101,14 +99,14 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """A name for its file."""
+        """Name of its file."""
         teacher = f"{self.truths}-noise{self.noise_percent:g}-jnd{100 * self.jnd_share:g}"
         size = "" if self.size is None else f"-size{self.size}"
         return f"{self.scenario}-{self.topology}-{self.learner.replace(':', '-')}-{teacher}{size}"
 
 
 def cells() -> Iterator[Cell]:
-    """All cells, instance by instance, then more kinds of teachers on Abilene and the sizes of pools."""
+    """All cells, by instance, then further kinds of teachers on Abilene and pool sizes."""
     for scenario, topology in INSTANCES:
         cell = partial(Cell, scenario, topology)
         for noise in (0.0, 10.0, 20.0):
@@ -129,7 +127,7 @@ def cells() -> Iterator[Cell]:
 
 
 def _outside(cell: Callable[..., Cell], truths: str) -> Iterator[Cell]:
-    """Operators whose objective is not of the template."""
+    """Cells with operators whose objective is outside the template."""
     yield cell("no-prune", truths=truths)
     yield cell("voting", truths=truths)
     yield cell("bayes:triple", truths=truths, n_queries=5)
@@ -151,10 +149,10 @@ def run(
     progress: Progress,
     only: Callable[[str], bool] | None = None,
 ) -> None:
-    """Work out every cell that is not yet in `runs/design`, and write `design.jsonl` and figures.
+    """Compute every cell missing from `runs/design`, and write `design.jsonl` and figures.
 
     Args:
-        only: labels of cells; rows of the others then stay as they are. All by default.
+        only: selects cells by label; rows of the others are kept. All by default.
     """
     from netwright.experiments.design.figures import draw
 
@@ -181,7 +179,7 @@ def run(
 
 
 def _same_cell(row: ResultRow) -> dict[str, Any]:
-    """What all rows of a cell have in common, and no row of another cell has."""
+    """The entries that identify the rows of a cell."""
     document = row.to_json()
     keys = ("area", "command", "setting", "subject", "truths", "noise_percent", "jnd_share")
     return {key: document[key] for key in (*keys, "size_of_pool_varied", "pool_objectives")}
@@ -193,20 +191,20 @@ def _pool_of(cell: Cell) -> tuple[str, str, int]:
 
 
 def _objectives(cell: Cell) -> int:
-    """How many objectives the pool of the learners holds."""
+    """Number of objectives in the pool of the learners."""
     n = _pool_of(cell)[2]
     return n if n <= N_TRUTHS else n - N_TRUTHS
 
 
 @cache
 def obtain(scenario: str, topology: str, n: int, *, data_folder: Path | None, runs: Path) -> Pool:
-    """A pool, built now if it is not in `runs/design/pools`."""
+    """A pool from `runs/design/pools`, built if missing."""
     spec = spec_of(scenario, topology, n=n, seed=SEED, data=data_folder)
     return Builder(data=data_folder).obtain(spec, runs / "pools" / f"{scenario}-{topology}-{n}.parquet")
 
 
 def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, Any]:
-    """The runs of one cell, or what is kept of them; runs in a worker process."""
+    """Compute or load one cell; runs in a worker process."""
     scenario, topology, n = _pool_of(cell)
     pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
     path = runs / "cells" / f"{cell.label}.json"
@@ -239,9 +237,9 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
 
 
 def with_truths(pool: Pool) -> tuple[Pool, Array]:
-    """The pool of the learners, and the parameters (N_TRUTHS, k) of objectives that it does not hold.
+    """The pool of the learners, and the parameters (N_TRUTHS, k) of objectives outside it.
 
-    Truths are held out, or where the pool is small drawn beside it: they are only evaluated on its designs.
+    Truths are held out, or drawn independently if the pool is small; they are only evaluated on its designs.
     """
     if len(pool) > N_TRUTHS:
         return pool.split(generator(SEED, 0), N_TRUTHS)
@@ -249,7 +247,7 @@ def with_truths(pool: Pool) -> tuple[Pool, Array]:
 
 
 def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict[str, Any]]:
-    """The runs, and the quality of their designs by the whole pool, whatever part of it the learner has."""
+    """The runs, and the quality of their designs in the whole pool, of which the learner may have a part."""
     learner, _, question = cell.learner.partition(":")
     part = pool if cell.size is None else pool.subset(np.arange(min(cell.size, len(pool))))
     values = {
@@ -279,7 +277,7 @@ def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict
 
 
 def median_interval(values: Array, confidence: float = 0.95) -> tuple[float, float]:
-    """An interval for the median that no distribution escapes: between two order statistics."""
+    """A distribution-free interval for the median, between two order statistics."""
     n = len(values)
     tail = int(binom.ppf((1.0 - confidence) / 2.0, n, 0.5))
     ordered = np.sort(values)
@@ -287,7 +285,7 @@ def median_interval(values: Array, confidence: float = 0.95) -> tuple[float, flo
 
 
 def result_rows(cell: Cell, found: dict[str, Any]) -> Iterator[ResultRow]:
-    """A row for each reported query; the last one carries the whole curve."""
+    """One row per reported query; the last one includes the whole curve."""
     reported = [q for q in REPORTED if q <= cell.n_queries]
     for query in reported:
         low, high = found["interval"][query - 1]

@@ -1,4 +1,4 @@
-"""OSPF's local search against random weights: whether its archive dominates every one of them."""
+"""OSPF's local search compared with random weights: the share that its archive dominates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME = "design_ospf"
 SUMMARY = "OSPF: does the archive of local search dominate 1,000 random weight settings, on six topologies"
 COMMAND = "netwright experiments design_ospf"
 
-# B4 is left out: its links all have one latency, so that there is no trade-off.
+# B4 is omitted: all its links have the same latency, so there is no trade-off.
 TOPOLOGIES = ("abilene", "cwix", "btnorthamerica", "tinet", "deltacom", "ion")
 RANDOM_SETTINGS, RANDOM_UP_TO, RANDOM_SEED = 1_000, 20, 7
 
@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
-    """Search each topology and write its rows to `design.jsonl`; a stopped run continues where it stopped."""
+    """Search each topology and write its rows to `design.jsonl`; an interrupted run can be resumed."""
     if data_folder is None:
         raise ConfigError("this experiment needs the topologies; set --data or NETWRIGHT_DATA.")
     runs = results_folder.absolute().parent / "runs" / NAME

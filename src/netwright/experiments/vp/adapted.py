@@ -1,6 +1,6 @@
-"""Viewport prediction on real data: three rows of inputs, the adapted model beside baselines and controls.
+"""Viewport prediction on real data: adapted models, baselines and controls, with three sets of inputs.
 
-Each arm is trained on training traces, selected on validation traces and tested once on the test traces.
+Each variant is trained on training traces, selected on validation traces, and tested once on test traces.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from netwright.evaluation.pooling import pool
 from netwright.execution import executor
 
 NAME = "vp"
-SUMMARY = "viewport prediction: adapted models, controls and baselines in four settings, three rows of inputs"
+SUMMARY = (
+    "viewport prediction: adapted models, controls and baselines in four settings, with three sets of inputs"
+)
 
 ROWS = ("strict", "long", "crowd")
 SEEDS = (0, 1, 2)
@@ -40,7 +42,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One model to train: an adapted backbone, or a learned baseline (`backbone` None)."""
 
     policy: str
@@ -50,39 +52,39 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """A name for its folder."""
+        """Name of its folder."""
         return f"{self.policy.replace(':', '-')}-{self.recipe}-seed{self.seed}"
 
 
-def arms() -> Iterator[Arm]:
-    """All arms, the quick ones first."""
+def variants() -> Iterator[Variant]:
+    """All variants, the fast ones first."""
     for seed in SEEDS:
-        yield Arm("mlp", "plain", seed)
-        yield Arm("linear-l1", "strict", seed)
+        yield Variant("mlp", "plain", seed)
+        yield Variant("linear-l1", "strict", seed)
         for row in ROWS:
-            yield Arm("mlp", row, seed)
-    yield Arm("track", "strict", 0)
+            yield Variant("mlp", row, seed)
+    yield Variant("track", "strict", 0)
     for backbone in BACKBONES:
         for seed in SEEDS:
             for row in ROWS:
-                yield Arm(f"adapted:{backbone}", row, seed, backbone)
+                yield Variant(f"adapted:{backbone}", row, seed, backbone)
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
-    """Train every arm that is not yet in `runs/vp`, test all, and write `vp.jsonl`.
+    """Train every variant missing from `runs/vp`, test all, and write `vp.jsonl`.
 
-    Two arms at a time, one thread each; an interrupted run continues where it stopped.
+    Two variants at a time, one thread each; an interrupted run can be resumed.
     """
     if data_folder is None:
         raise ConfigError("this experiment needs the real traces; set --data or NETWRIGHT_DATA.")
     runs = results_folder.absolute().parent / "runs" / NAME
     work = partial(train_and_test, data_folder=data_folder, runs=runs)
-    tested: dict[Arm, list[Evaluation]] = {}
-    every = list(arms())
-    for arm, evaluations in zip(every, executor("processes", 2).map(work, every), strict=True):
-        tested[arm] = evaluations
+    tested: dict[Variant, list[Evaluation]] = {}
+    every = list(variants())
+    for variant, evaluations in zip(every, executor("processes", 2).map(work, every), strict=True):
+        tested[variant] = evaluations
         progress(
-            f"{len(tested)}/{len(every)} {arm.label}: " + ", ".join(f"{e.mean:.3f}" for e in evaluations)
+            f"{len(tested)}/{len(every)} {variant.label}: " + ", ".join(f"{e.mean:.3f}" for e in evaluations)
         )
     task = registry.task("vp")
     rules = test_rules(task, load_attribute(task.load_data)(data_folder, seed=0))
@@ -90,8 +92,8 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
     write_rows(results_folder / "vp.jsonl", rows, replaces={"area": "vp", "command": COMMAND})
 
 
-def train_and_test(arm: Arm, *, data_folder: Path, runs: Path) -> list[Evaluation]:
-    """Train one arm (or take up what is there) and test it in all settings; runs in a worker process."""
+def train_and_test(variant: Variant, *, data_folder: Path, runs: Path) -> list[Evaluation]:
+    """Train one variant, unless done, and test it in all settings; runs in a worker process."""
     import torch
 
     from netwright.adaptation.api import adapt, load
@@ -99,24 +101,37 @@ def train_and_test(arm: Arm, *, data_folder: Path, runs: Path) -> list[Evaluatio
     torch.set_num_threads(1)
     task = registry.task("vp")
     data = load_attribute(task.load_data)(data_folder, seed=0)
-    out = runs / arm.label
-    if arm.backbone is not None:
-        adapt(task, data, out=out, backbone=arm.backbone, recipe=arm.recipe, seed=arm.seed, resume=True)
+    out = runs / variant.label
+    if variant.backbone is not None:
+        adapt(
+            task,
+            data,
+            out=out,
+            backbone=variant.backbone,
+            recipe=variant.recipe,
+            seed=variant.seed,
+            resume=True,
+        )
     elif not out.exists():
         train_policy(
-            task, f"{arm.policy}:{arm.recipe}", data, out=out, seed=arm.seed, progress=lambda line: None
+            task,
+            f"{variant.policy}:{variant.recipe}",
+            data,
+            out=out,
+            seed=variant.seed,
+            progress=lambda line: None,
         )
     policy = load(out, task).policy
-    name = arm.policy if arm.backbone is not None else f"{arm.policy}:{arm.recipe}"
+    name = variant.policy if variant.backbone is not None else f"{variant.policy}:{variant.recipe}"
     return [
-        replace(found, config={**found.config, "seed": arm.seed})
+        replace(found, config={**found.config, "seed": variant.seed})
         for setting in task.settings.values()
         for found in [load_attribute(task.evaluate)(policy, setting, data, name=name)]
     ]
 
 
 def test_rules(task: Task, data: Any) -> list[Evaluation]:
-    """The baselines that learn nothing, in all settings."""
+    """The baselines that are not trainable, in all settings."""
     return [
         load_attribute(task.evaluate)(load_attribute(task.policy(name).factory)(), setting, data, name=name)
         for name in RULES
@@ -125,16 +140,16 @@ def test_rules(task: Task, data: Any) -> list[Evaluation]:
 
 
 def evaluations_of(
-    row: str, rules: list[Evaluation], tested: dict[Arm, list[Evaluation]]
+    row: str, rules: list[Evaluation], tested: dict[Variant, list[Evaluation]]
 ) -> list[Evaluation]:
-    """What is compared in one row: all that is given the same inputs or fewer."""
+    """The methods compared in one row: all with the same or fewer inputs."""
     less = {"plain", *ROWS[: ROWS.index(row) + 1]}
     chosen = [a for a in tested if (a.recipe == row if a.backbone is not None else a.recipe in less)]
     return [*rules, *(e for a in chosen for e in tested[a])]
 
 
 def result_rows(task: Task, row: str, evaluations: list[Evaluation]) -> Iterator[ResultRow]:
-    """Means, ratios to last value, and the paired differences that the claims rest on."""
+    """Means, ratios to last value, and the paired differences behind the claims."""
     for setting, methods in pool(task, evaluations).items():
         groups = next(m.groups for m in methods.values())
         pairs = Pairs(methods, groups, task.lower_is_better)
@@ -170,7 +185,7 @@ def result_rows(task: Task, row: str, evaluations: list[Evaluation]) -> Iterator
 
 
 def _opponents(policy: str, row: str) -> list[str]:
-    """What a method is held against: adapted models against the best baselines and the controls."""
+    """Methods that a method is compared with: for adapted models, the best baselines and the controls."""
     if not policy.startswith("adapted:"):
         return []
     others = ("last-value", PLAIN, f"mlp:{row}", *(f"adapted:{b}" for b in BACKBONES[1:]))

@@ -1,4 +1,4 @@
-"""What adaptation costs: trained share, time per update and memory, low-rank matrices against full fine-tuning."""
+"""The cost of adaptation: trained share, time per update and memory, low-rank matrices versus full fine-tuning."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from netwright.core.task import load_attribute
 from netwright.execution import executor
 
 NAME = "cost"
-SUMMARY = "trained share, time per update and peak memory: low-rank matrices against full fine-tuning"
+SUMMARY = "trained share, time per update and peak memory: low-rank matrices versus full fine-tuning"
 COMMAND = "netwright experiments cost"
 
 METHODS = ("lora", "full")
 ROUNDS = 3
 UPDATES = 30
-NEAR = 1.02  # of the final validation error
+NEAR = 1.02  # tolerance relative to the final validation error
 
 Progress = Callable[[str], None]
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
-    """Measure both methods in turn, each run in a process of its own, and put rows into `speed.jsonl`."""
+    """Measure both methods in turn, each run in its own process, and write rows of `speed.jsonl`."""
     from netwright.llm.accounting import published_viewport_share
 
     share = published_viewport_share()
@@ -73,7 +73,7 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
 
 
 def short_run(method: str, *, data_folder: Path | None) -> dict[str, Any]:
-    """Cost of a short adaptation of `tiny`; the peak of memory is that of this process."""
+    """Cost of a short adaptation of `tiny`; peak memory is that of this process."""
     from netwright.adaptation.api import adapt
 
     task = registry.task("vp")
@@ -86,7 +86,7 @@ def short_run(method: str, *, data_folder: Path | None) -> dict[str, Any]:
 
 
 def whole_run(backbone: str, *, data_folder: Path | None, out: Path) -> list[ResultRow]:
-    """What `netwright adapt vp --backbone tiny` takes, with the task's defaults."""
+    """Cost of `netwright adapt vp --backbone tiny` with the task's defaults."""
     from netwright.adaptation.api import adapt
 
     task = registry.task("vp")
@@ -96,7 +96,7 @@ def whole_run(backbone: str, *, data_folder: Path | None, out: Path) -> list[Res
 
 
 def rows_of_run(folder: Path) -> list[ResultRow]:
-    """Time, time to come near the final validation error, and memory of a finished adaptation, from its files."""
+    """Time, time to near the final validation error, and memory of a finished adaptation, from its files."""
     cost = read_json(folder / "netwright.json")["cost"]
     looks = [line for _, line in read_json_lines(folder / "training.jsonl")]
     near = next(x["seconds"] for x in looks if x["validation"] <= NEAR * looks[-1]["validation"])
