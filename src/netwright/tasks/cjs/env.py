@@ -10,7 +10,7 @@ state. An action beyond them, drawn for an earlier state, is cut to the last sta
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -69,7 +69,7 @@ class CjsEnv(gymnasium.Env[Seen, dict[str, np.int64]]):
         )
         self._stages = spaces.Discrete(1, start=-1)
         self._numbers = spaces.Discrete(1, start=1)
-        self.action_space = spaces.Dict({"stage_idx": self._stages, "num_exec": self._numbers})
+        self.action_space = cast(Any, spaces.Dict({"stage_idx": self._stages, "num_exec": self._numbers}))
         self.cluster: Cluster | None = None
 
     def reset(
