@@ -114,8 +114,8 @@ def test_a_video_of_another_ladder(tmp_path):
             "video_size_0:2: expected a chunk's",
         ),
         ([[10, 10], [10, 10]], {"bitrates_kbps": [2, 1], "n_chunks": 2}, "rise strictly"),
-        ([[10, 10]], {"bitrates_kbps": ["a"]}, "holds a value that is no number"),
-        ([[10, 10]], {"rate": 3}, "needs an object with bitrates_kbps"),
+        ([[10, 10]], {"bitrates_kbps": ["a"]}, "bitrates_kbps.0 should be a valid number"),
+        ([[10, 10]], {"rate": 3}, "has an unknown entry rate"),
     ],
 )
 def test_a_bad_video_gives_one_sentence(tmp_path, rungs, described, sentence):

@@ -313,13 +313,39 @@ def sized(tmp_path, factor=1.0, reverse=False, **described):
     [
         (8.0, False, "look like bits"),
         (1e-3, False, "look like kB"),
-        (5.0, False, "times what"),
+        (3.5, False, "check the sizes, the bitrates .* and the length of a chunk"),
+        (8e-3, False, "look like kbit"),
         (1.0, True, "upside down"),
     ],
 )
 def test_sizes_in_other_units_are_refused(tmp_path, factor, reverse, sentence):
     with pytest.raises(DataError, match=sentence):
         read_video(sized(tmp_path, factor, reverse))
+
+
+def test_a_stated_unit_that_does_not_fit_is_noted(tmp_path, caplog):
+    """Sizes in kbit, stated as kB, are 8 times too large."""
+    read_video(sized(tmp_path, 8e-3, size_unit="kB"))
+    assert "times what 300 kbit/s and chunks of 4 s make; taken as kB, as stated" in caplog.text
+    caplog.clear()
+    read_video(sized(tmp_path, 8e-3, size_unit="kbit"))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("described", "words"),
+    [
+        ({"chunk_s": True}, "chunk_s"),
+        ({"n_chunks": 47.7}, "n_chunks"),
+        ({"n_chunks": 10_001}, "n_chunks"),
+        ({"bitrates_kbps": ["300", 750, 1200, 1850, 2850, 4300]}, "bitrates_kbps"),
+        ({"bitrates_kbps": list(range(100, 165))}, "bitrates_kbps"),
+        ({"size_unit": "furlong"}, "size_unit"),
+    ],
+)
+def test_a_description_is_read_strictly(tmp_path, described, words):
+    with pytest.raises(DataError, match=rf"video\.json: .*{words}"):
+        read_video(sized(tmp_path, **described))
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("bits", 8.0), ("kB", 1e-3), ("bytes", 1.0)])
@@ -339,7 +365,9 @@ def test_a_movie_of_sabre(tmp_path):
     assert (video.name, video.n_chunks, video.chunk_s, video.bitrates_kbps) == ("film", 3, 1.0, (8.0, 16.0))
     assert video.sizes_bytes.tolist() == [[1126, 1000, 875], [2000, 1875, 2125]]
     (folder / "movie.json").write_text(json.dumps(movie | {"segment_sizes_bits": [[1], [2]]}))
-    with pytest.raises(DataError, match=r"movie\.json: not a movie of Sabre"):
+    with pytest.raises(
+        DataError, match=r"movie\.json: a movie of Sabre is needed here|every segment needs 2 sizes"
+    ):
         read_video(folder)
 
 

@@ -85,8 +85,8 @@ CSV = "vp/Jin2022/video2/5Hz/simple_5Hz_user3.csv"
     [
         (3, "abc", "yaw is 'abc', not a number"),
         (0, "", "time is '', not a number"),
-        (1, "nan", "roll is nan"),
-        (0, "inf", "time is inf"),
+        (1, "nan", "roll is 'nan', not a number"),
+        (0, "inf", "time is 'inf', not a number"),
         (1, "180.1", r"roll is 180.1, outside -180 .. 180"),
         (2, "-90.5", r"pitch is -90.5, outside -90 .. 90"),
         (3, "361", r"yaw is 361, outside -180 .. 180"),

@@ -90,7 +90,8 @@ def test_archives_are_questioned_too(tmp_path, generated):
         write_archive(tmp_path / file, generated.sets[name])
     (tmp_path / "split.json").write_text(json.dumps(SPLITS))
     (tmp_path / "format.json").write_text('{"angle": "rad"}')
-    assert np.abs(load(tmp_path).traces("Wu2017").angles_deg).max() > 3000.0  # as stated
+    with pytest.raises(DataError, match=r"wu2017_5hz\.npz: .* degrees, outside -180 \.\. 180, in \d+ rows"):
+        load(tmp_path).traces("Wu2017")  # degrees that are stated to be radians
     archive = dict(np.load(tmp_path / "wu2017_5hz.npz"))
     archive["rows"][:, 1:] = np.rint(np.radians(archive["rows"][:, 1:]))
     np.savez(tmp_path / "wu2017_5hz.npz", **archive)

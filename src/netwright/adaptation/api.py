@@ -281,6 +281,8 @@ def load(
         DataError: not a saved model, or a damaged one.
         FormatError: of another format, task, backbone or shape.
     """
+    if not isinstance(folder, Path | str):
+        raise ConfigError(f"folder must be that of a saved model, got {folder!r:.60}.")
     folder = Path(folder)
     description = read_description(folder)
     found = task if isinstance(task, Task) else registry.task(task or description["task"])

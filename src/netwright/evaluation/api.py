@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netwright.core import registry
+from netwright.core.errors import ConfigError
 from netwright.core.policy import Policy, name_of
 from netwright.core.results import Evaluation
-from netwright.core.task import Setting, Task
+from netwright.core.task import Setting, Task, load_attribute
 from netwright.evaluation import comparison, subjects
 from netwright.evaluation.comparison import SettingComparison
 from netwright.evaluation.playing import NotApplicable, play, tries_of
@@ -58,14 +59,26 @@ def test(
         task: the task or its name.
         policy: a policy, an adapted model, or the name of a baseline.
         setting: the setting or its name.
-        data: what the task's `load_data` returned, or a folder as a `Path`.
+        data: what the task's `load_data` returned, or a folder.
+
+    Raises:
+        ConfigError: an argument is of another kind.
+        UnknownNameError: a task, policy or setting does not exist.
     """
-    task = registry.task(task) if isinstance(task, str) else task
+    task = _task(task)
     [setting] = subjects.settings_of(task, [setting])
-    data = data if isinstance(data, str) else subjects.loaded_data(task, data, 0, _silent)
+    data = subjects.loaded_data(task, data, 0, _silent)
     if isinstance(policy, str):
         return subjects.evaluate(task, subjects.baseline(task, policy, data, 0, _silent), setting, data)
-    decider, name = (policy, name_of(policy)) if isinstance(policy, Policy) else (policy.policy, policy.name)
+    if isinstance(policy, Policy):
+        decider, name = policy, name_of(policy)
+    elif isinstance(policy, load_attribute("netwright.adaptation.api:Adapted")):
+        decider, name = policy.policy, policy.name
+    else:
+        raise ConfigError(
+            "policy must be the name of a baseline, an object with reset and act, or an adapted model, got "
+            f"{policy!r:.60}."
+        )
     return subjects.tested(task, decider, name, setting, data)
 
 
@@ -101,7 +114,10 @@ def compare(
         ConfigError: nothing can be compared, or two models have the same name and seed.
         UnknownNameError: a task, policy or setting does not exist.
     """
-    task = registry.task(task) if isinstance(task, str) else task
+    task = _task(task)
+    _check_lists(settings=settings, policies=policies, adapted=adapted)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"seed must be a whole number of at least 0, got {seed!r}.")
     chosen = subjects.settings_of(task, settings)
     wanted = [task.reference_policy] if task.reference_policy else []
     named = dict.fromkeys([*wanted, *(p for p in policies if isinstance(p, str))])
@@ -127,6 +143,18 @@ def compare(
         played.not_applicable,
         comparison.compare(task, played.evaluations),
     )
+
+
+def _task(task: Task | str) -> Task:
+    if not isinstance(task, Task | str):
+        raise ConfigError(f"task must be a task or its name, got {task!r:.60}.")
+    return registry.task(task) if isinstance(task, str) else task
+
+
+def _check_lists(**lists: Sequence[object] | None) -> None:
+    for name, given in lists.items():
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence | None):
+            raise ConfigError(f"{name} must be a list, got {given!r:.60}; put it in brackets.")
 
 
 def _model(task: Task, one: Adapted | Path | str, backbone: str | None) -> Subject:

@@ -77,6 +77,9 @@ def settings_of(task: Task, settings: Sequence[Setting | str] | None) -> list[Se
         UnknownNameError: there is no such setting.
     """
     chosen = [task.setting(s) if isinstance(s, str) else s for s in settings or task.settings.values()]
+    for setting in chosen:
+        if not isinstance(setting, Setting):
+            raise ConfigError(f"a setting must be one of the task's or its name, got {setting!r:.60}.")
     return list({setting.name: setting for setting in chosen}.values())
 
 

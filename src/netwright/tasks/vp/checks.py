@@ -70,6 +70,9 @@ def check(folder: Path) -> list[Finding]:
             findings += [Finding("error", str(source), f"{d}.") for d in _doubts(found, units)]
             findings += _row_findings(found)
             findings += _trace_findings(found, source)
+    if not traces and not any(finding.level == "error" for finding in findings):
+        what = "missing, as is every other dataset; check --data, or run `netwright data fetch vp`."
+        findings = [Finding("error", str(folder / name), what) for name in ARCHIVES]
     return [*findings, *_split_findings(folder / "split.json", traces)]
 
 
@@ -131,9 +134,9 @@ def _from_csv(folder: Path, units: Units, findings: list[Finding]) -> _Traces | 
         if (match := _CSV_NAME.fullmatch(path.relative_to(folder).as_posix()))
     )
     if not files:
-        findings.append(
-            Finding("error", str(folder), "holds no video<v>/5Hz/simple_5Hz_user<u>.csv; check --data.")
-        )
+        absent = "" if folder.exists() else f", so settings on {folder.name} cannot be played"
+        what = f"holds no video<v>/5Hz/simple_5Hz_user<u>.csv{absent}; check --data."
+        findings.append(Finding("error" if folder.exists() else "warning", str(folder), what))
         return None
     tables, numbers = zip(*(_read_csv(path, units, findings) for _, _, path in files), strict=True)
 
@@ -200,7 +203,9 @@ def _row_findings(traces: _Traces) -> Iterator[Finding]:
     for column, (title, limit) in enumerate(zip(COLUMNS, limits, strict=True)):
         values = traces.rows[:, column]
         for row, trace, i in at(np.flatnonzero(~np.isfinite(values))):
-            yield Finding("error", traces.label(trace, i), f"{title} is {values[row]}; mend or drop the row.")
+            yield Finding(
+                "error", traces.label(trace, i), f"{title} is {values[row]}; correct or drop the row."
+            )
         for row, trace, i in at(np.flatnonzero(np.isfinite(values) & (np.abs(values) > limit))):
             yield Finding(
                 "error",
@@ -248,7 +253,7 @@ def _split_findings(path: Path, traces: Mapping[str, _Traces]) -> Iterator[Findi
     except DataError as error:
         yield Finding("error", str(path), str(error).removeprefix(f"{path}: "))
         return
-    for name in ARCHIVES:
+    for name in traces:
         if name not in splits:
             yield Finding("error", str(path), f"names no split of {name}; add one.")
     for name, split in splits.items():

@@ -11,7 +11,7 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
-from netwright.tasks.vp.angles import AXES, PITCH, ROLL, YAW, Floats, Ints
+from netwright.tasks.vp.angles import AXES, LIMITS_DEG, PITCH, ROLL, YAW, Floats, Ints
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
 FORMAT_FILE = "format.json"
@@ -150,7 +150,7 @@ def settled(rows: Floats, offset: Ints, units: Units, place: Path) -> tuple[Floa
     """Rows and offsets of a dataset that may be believed, at 5 Hz.
 
     Raises:
-        DataError: the values look like other units or another rate.
+        DataError: the values look like other units or another rate, or an angle is out of its range.
     """
     if units.rate_hz is not None:
         lengths = np.diff(offset)
@@ -160,6 +160,14 @@ def settled(rows: Floats, offset: Ints, units: Units, place: Path) -> tuple[Floa
     found = doubts(rows, offset, replace(units, rate_hz=None))
     if found:
         raise DataError(f"{place}: {'; '.join(found)}.")
+    for axis, limit in enumerate(LIMITS_DEG):
+        outside = np.flatnonzero(np.abs(rows[:, 1 + axis]) > limit)
+        if outside.size:
+            value, title = rows[outside[0], 1 + axis], COLUMNS[1 + axis]
+            raise DataError(
+                f"{place}: {title} is {value:g} degrees, outside -{limit:g} .. {limit:g}, in {outside.size} rows; "
+                "`netwright data check vp` lists them."
+            )
     return rows, offset
 
 
