@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from netwright.core.palette import RC, dark_of_light, kind, method_styles
 from netwright.report import compare, render
 from netwright.report.figures import sections
-from netwright.tasks.vp.figures import across_wrap, figures
+from netwright.tasks.vp.figures import across_wrap, draw_after_turn, figures
 from tests.report.made_up import SKILL, make_evaluation, make_evaluations, make_task
 
 NAMES = ["adapted:tiny", "adapted:none", "adapted:random:tiny", *(f"baseline{i}" for i in range(7))]
@@ -137,3 +137,18 @@ def test_svg_takes_the_colors_of_the_page():
     assert not [light for light in dark_of_light() if light in text]
     assert "--c0072b2: #56b4e9;" in render.css_variables(dark=True)
     assert "http" not in text
+
+
+def test_the_window_after_the_longest_turn_is_drawn_with_the_methods_that_were_asked_for():
+    evaluations = make_evaluations(["default"])
+    traveled = {}
+    for example in evaluations[0].detail["examples"]:
+        path = np.unwrap(np.array(example["history"])[:, 1:], period=360.0, axis=0)
+        name = f"{example['episode']} from sample {example['start']}"
+        traveled[name] = np.hypot(*np.diff(path, axis=0).T).sum()
+    longest = max(traveled, key=traveled.__getitem__)
+    with matplotlib.rc_context(RC):
+        caption, figure = draw_after_turn(evaluations, ["adapted:tiny", "last-value"])
+    assert caption == f"{longest}: predictions after the view has traveled {traveled[longest]:.0f} degrees."
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["history", "actual", "adapted:tiny", "last-value"]

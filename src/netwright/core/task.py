@@ -60,18 +60,23 @@ class Recipe:
     config: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DemoPart:
     """A part of `netwright demo`.
 
     Attributes:
         title: heading on the demo's page.
-        run: "module:function", called as `run(folder, short=.., progress=..)`; returns the result as one sentence.
+        run: "module:function", called as `run(folder, short=.., progress=..)`; writes a report into the folder and
+            returns a `netwright.experiments.demo.PartResult`.
+        use: what a user can do with it, in one sentence.
+        command: what to run next, on data of the user's own.
         order: sort key of the parts on the page.
     """
 
     title: str
     run: str
+    use: str
+    command: str
     order: int = 100
 
 

@@ -1,15 +1,23 @@
-"""The demonstration: each part in turn on generated data, and a page that leads to their reports."""
+"""The demonstration: each part in turn on generated data, and a page with a picture of each and links to reports."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import matplotlib
+from markupsafe import Markup
 
 from netwright.core import registry
 from netwright.core.errors import ConfigError
-from netwright.core.files import read_json, write_json, write_text
+from netwright.core.files import write_json, write_text
+from netwright.core.palette import RC
 from netwright.core.task import DemoPart, load_attribute
+from netwright.report.figures import Panel
+from netwright.report.page import drawing, render_page
 
 Progress = Callable[[str], None]
 
@@ -17,7 +25,28 @@ INDEX_FILE = "demo.json"
 FORMAT_VERSION = 1
 
 
-DESIGN = DemoPart("A network design from a few questions", "netwright.experiments.design.demo:run", 30)
+DESIGN = DemoPart(
+    title="A network design from a few questions",
+    run="netwright.experiments.design.demo:run",
+    use="Find the design of a wide-area network that you would choose, by comparing a few designs side by side; you "
+    "need no formula for what you want.",
+    command="netwright design ask --scenario mcf --topology my-network.graphml --demands my-demands.csv "
+    "--out my-design",
+    order=10,
+)
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What a part of the demonstration came to.
+
+    Attributes:
+        said: the result in one sentence.
+        panel: the picture on the demo's page, drawn under `netwright.core.palette.RC`.
+    """
+
+    said: str
+    panel: Panel
 
 
 def parts() -> dict[str, DemoPart]:
@@ -41,26 +70,25 @@ def run(out: Path, *, short: bool, progress: Progress) -> Path:
     Raises:
         ConfigError: `out` holds something else.
     """
-    from netwright.report.page import render_page
-
     _check(out)
-    done = []
     chosen = parts()
+    done: list[dict[str, Any]] = []
+    drawn: dict[str, Markup] = {}
     for number, (name, part) in enumerate(chosen.items(), start=1):
         progress(f"part {number} of {len(chosen)}: {part.title}")
         began = time.perf_counter()
-        said = load_attribute(part.run)(out / name, short=short, progress=progress)
+        found: PartResult = load_attribute(part.run)(out / name, short=short, progress=progress)
         seconds = time.perf_counter() - began
-        done.append({"folder": name, "title": part.title, "said": said, "seconds": seconds})
+        panel = replace(found.panel, name=f"{name}-{found.panel.name}")
+        with matplotlib.rc_context(RC):
+            drawn[name] = Markup(drawing(panel))
+        said = {"folder": name, "said": found.said, "caption": panel.caption, "seconds": seconds}
+        done.append({**said, "title": part.title, "use": part.use, "command": part.command})
     command = "netwright demo" + (" --short" if short else "")
     write_json(out / INDEX_FILE, {"format_version": FORMAT_VERSION, "short": short, "parts": done})
-    write_text(out / "index.html", render_page("parts.html", parts=done, command=command))
+    page = render_page("parts.html", parts=done, drawn=drawn, command=command, short=short)
+    write_text(out / "index.html", page)
     return out / "index.html"
-
-
-def sentence_of(report: Path) -> str:
-    """The verdict of a comparison report."""
-    return str(read_json(report.parent / "report.json")["verdict"])
 
 
 def _check(out: Path) -> None:

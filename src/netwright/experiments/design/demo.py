@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from netwright.core.files import replacing, write_json
 from netwright.core.palette import FAINT, RC
 from netwright.core.results import versions
 from netwright.core.seeding import generator
+from netwright.experiments.demo import PartResult
 from netwright.experiments.design.figures import STYLES
 from netwright.report import render
 from netwright.report.figures import Panel
@@ -28,14 +29,18 @@ from netwright.synthesis.problem import Array, Design
 from netwright.synthesis.setup import PoolProblem, Setup
 from netwright.synthesis.simulate import simulate
 from netwright.synthesis.teachers import Oracle
+from netwright.wan.exporting import solved
+from netwright.wan.figures import network_maps
+from netwright.wan.instance import build
 from netwright.wan.pools import Builder, spec_of
 from netwright.wan.registry import scenario
+from netwright.wan.selection import Source
 
 SCENARIOS, TOPOLOGY = ("mcf", "bw"), "abilene"
 LEARNERS = ("no-prune", "voting", "bayes:pair", "bayes:tick")
 OBJECTIVES, RUNS, QUERIES = 500, 60, 10
 SHORT_OBJECTIVES, SHORT_RUNS, SHORT_QUERIES = 150, 15, 5
-STORY_QUERIES = 5
+STORY_QUERIES = FEW = 5
 SEED = 0
 
 Progress = Callable[[str], None]
@@ -63,7 +68,7 @@ class Problem:
     curves: tuple[Curve, ...]
 
 
-def run(out: Path, *, short: bool, progress: Progress) -> str:
+def run(out: Path, *, short: bool, progress: Progress) -> PartResult:
     """Let learners question simulated operators, and write a report.
 
     Args:
@@ -72,20 +77,46 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
         progress: called with one line from time to time.
 
     Returns:
-        What came out, in a sentence.
+        Quality after five questions, and the network before and after a dialogue.
     """
     if out.is_dir() and any(out.iterdir()) and not (out / "report.json").exists():
         raise ConfigError(f"{out}: holds something that is not a report; give a new or an empty folder.")
     n_objectives, runs, queries = (
         (SHORT_OBJECTIVES, SHORT_RUNS, SHORT_QUERIES) if short else (OBJECTIVES, RUNS, QUERIES)
     )
-    problems, story = [], None
-    for name in SCENARIOS:
-        with_pool = _pool(name, n_objectives + runs, progress)
-        pool, truths = with_pool.split(generator(SEED, 0), runs)
-        problems.append(_measured(name, pool, truths, queries, progress))
-        story = story or told(pool, truths[0])
-    verdict = _verdict(problems, min(5, queries))
+    sources = [_source(name, n_objectives + runs, progress) for name in SCENARIOS]
+    splits = [source.pool.split(generator(SEED, 0), runs) for source in sources]
+    problems = [
+        _measured(name, pool, truths, queries, progress)
+        for name, (pool, truths) in zip(SCENARIOS, splits, strict=True)
+    ]
+    pool, truths = splits[0]
+    stories = [told(pool, truth) for truth in far_apart(pool, truths)]
+    with matplotlib.rc_context(RC):
+        maps = maps_of(sources[0], [int(pool.design_ids[story["design"]]) for story in stories])
+        _write(out, problems, stories[0], maps, "netwright demo" + (" --short" if short else ""))
+    return PartResult(_result(problems[0], min(FEW, queries)), maps)
+
+
+def _write(
+    out: Path, problems: Sequence[Problem], story: Mapping[str, Any], maps: Panel, command: str
+) -> None:
+    """Write the report: page, numbers and figures."""
+    queries = len(problems[0].curves[0].median)
+    verdict = _verdict(problems, min(FEW, queries))
+    panels = [figure_of(problem) for problem in problems]
+    drawn = {panel.name: Markup(drawing(panel)) for panel in [*panels, maps]}
+    page = render_page(
+        "design.html",
+        verdict=verdict,
+        panels=panels,
+        maps=maps,
+        drawn=drawn,
+        problems=problems,
+        questions=[q for q in (1, 3, 5, 10) if q <= queries],
+        story=story,
+        command=command,
+    )
     document = {
         "format_version": 1,
         "verdict": verdict,
@@ -93,30 +124,46 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
         "dialogue": story,
         "versions": versions(),
     }
-    questions = [q for q in (1, 3, 5, 10) if q <= queries]
-    with matplotlib.rc_context(RC), replacing(out) as folder:
+    with replacing(out) as folder:
         (folder / "figures").mkdir(parents=True)
-        panels = [figure_of(problem) for problem in problems]
-        page = render_page(
-            "design.html",
-            verdict=verdict,
-            panels=panels,
-            drawn={panel.name: Markup(drawing(panel)) for panel in panels},
-            problems=problems,
-            questions=questions,
-            story=story,
-            command="netwright demo" + (" --short" if short else ""),
-        )
         (folder / "index.html").write_text(page, encoding="utf-8")
         write_json(folder / "report.json", document)
-        for panel in panels:
+        for panel in [*panels, maps]:
             (folder / "figures" / f"{panel.name}.png").write_bytes(render.png(panel.figure))
-    return verdict
 
 
-def _pool(name: str, n: int, progress: Progress) -> Pool:
+def _source(name: str, n: int, progress: Progress) -> Source:
     progress(f"{name} on {TOPOLOGY}: a pool of {n} objectives with their best designs")
-    return Builder(progress=progress).obtain(spec_of(name, TOPOLOGY, n=n, seed=SEED))
+    builder, spec = Builder(progress=progress), spec_of(name, TOPOLOGY, n=n, seed=SEED)
+    instance = build(spec.instance)
+    return Source(builder.obtain(spec), builder.place(spec, instance), instance)
+
+
+def far_apart(pool: Pool, truths: Array) -> Array:
+    """The two of these objectives (n, k) whose best designs differ most in the first metric; (2, k)."""
+    best = pool.scores[pool.values(truths).argmax(axis=1), 0]
+    return truths[[int(best.argmin()), int(best.argmax())]]
+
+
+def maps_of(source: Source, rows: Sequence[int]) -> Panel:
+    """The network with the designs that operators got.
+
+    Args:
+        rows: of the designs in the pool's file.
+    """
+    pool, instance = source.pool, source.instance
+    designs = {}
+    for letter, row in zip("AB", rows, strict=True):
+        design = int(np.flatnonzero(pool.design_ids == row)[0])
+        title = f"Operator {letter}: {in_words(pool, pool.design(design))}"
+        designs[title] = solved(pool, source.path, instance, design).tables
+    return Panel(
+        "maps",
+        "utilization of each link on the map of the network. " + "; ".join(designs),
+        network_maps(instance.topology, designs),
+        f"{TOPOLOGY.title()}, designed for two simulated operators by their answers to {STORY_QUERIES} questions. The "
+        "half of a link at a node shows the traffic that leaves that node.",
+    )
 
 
 def _measured(name: str, pool: Pool, truths: Array, queries: int, progress: Progress) -> Problem:
@@ -150,6 +197,7 @@ def told(pool: Pool, truth: Array) -> dict[str, Any]:
         dialogue.tell(answer)
     result = dialogue.result()
     return {
+        "design": result.design,
         "wants": pool.family.describe(truth),
         "steps": steps,
         "recommended": in_words(pool, result.metrics),
@@ -186,6 +234,17 @@ def figure_of(problem: Problem) -> Panel:
 def _said(problem: Problem, query: int) -> str:
     found = [f"{curve.learner} {100.0 * curve.median[query - 1]:.1f} %" for curve in problem.curves]
     return f"median quality after {query} questions: {', '.join(found)}"
+
+
+def _result(problem: Problem, query: int) -> str:
+    """The quality that the best learner and random proposals reach, in a sentence."""
+    reached = {curve.learner: 100.0 * curve.median[query - 1] for curve in problem.curves}
+    best, baseline = max(reached, key=reached.__getitem__), LEARNERS[0]
+    return (
+        f"For the median of {problem.runs} simulated operators, {reached[best]:.1f} % of all designs are no better "
+        f"than the one recommended after {query} questions ({best}); with random proposals ({baseline}), "
+        f"{reached[baseline]:.1f} %."
+    )
 
 
 def _verdict(problems: Sequence[Problem], query: int) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
+
 from netwright.core import registry
+from netwright.core.palette import RC
 from netwright.core.results import Evaluation
 from netwright.core.task import load_attribute
 from netwright.evaluation.baselines import train_policy
-from netwright.experiments.demo import sentence_of
+from netwright.experiments.demo import PartResult
+from netwright.report.figures import Panel
+from netwright.tasks.vp.figures import draw_after_turn
 
 BASELINES = ("last-value", "velocity", "linear-regression")
 LEARNED = "mlp:crowd"
@@ -19,10 +24,12 @@ RECIPE = "crowd"
 BACKBONES, ITERATIONS = ("tiny", "random:tiny", "none"), 600
 SHORT_BACKBONES, SHORT_ITERATIONS = ("tiny", "none"), 60
 
+SHOWN = ("adapted:tiny", "velocity", "last-value")
+
 Progress = Callable[[str], None]
 
 
-def run(out: Path, *, short: bool, progress: Progress) -> str:
+def run(out: Path, *, short: bool, progress: Progress) -> PartResult:
     """Adapt the shipped backbone and its controls to generated head motion, and report them beside baselines.
 
     Args:
@@ -31,7 +38,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
         progress: called with one line from time to time.
 
     Returns:
-        The report's verdict.
+        Mean errors, and what was predicted in one window.
     """
     from netwright.adaptation.api import adapt, load
     from netwright.report import write_report
@@ -62,4 +69,25 @@ def run(out: Path, *, short: bool, progress: Progress) -> str:
             found = [evaluate(policy, s, data, name=name) for s in task.settings.values()]
             evaluations += [replace(e, config={**e.config, "seed": 0}) for e in found]
     command = "netwright demo" + (" --short" if short else "")
-    return sentence_of(write_report(task, evaluations, out, notes={"Command": command}))
+    write_report(task, evaluations, out, notes={"Command": command})
+    in_default = [e for e in evaluations if e.setting == "default"]
+    return PartResult(_said(in_default), _panel(in_default))
+
+
+def _said(evaluations: Sequence[Evaluation]) -> str:
+    """Mean errors of the adapted model, of its control and of the best and the simplest baseline."""
+    error = {e.policy: e.mean for e in evaluations}
+    best = min((name for name in error if not name.startswith("adapted:")), key=error.__getitem__)
+    names = dict.fromkeys(("adapted:none", best, BASELINES[0]))
+    others = ", ".join(f"{name} by {error[name]:.1f}" for name in names)
+    adapted = f"adapted:tiny errs by {error['adapted:tiny']:.1f} degrees on average"
+    return f"For viewers that it has not seen, {adapted}; {others}."
+
+
+def _panel(evaluations: Sequence[Evaluation]) -> Panel:
+    """What is predicted after the longest turn of the head."""
+    with matplotlib.rc_context(RC):
+        caption, figure = draw_after_turn(evaluations, SHOWN)
+    return Panel(
+        "trajectory", f"yaw and pitch over time, seen, predicted and real; {caption}", figure, caption
+    )

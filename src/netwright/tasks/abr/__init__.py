@@ -71,7 +71,13 @@ TASK = Task(
     reference_policy="bba",
     area="netwright.tasks.abr.area:AREA",
     demo=DemoPart(
-        "Adaptive bitrate: from experience to an adapted model", "netwright.experiments.abr.demo:run", 20
+        title="Adaptive bitrate: from experience to an adapted model",
+        run="netwright.experiments.abr.demo:run",
+        use="Play bitrate policies over bandwidth traces and videos of your own, see where each one stalls, and adapt "
+        "a model to what the best of them do.",
+        command="netwright compare abr --data my-data --set traces=my-traces --set video=my-video --setting default "
+        "--policy bba --policy mpc --policy ppo --out my-report",
+        order=20,
     ),
     documentation="docs/tasks/abr.md",
     training_defaults={

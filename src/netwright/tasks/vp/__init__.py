@@ -64,7 +64,12 @@ TASK = Task(
     reference_policy="last-value",
     area="netwright.tasks.vp.area:AREA",
     demo=DemoPart(
-        "Viewport prediction: one adapted model beside baselines", "netwright.experiments.vp.demo:run", 10
+        title="Viewport prediction: where will a viewer look?",
+        run="netwright.experiments.vp.demo:run",
+        use="Predict where viewers of 360-degree video will look from their head motion so far, with one adapted model "
+        "in place of a predictor for each data set.",
+        command="netwright adapt vp --data my-data --backbone tiny --out my-model",
+        order=30,
     ),
     documentation="docs/tasks/vp.md",
     training_defaults={

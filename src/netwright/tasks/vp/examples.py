@@ -64,6 +64,7 @@ class Examples:
             for w in self.training.values()
         ]
         scale: NDArray[np.float32] = np.abs(np.concatenate(changes)).mean(0).astype(np.float32)
+        scale[scale == 0.0] = 1.0  # an angle that never changes, such as a roll that was not recorded
         return scale
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Arrays, NDArray[np.float32]]:

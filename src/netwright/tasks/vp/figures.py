@@ -6,6 +6,7 @@ Drawn with matplotlib's objects only; the report sets fonts and colours of the c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ Styles = Mapping[str, MethodStyle]
 Drawings = list[tuple[str, str, Figure]]
 
 _TRAJECTORIES = "Predicted trajectories"
-_CAME = "what came"
+_ACTUAL = "actual"
 _HISTORY: dict[str, Any] = {"color": INK[0], "linewidth": 2.2}
 
 
@@ -134,24 +135,80 @@ def _averaged(evaluations: Sequence[Evaluation], key: str) -> dict[str, Floats]:
     return {policy: np.mean(values, axis=0) for policy, values in found.items()}
 
 
+@dataclass(frozen=True, eq=False)
+class SharedWindow:
+    """A window that several methods predicted.
+
+    Attributes:
+        name: of the episode, and where the window begins.
+        history, future: (N, 3) and (H, 3) angles in degrees.
+        answers: (H, 3) of each method.
+    """
+
+    name: str
+    history: Floats
+    future: Floats
+    answers: Mapping[str, Floats]
+
+    @property
+    def travel_deg(self) -> float:
+        """Length of the path of yaw and pitch in the future window."""
+        return _path_deg(self.future)
+
+    @property
+    def traveled_deg(self) -> float:
+        """Length of the path of yaw and pitch in the history."""
+        return _path_deg(self.history)
+
+
+def _path_deg(angles_deg: Floats) -> float:
+    path = np.unwrap(angles_deg[:, [PITCH, YAW]], period=360.0, axis=0)
+    return float(np.hypot(*np.diff(path, axis=0).T).sum())
+
+
+def shared_windows(evaluations: Mapping[str, Evaluation]) -> list[SharedWindow]:
+    """The windows that all of these methods hold in their `examples`, the calmest first."""
+    held = {name: {_key(e): e for e in run.detail["examples"]} for name, run in evaluations.items()}
+    first = next(iter(held.values()), {})
+    found = [
+        SharedWindow(
+            key,
+            np.array(example["history"]),
+            np.array(example["future"]),
+            {name: np.array(windows[key]["answer"]) for name, windows in held.items()},
+        )
+        for key, example in first.items()
+        if all(key in windows for windows in held.values())
+    ]
+    return sorted(found, key=lambda window: window.travel_deg)
+
+
+def draw_after_turn(evaluations: Sequence[Evaluation], names: Sequence[str]) -> tuple[str, Figure]:
+    """Caption and figure of the window before which the view traveled furthest, over time.
+
+    Args:
+        evaluations: of one setting.
+        names: the methods to draw; the first evaluation of each is taken.
+    """
+    styles = method_styles((e.policy for e in evaluations), kinds_of(evaluations))
+    first = {e.policy: e for e in reversed(evaluations)}
+    windows = shared_windows({name: first[name] for name in names})
+    window = max(windows, key=lambda window: window.traveled_deg)
+    caption = f"{window.name}: predictions after the view has traveled {window.traveled_deg:.0f} degrees."
+    return caption, _over_time(window.history, window.future, window.answers, styles)
+
+
 def _trajectories(setting: str, evaluations: Sequence[Evaluation], styles: Styles) -> Drawings:
     """The calmest, a middling and the liveliest of the windows that every drawn method holds."""
-    shown = _few(evaluations, styles)
-    windows = {name: {_key(e): e for e in run.detail["examples"]} for name, run in shown.items()}
-    first = next(iter(windows.values()), {})
-    shared = [key for key in first if all(key in held for held in windows.values())]
-    shared.sort(key=lambda key: _travel_deg(first[key]))
+    shared = shared_windows(_few(evaluations, styles))
     picked = np.unique(np.linspace(0, len(shared) - 1, N_TRAJECTORIES).round().astype(int))
     drawn = []
-    for key in (shared[i] for i in picked if shared):
-        answers = {name: np.array(held[key]["answer"]) for name, held in windows.items()}
-        seen_and_future = np.array(first[key]["history"]), np.array(first[key]["future"])
-        travel = (
-            f"{setting}, {key}: the view travels {_travel_deg(first[key]):.0f} degrees in the future window."
-        )
-        drawn.append((_TRAJECTORIES, travel, _over_time(*seen_and_future, answers, styles)))
+    for window in (shared[i] for i in picked if shared):
+        parts = (window.history, window.future, window.answers, styles)
+        travel = f"the view travels {window.travel_deg:.0f} degrees in the future window."
+        drawn.append((_TRAJECTORIES, f"{setting}, {window.name}: {travel}", _over_time(*parts)))
         path = "The same window on the picture; frames: the viewport at its end."
-        drawn.append((_TRAJECTORIES, path, _on_picture(*seen_and_future, answers, styles)))
+        drawn.append((_TRAJECTORIES, path, _on_picture(*parts)))
     return drawn
 
 
@@ -170,21 +227,15 @@ def _key(example: Mapping[str, Any]) -> str:
     return str(example.get("label") or f"{example['episode']} from sample {example['start']}")
 
 
-def _travel_deg(example: Mapping[str, Any]) -> float:
-    """Length of the path of yaw and pitch in the future window."""
-    path = np.unwrap(np.array(example["future"])[:, [PITCH, YAW]], period=360.0, axis=0)
-    return float(np.hypot(*np.diff(path, axis=0).T).sum())
-
-
 def _over_time(history: Floats, future: Floats, answers: Mapping[str, Floats], styles: Styles) -> Figure:
-    """Yaw and pitch over time: what was seen, what came, what was predicted."""
+    """Yaw and pitch over time: history, actual future, predictions."""
     figure = Figure(figsize=(5.2, 4.2))
     panels = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     past = np.arange(1 - len(history), 1) / SAMPLE_RATE_HZ
     ahead = np.arange(len(future) + 1) / SAMPLE_RATE_HZ
     for axes, axis in zip(panels, (YAW, PITCH), strict=True):
         axes.plot(*across_wrap(past, history[:, axis]), label="history", **_HISTORY)
-        for name, path in {_CAME: future, **answers}.items():
+        for name, path in {_ACTUAL: future, **answers}.items():
             joined = np.concatenate([history[-1:, axis], path[:, axis]])
             axes.plot(*across_wrap(ahead, joined), label=name, **_look(name, styles))
         axes.axvline(0, color=FAINT[0], linewidth=0.7)
@@ -199,7 +250,7 @@ def _on_picture(history: Floats, future: Floats, answers: Mapping[str, Floats], 
     """The path of the viewport's centre on the equirectangular picture, and the viewport at the end."""
     figure = Figure(figsize=(5.2, 3.6))
     axes = figure.add_subplot()
-    for name, path in {"history": history, _CAME: future, **answers}.items():
+    for name, path in {"history": history, _ACTUAL: future, **answers}.items():
         joined = path if path is history else np.concatenate([history[-1:], path])
         look = _HISTORY if path is history else _look(name, styles)
         heights, yaws = across_wrap(joined[:, PITCH], joined[:, YAW])
@@ -226,7 +277,7 @@ def _frame(axes: Axes, centre: Floats, **look: Any) -> None:
 
 
 def _look(name: str, styles: Styles) -> dict[str, Any]:
-    """How a line is drawn: a method's own style, or that of what came."""
-    if name == _CAME:
+    """How a line is drawn: a method's own style, or that of the actual future."""
+    if name == _ACTUAL:
         return {"color": FAINT[0], "linewidth": 3.4, "alpha": 0.5}
     return styles[name].line
