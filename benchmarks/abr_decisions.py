@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.models.decision import Decider, DecisionModel
+from netwright.adaptation.models.decision import DecisionModel, StepwiseInference
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.saved_model import assemble
 from netwright.core import registry
@@ -48,20 +48,20 @@ def policy(layout: str) -> AdaptedBitratePolicy:
     model = assemble(build_backbone("tiny"), adapter, TrainingConfig(), seed=0)
     assert isinstance(model, DecisionModel)
     model.backbone.model = model.backbone.model.merge_and_unload()
-    return adapter.policy(Decider(model.requires_grad_(False).eval()))
+    return adapter.policy(StepwiseInference(model.requires_grad_(False).eval()))
 
 
-def one_session(decider: AdaptedBitratePolicy, collector: AbrCollector, seed: int, n: int) -> list[float]:
+def one_session(inference: AdaptedBitratePolicy, collector: AbrCollector, seed: int, n: int) -> list[float]:
     """Seconds of `n` decisions, each for one session."""
     seconds: list[float] = []
     while len(seconds) < n:
         sessions = collector.environment("training", np.random.default_rng(seed + len(seconds)), 1).sessions
-        decider.reset(np.random.default_rng(0))
+        inference.reset(np.random.default_rng(0))
         step = 0
         while not sessions.done:
             observation = sessions.observe()
             began = time.perf_counter()
-            levels = decider.act(observation)
+            levels = inference.act(observation)
             if step >= WARM_UP:
                 seconds.append(time.perf_counter() - began)
             sessions.step(levels)
@@ -69,15 +69,15 @@ def one_session(decider: AdaptedBitratePolicy, collector: AbrCollector, seed: in
     return seconds[:n]
 
 
-def many_sessions(decider: AdaptedBitratePolicy, collector: AbrCollector) -> float:
+def many_sessions(inference: AdaptedBitratePolicy, collector: AbrCollector) -> float:
     """Decisions a second of 1000 sessions in lock step."""
     sessions = collector.environment("training", np.random.default_rng(0), MANY).sessions
-    decider.reset(np.random.default_rng(0))
+    inference.reset(np.random.default_rng(0))
     spent, n, step = 0.0, 0, 0
     while step < WARM_UP + 10:
         observation = sessions.observe()
         began = time.perf_counter()
-        levels = decider.act(observation)
+        levels = inference.act(observation)
         if step >= WARM_UP:
             spent, n = spent + time.perf_counter() - began, n + MANY
         sessions.step(levels)
@@ -109,8 +109,8 @@ def main() -> None:
     seconds: dict[str, list[float]] = {layout: [] for layout in (*LAYOUTS, FRAMEWORK)}
     for block in range(BLOCKS):
         seed, n = 1000 * block, chosen.decisions // BLOCKS
-        for layout, decider in ways.items():
-            seconds[layout] += one_session(decider, collector, seed, n)
+        for layout, inference in ways.items():
+            seconds[layout] += one_session(inference, collector, seed, n)
         with patch("netwright.llm.windows.fits", return_value=False):
             seconds[FRAMEWORK] += one_session(ways["fused"], collector, seed, n)
     rows = [
@@ -122,8 +122,8 @@ def main() -> None:
     torch.set_num_threads(2)
     rows += [
         _row(f"decisions, tiny, {MANY} sessions, two threads", layout, "rate", "decisions/s", rate, 10 * MANY)
-        for layout, decider in ways.items()
-        for rate in [many_sessions(decider, collector)]
+        for layout, inference in ways.items()
+        for rate in [many_sessions(inference, collector)]
     ]
     took = collection()
     rows.append(

@@ -39,7 +39,7 @@ MUST_NOT = (
     "netwright.adaptation.guard",
     "netwright.adaptation.offline",
     "netwright.adaptation.offline.experience",
-    "netwright.adaptation.offline.conditioning",
+    "netwright.adaptation.offline.return_conditioning",
     "netwright.tasks.*.baselines.bba",
     "netwright.tasks.*.baselines.mpc",
     "netwright.tasks.*.baselines.offline_optimum",

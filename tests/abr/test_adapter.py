@@ -13,7 +13,7 @@ import torch
 
 from netwright.adaptation import api
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.models.decision import Decider, DecisionModel
+from netwright.adaptation.models.decision import DecisionModel, StepwiseInference
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.experience import ACTION, COMPONENTS, REWARD
@@ -26,7 +26,7 @@ from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy, last_q
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.dataset import AbrData
-from netwright.tasks.abr.environment import PLACES, AbrCollector
+from netwright.tasks.abr.environment import TRAINING_ENVIRONMENTS, AbrCollector
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.media import Trace, Video
 from netwright.tasks.abr.observation import Observation
@@ -98,7 +98,7 @@ def untrained(backbone: str, recipe: AbrRecipe | None = None) -> AdaptedBitrateP
     torch.nn.init.normal_(model.head.score.weight)
     if model.gate is not None:
         torch.nn.init.ones_(model.gate)
-    return adapter.policy(Decider(model))
+    return adapter.policy(StepwiseInference(model))
 
 
 def ladder(n_levels: int, chunk_s: float = 4.0) -> Sessions:
@@ -204,7 +204,7 @@ def test_a_player_can_tell_its_own_qoe(generated: AbrData) -> None:
         before = now
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", TRAINING_ENVIRONMENTS)
 def test_every_place_has_sessions(generated: AbrData, place: str) -> None:
     collector = AbrCollector(generated)
     environment = collector.environment(place, np.random.default_rng(0), 6)
@@ -278,7 +278,7 @@ def test_decisions_from_the_cache_are_those_of_a_full_recompute(
         sessions.step(steps[-1].argmax(axis=1))
     whole = {k: torch.from_numpy(np.stack([s[k] for s in shown], axis=1)) for k in shown[0]}
     with torch.inference_mode():
-        scores = torch.log_softmax(policy.decider.model(whole), dim=-1).numpy()
+        scores = torch.log_softmax(policy.inference.model(whole), dim=-1).numpy()
     np.testing.assert_allclose(np.stack(steps, axis=1), scores, atol=TOLERANCE)
 
 

@@ -20,7 +20,7 @@ from netwright.adaptation import guard
 from netwright.adaptation.api import Adapted, adapt
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.guard import Guarded
-from netwright.adaptation.models.decision import CANDIDATES, Decider, DecisionModel, choice_loss
+from netwright.adaptation.models.decision import CANDIDATES, DecisionModel, StepwiseInference, choice_loss
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.saved_model import assemble
@@ -91,10 +91,10 @@ def test_decisions_from_the_cache_are_those_of_a_full_recompute(backbone: str, w
     whole = episodes(5, 12)
     with torch.inference_mode():
         scores = model({k: torch.from_numpy(v) for k, v in whole.items()}).numpy()
-    decider = Decider(model)
+    inference = StepwiseInference(model)
     for _ in range(2):  # a second batch of episodes starts from nothing
-        decider.reset()
-        steps = [decider.scores({k: v[:, t] for k, v in whole.items()}) for t in range(12)]
+        inference.reset()
+        steps = [inference.scores({k: v[:, t] for k, v in whole.items()}) for t in range(12)]
         np.testing.assert_allclose(np.stack(steps, axis=1), scores, atol=TOLERANCE)
     assert scores.std() > 0.1
 
@@ -126,7 +126,7 @@ def test_more_choices_than_in_training(backbone: str) -> None:
 def test_a_choice_that_may_not_be_taken_never_is(backbone: str) -> None:
     whole = episodes(50, 1)
     inputs = {k: v[:, 0] for k, v in whole.items()} | {"valid": np.tile([True, False, True], (50, 1))}
-    scores = Decider(model_of(backbone)).scores(inputs)
+    scores = StepwiseInference(model_of(backbone)).scores(inputs)
     assert (scores.argmax(axis=1) != 1).all()
 
 
@@ -268,7 +268,7 @@ class TestOnline:
 
     def test_the_model_has_no_weights_for_what_only_the_critic_sees(self, adapted: Adapted) -> None:
         """The encoder reads four numbers of a step; the environment's private one is not among them."""
-        model = adapted.policy.decider.model
+        model = adapted.policy.inference.model
         assert (
             sum(
                 m.layers[0].in_features if hasattr(m, "layers") else m[0].in_features

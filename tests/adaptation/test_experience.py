@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.adaptation.offline import collect as collecting
-from netwright.adaptation.offline import conditioning as conditions
 from netwright.adaptation.offline import experience as storage
+from netwright.adaptation.offline import return_conditioning
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
-from netwright.adaptation.offline.targets import lessons
+from netwright.adaptation.offline.imitation import imitation_targets
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.core.files import sha256_of_file
 from netwright.core.locks import BusyError, locked
@@ -261,7 +261,7 @@ class TestOnDisk:
         rewritten(folder, CHANGES[change], rehashed=rehashed)
         if rehashed and change in ONLY_BY_HASH:
             with pytest.raises(DataError, match="decision 3 is action 99, there are 3 choices"):
-                lessons(
+                imitation_targets(
                     "clone",
                     storage.read(folder),
                     critic_inputs=np.zeros((14, 1), np.float32),
@@ -361,27 +361,27 @@ def test_returns_to_go_are_sums_to_the_end_of_the_episode(lengths: list[int]) ->
         for begin, end in zip(experience.offsets, experience.offsets[1:], strict=False)
         for t in range(begin, end)
     ]
-    np.testing.assert_allclose(conditions.to_go(rewards, experience), expected, atol=1e-9)
-    assert conditions.left(experience).tolist() == [n - i for n in lengths for i in range(n)]
+    np.testing.assert_allclose(return_conditioning.to_go(rewards, experience), expected, atol=1e-9)
+    assert return_conditioning.left(experience).tolist() == [n - i for n in lengths for i in range(n)]
 
 
 @pytest.mark.parametrize("kind", ["returns", "returns-published"])
-def test_what_is_asked_for_follows_the_rewards_as_in_the_data(kind: conditions.Kind) -> None:
-    """Asked for exactly what an episode returned, and told its rewards, the condition is the episode's own."""
+def test_what_is_asked_for_follows_the_rewards_as_in_the_data(kind: return_conditioning.Kind) -> None:
+    """With an episode's own return as the target and its rewards, the condition is that of the data."""
     experience = made_up([5, 5, 5, 5])
-    conditioning, column = conditions.fit(kind, experience)
+    conditioning, column = return_conditioning.fit(kind, experience)
     rewards = experience.columns[REWARD].astype(np.float64)
     asked = conditioning.start(1, 1.0)
     asked.now(np.array([5]), np.ones((1, 2)))
-    own = conditions.to_go(rewards, experience)
+    own = return_conditioning.to_go(rewards, experience)
     if kind == "returns":
         asked._returns = own[:1].copy()
     else:
         low, high = rewards.min(), rewards.max()
-        asked._returns = conditions.to_go((rewards - low) / (high - low), experience)[:1] / 1000.0
+        asked._returns = return_conditioning.to_go((rewards - low) / (high - low), experience)[:1] / 1000.0
     for t in range(5):
         np.testing.assert_allclose(asked.now(np.array([5 - t]), np.ones((1, 2)))[0], column[t], atol=1e-5)
-        asked.got(rewards[t : t + 1])
+        asked.update(rewards[t : t + 1])
 
 
 def test_regret_compares_within_a_session_only() -> None:
@@ -393,8 +393,8 @@ def test_regret_compares_within_a_session_only() -> None:
             REWARD: experience.columns[REWARD] + np.repeat(experience.session, 3).astype(np.float32) * 10,
         },
     )
-    _, column = conditions.fit("regret", experience)
-    _, same_column = conditions.fit("regret", shifted)
+    _, column = return_conditioning.fit("regret", experience)
+    _, same_column = return_conditioning.fit("regret", shifted)
     np.testing.assert_allclose(column, same_column, atol=1e-4)
     assert column.min() >= -2.0
     assert column.max() <= 3.0
@@ -406,7 +406,7 @@ def test_a_vector_is_asked_for_by_the_weights() -> None:
     components = experience.columns[COMPONENTS].copy()
     components[np.repeat(experience.policy == 0, 4), 0] += 2.0
     components[np.repeat(experience.policy == 1, 4), 1] += 2.0
-    conditioning, column = conditions.fit(
+    conditioning, column = return_conditioning.fit(
         "vector-returns", replace(experience, columns={**experience.columns, COMPONENTS: components})
     )
     assert column.shape == (160, 2)
@@ -431,6 +431,6 @@ def test_better_decisions_have_higher_advantages(tmp_path: Path) -> None:
 
 def test_a_name_of_many_parts_is_read_from_the_left() -> None:
     assert isinstance(
-        collecting.deciding(toy.TASK, "noisy:0.5:noisy:0.1:good", toy.DoorsCollector()).policy,
-        collecting.Noisy,
+        collecting.named_policy(toy.TASK, "noisy:0.5:noisy:0.1:good", toy.DoorsCollector()).policy,
+        collecting.EpsilonRandom,
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.adaptation.api import adapt
-from netwright.adaptation.models.decision import Decider, FactoredDecisionModel
+from netwright.adaptation.models.decision import FactoredDecisionModel, StepwiseInference
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.ragged import Ragged, concatenated, restored, stored
@@ -124,7 +124,7 @@ def test_step_by_step_equals_whole_episodes(name, backbone, collected):
     tensors = {k: v if isinstance(v, GraphBatch) else torch.from_numpy(v) for k, v in whole.items()}
     with torch.no_grad():
         scores = made.training_answer(tensors, targets)
-    decider = Decider(made)
+    inference = StepwiseInference(made)
     graphs = whole["graph"]
     ends = [0, *graphs.sizes.cumsum(0).tolist()]
     for t in range(n_steps):
@@ -142,7 +142,7 @@ def test_step_by_step_equals_whole_episodes(name, backbone, collected):
             seen[part] = part_scores
             return tensors[f"action.{part}"][:, t]
 
-        decider.decide(one, choose)
+        inference.decide(one, choose)
         for part, value in seen.items():
             expected = scores[part][:, t]
             real = torch.isfinite(expected)
@@ -154,9 +154,9 @@ def test_step_by_step_equals_whole_episodes(name, backbone, collected):
 def test_every_decision_is_valid(seed):
     made = model("none", seed % 7)
     jobs = toy.Jobs(np.random.default_rng(seed), 4)
-    decider = Decider(made)
+    inference = StepwiseInference(made)
     obs = jobs.observe()
-    chosen = decider.decide(toy.read(obs, (4,)), sampled(torch.Generator().manual_seed(seed)))
+    chosen = inference.decide(toy.read(obs, (4,)), sampled(torch.Generator().manual_seed(seed)))
     assert (chosen["stage"] < obs["candidates"].lengths).all()
     assert ((chosen["workers"] >= 0) & (chosen["workers"] < toy.WORKERS)).all()
 
@@ -176,7 +176,7 @@ def test_relabeling_the_nodes_changes_nothing(seed):
     answers = []
     for one in (graph, moved):
         columns = {name: Ragged.of([value]) for name, value in one.items()} | {"clock": np.zeros(1)}
-        answers.append(Decider(made).decide(toy.read(columns, (1,))))
+        answers.append(StepwiseInference(made).decide(toy.read(columns, (1,))))
     assert answers[0] == answers[1]
 
 

@@ -12,10 +12,10 @@ import torch
 
 from netwright.adaptation.contract import Inputs
 from netwright.adaptation.guard import FeatureBounds
-from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
-from netwright.adaptation.offline.conditioning import Conditioning
+from netwright.adaptation.models.decision import CANDIDATES, StepwiseInference, choice_loss
 from netwright.adaptation.offline.experience import OBSERVATION, Experience
-from netwright.adaptation.offline.targets import lessons
+from netwright.adaptation.offline.imitation import imitation_targets
+from netwright.adaptation.offline.return_conditioning import ReturnConditioning
 from netwright.core.results import Evaluation
 from netwright.core.task import PolicySpec, Recipe, Setting, Task
 from netwright.llm.encoders import Scalars
@@ -64,9 +64,9 @@ class Doors:
 
 class DoorsCollector:
     components = ("number", "sign")
-    places: Mapping[str, str] = {"house": "all doors", "garden": "all doors too"}
+    training_environments: Mapping[str, str] = {"house": "all doors", "garden": "all doors too"}
 
-    def environment(self, place: str, rng: np.random.Generator, n: int) -> Doors:
+    def environment(self, name: str, rng: np.random.Generator, n: int) -> Doors:
         return Doors(rng, n)
 
     def columns(self, observation: Any) -> dict[str, np.ndarray]:
@@ -107,12 +107,12 @@ def bad() -> Rule:
 
 
 class DoorsPolicy:
-    def __init__(self, adapter: DoorsAdapter, decider: Decider) -> None:
-        self.adapter, self.decider = adapter, decider
+    def __init__(self, adapter: DoorsAdapter, inference: StepwiseInference) -> None:
+        self.adapter, self.inference = adapter, inference
         self.asked: Any = None
 
     def reset(self, rng: np.random.Generator) -> None:
-        self.decider.reset()
+        self.inference.reset()
         self.asked = None
 
     def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -121,8 +121,8 @@ class DoorsPolicy:
             self.asked = self.adapter.conditioning.start(n, self.adapter.recipe["target"])
         weights = np.ones((n, 2))
         inputs = self.adapter.read(obs, self.asked.now(obs["left"], weights))
-        self._far = self.adapter.ranges.outside(inputs["numbers"])
-        return self.decider.scores(inputs).argmax(axis=1)
+        self._far = self.adapter.feature_bounds.outside(inputs["numbers"])
+        return self.inference.scores(inputs).argmax(axis=1)
 
     def out_of_distribution(self) -> np.ndarray:
         return self._far
@@ -137,7 +137,7 @@ class DoorsAdapter:
         self.recipe, self.window = recipe, recipe["window"]
         self.experience = experience
         if experience is not None:
-            self.lessons = lessons(
+            self.imitation_targets = imitation_targets(
                 recipe["method"],
                 experience,
                 critic_inputs=experience.columns[OBSERVATION + "numbers"],
@@ -145,11 +145,11 @@ class DoorsAdapter:
                 temperature=0.5,
                 seed=seed,
             )
-            self.conditioning = self.lessons.conditioning
-            self.ranges = FeatureBounds.of(experience.columns[OBSERVATION + "numbers"])
+            self.conditioning = self.imitation_targets.conditioning
+            self.feature_bounds = FeatureBounds.of(experience.columns[OBSERVATION + "numbers"])
         else:
-            self.conditioning = Conditioning(**state["conditioning"])
-            self.ranges = FeatureBounds.from_json(state["ranges"])
+            self.conditioning = ReturnConditioning(**state["conditioning"])
+            self.feature_bounds = FeatureBounds.from_json(state["ranges"])
         self.head = Candidates(1, n_hidden=16)
         self.modalities = (
             Scalars("sign", 1 + self.conditioning.size, n_features=8),
@@ -162,24 +162,26 @@ class DoorsAdapter:
         return {"sign": sign, "numbers": numbers[..., :DOORS], CANDIDATES: numbers[..., None]}
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        rows, real = self.lessons.draw(rng, size)
-        columns = self.lessons.experience.columns
+        rows, real = self.imitation_targets.draw(rng, size)
+        columns = self.imitation_targets.experience.columns
         obs = {name: columns[OBSERVATION + name][rows] for name in ("sign", "numbers")}
-        return self.read(obs, self.lessons.condition[rows]), self.lessons.target(rows, real)
+        return self.read(obs, self.imitation_targets.condition[rows]), self.imitation_targets.target(
+            rows, real
+        )
 
     def loss(self, answer: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return choice_loss(answer, target)
 
-    def validate(self, answer: Decider) -> float:
+    def validate(self, answer: StepwiseInference) -> float:
         return play(self.policy(answer), 1)
 
-    def policy(self, answer: Decider) -> DoorsPolicy:
+    def policy(self, answer: StepwiseInference) -> DoorsPolicy:
         return DoorsPolicy(self, answer)
 
     def state(self) -> dict[str, Any]:
         c = self.conditioning
         conditioning = {"kind": c.kind, "size": c.size, "fitted": dict(c.fitted)}
-        return {"conditioning": conditioning, "ranges": self.ranges.to_json()}
+        return {"conditioning": conditioning, "ranges": self.feature_bounds.to_json()}
 
     def provenance(self) -> dict[str, Any]:
         assert self.experience is not None

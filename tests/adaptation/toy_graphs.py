@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from netwright.adaptation.models.decision import ACTION as PART
-from netwright.adaptation.models.decision import Decider, parts_loss
+from netwright.adaptation.models.decision import StepwiseInference, parts_loss
 from netwright.adaptation.offline.experience import ACTION, OBSERVATION, Experience
 from netwright.adaptation.offline.ragged import Ragged
 from netwright.core.results import Evaluation
@@ -104,9 +104,9 @@ class TimedStages(Stages):
 
 class Collector:
     components = ("size", "right")
-    places: Mapping[str, str] = {"training": "all jobs"}
+    training_environments: Mapping[str, str] = {"training": "all jobs"}
 
-    def environment(self, place: str, rng: np.random.Generator, n: int) -> Jobs:
+    def environment(self, name: str, rng: np.random.Generator, n: int) -> Jobs:
         return Jobs(rng, n)
 
     def columns(self, observation: Any) -> dict[str, Any]:
@@ -190,10 +190,10 @@ class Adapter:
     def loss(self, answer: Any, target: Any) -> torch.Tensor:
         return parts_loss(answer, target)
 
-    def validate(self, answer: Decider) -> float:
+    def validate(self, answer: StepwiseInference) -> float:
         return play(self.policy(answer), 1)
 
-    def policy(self, answer: Decider) -> AdaptedJobs:
+    def policy(self, answer: StepwiseInference) -> AdaptedJobs:
         return AdaptedJobs(answer)
 
     def state(self) -> dict[str, Any]:
@@ -225,14 +225,14 @@ class StageAdapter(Adapter):
 class AdaptedJobs:
     """Plays episodes one at a time, so that each has a memory of its own."""
 
-    def __init__(self, decider: Decider) -> None:
-        self.decider = decider
+    def __init__(self, inference: StepwiseInference) -> None:
+        self.inference = inference
 
     def reset(self, rng: np.random.Generator) -> None:
-        self.decider.reset()
+        self.inference.reset()
 
     def act(self, obs: Mapping[str, Any]) -> np.ndarray:
-        chosen = self.decider.decide(read(obs, (len(obs["nodes"]),)))
+        chosen = self.inference.decide(read(obs, (len(obs["nodes"]),)))
         return np.stack([chosen[part] for part in PARTS], axis=1)
 
 

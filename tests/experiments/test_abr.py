@@ -11,7 +11,7 @@ from netwright.core.errors import ConfigError
 from netwright.experiments.abr import adapted as abr
 from netwright.experiments.abr import conditioning as abr_conditioning
 from netwright.experiments.abr.adapted import Place, Variant
-from netwright.tasks.abr.environment import PLACES
+from netwright.tasks.abr.environment import TRAINING_ENVIRONMENTS
 from netwright.tasks.abr.generator import generate
 
 QUICK = {"iterations": 2, "batch_size": 4, "evaluate_every": 2, "precision": "float32"}
@@ -34,7 +34,7 @@ def test_arms_name_what_exists() -> None:
 def test_players_are_teachers_or_baselines() -> None:
     task = registry.task("abr")
     for name, place in abr.PLACES.items():
-        assert name in PLACES
+        assert name in TRAINING_ENVIRONMENTS
         trained = {abr.folder_name(*teacher) for teacher in place.teachers}
         for player in (*place.players, *place.labels):
             assert player.rpartition(":")[2] in {*trained, *task.policies}

@@ -48,7 +48,7 @@ def test_shapes_and_types(chosen: Windows) -> None:
         "motion": (n, 20, features.SIZES["motion"]),
         "summary": (n, features.SIZES["summary"]),
         "past": (n, features.SIZES["past"]),
-        "crowd": (n, len(features.CROWD_STEPS), features.SIZES["crowd"]),
+        "crowd": (n, len(features.CROSS_USER_STEPS), features.SIZES["crowd"]),
     }
     assert all(v.dtype == np.float32 and np.isfinite(v).all() for v in made.values())
 
@@ -162,7 +162,7 @@ def test_viewers_who_all_look_one_way_pull_there(generated: VpData) -> None:
     others = np.zeros((12, 80, 3))
     others[:, :, YAW] = 40.0
     made = features.observe(single(Observation(angles, 20, others_deg=others)), ("crowd",))["crowd"]
-    by_kernel = made.reshape(1, len(features.CROWD_STEPS), 8, 7)
+    by_kernel = made.reshape(1, len(features.CROSS_USER_STEPS), 8, 7)
     direction = by_kernel[0, :, 6, 0] * 90.0  # of everybody
     np.testing.assert_allclose(direction, 40.0, atol=0.1)
 

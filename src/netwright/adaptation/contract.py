@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netwright.adaptation.models.adapted import HeadSpec
-from netwright.adaptation.models.decision import Decider
+from netwright.adaptation.models.decision import StepwiseInference
 from netwright.core.policy import Policy
 from netwright.core.trained_for import Conditions
 from netwright.llm.encoders import ModalitySpec
@@ -88,11 +88,11 @@ class DecisionAdapter(Protocol):
         """The scalar that training makes small: `choice_loss`, or `parts_loss` for a factored action."""
         ...
 
-    def validate(self, answer: Decider) -> float:
+    def validate(self, answer: StepwiseInference) -> float:
         """The task's metric on validation episodes, in its own sense; never sees a test trace."""
         ...
 
-    def policy(self, answer: Decider) -> Policy[Any, Any]:
+    def policy(self, answer: StepwiseInference) -> Policy[Any, Any]:
         """The model behind `answer` as a policy of the task."""
         ...
 

@@ -18,18 +18,18 @@ class Collector(Protocol):
     """Where a task's experience comes from. Made by `Task.collector`, called with the task's data.
 
     Attributes:
-        places: environments by name, with a summary each.
+        training_environments: summaries by name.
         components: names of a reward's components.
     """
 
     @property
-    def places(self) -> Mapping[str, str]: ...
+    def training_environments(self) -> Mapping[str, str]: ...
 
     @property
     def components(self) -> tuple[str, ...]: ...
 
-    def environment(self, place: str, rng: np.random.Generator, n: int) -> Environment:
-        """`n` fresh episodes, drawn from `rng`."""
+    def environment(self, name: str, rng: np.random.Generator, n: int) -> Environment:
+        """`n` fresh episodes of a training environment, drawn from `rng`."""
         ...
 
     def columns(self, observation: Any) -> dict[str, Array]:
@@ -47,12 +47,12 @@ class Collector(Protocol):
 
 @runtime_checkable
 class DescribedCollector(Protocol):
-    """A `Collector` that knows more about its places."""
+    """A `Collector` that knows more about its training environments."""
 
-    def conditions(self, place: str) -> Conditions:
-        """The conditions of a place's episodes, by the names that policies store them under."""
+    def conditions(self, name: str) -> Conditions:
+        """The conditions of a training environment's episodes, by the names that policies store them under."""
         ...
 
-    def generated_only(self, place: str) -> bool:
-        """Whether all of a place's episodes are generated though the data were not."""
+    def generated_only(self, name: str) -> bool:
+        """Whether all of a training environment's episodes are generated though the data were not."""
         ...

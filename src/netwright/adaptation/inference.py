@@ -10,7 +10,7 @@ from torch import nn
 
 from netwright.adaptation.contract import Answer, Inputs
 from netwright.adaptation.models.adapted import AdaptedModel
-from netwright.adaptation.models.decision import Decider, DecisionModel, as_tensor
+from netwright.adaptation.models.decision import DecisionModel, StepwiseInference, as_tensor
 from netwright.core.errors import DataError
 
 CHUNK = 2048
@@ -51,8 +51,8 @@ def predict_fn(model: nn.Module, device: torch.device, *, chunk: int = CHUNK) ->
 
 
 def inference(model: AdaptedModel) -> Any:
-    """What an adapter's `policy` and `validate` are called with: a `Decider`, or a function of arrays."""
-    return Decider(model) if isinstance(model, DecisionModel) else predict_fn(model, model.device)
+    """What an adapter's `policy` and `validate` are called with: a `StepwiseInference`, or a function of arrays."""
+    return StepwiseInference(model) if isinstance(model, DecisionModel) else predict_fn(model, model.device)
 
 
 def to_tensors(inputs: Inputs, device: torch.device) -> dict[str, Any]:

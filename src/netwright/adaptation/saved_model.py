@@ -83,8 +83,8 @@ class SavedAdapted(SavedModel):
 
     def needed(self) -> tuple[str, ...]:
         """Files that such a model has."""
-        tower = () if self.backbone.name == "none" else (ADAPTER,)
-        return (ENCODER_HEAD, *(tower if self.training.get("method") == "lora" else (FULL_BACKBONE,)))
+        decoder = () if self.backbone.name == "none" else (ADAPTER,)
+        return (ENCODER_HEAD, *(decoder if self.training.get("method") == "lora" else (FULL_BACKBONE,)))
 
 
 class SavedBaseline(SavedModel):
@@ -146,12 +146,12 @@ def around(backbone: Backbone, adapter: Adapter, config: TrainingConfig) -> Adap
 def write_model(folder: Path, model: AdaptedModel, description: SavedAdapted) -> None:
     """Write the trained parts of a model into an existing folder, and its document with the hashes of all files."""
     save_file({k: v.contiguous() for k, v in _encoder_head(model).items()}, folder / ENCODER_HEAD)
-    tower: Any = model.backbone.model
-    if tower is not None and hasattr(tower, "peft_config"):
-        tower.save_pretrained(folder, save_embedding_layers=False)
+    decoder: Any = model.backbone.model
+    if decoder is not None and hasattr(decoder, "peft_config"):
+        decoder.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
-    elif tower is not None:
-        save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, folder / FULL_BACKBONE)
+    elif decoder is not None:
+        save_file({k: v.contiguous() for k, v in decoder.state_dict().items()}, folder / FULL_BACKBONE)
     write_folder(folder, DESCRIPTION, description)
 
 
@@ -268,9 +268,9 @@ def read_model(
     fill_model(folder, model, config)
     if not merged:
         return model
-    tower: Any = llm.model
-    if tower is not None and config.method == "lora":
-        llm.model = tower.merge_and_unload()
+    decoder: Any = llm.model
+    if decoder is not None and config.method == "lora":
+        llm.model = decoder.merge_and_unload()
     return model.requires_grad_(False).eval()
 
 
@@ -317,15 +317,15 @@ def fill_model(folder: Path, model: AdaptedModel, config: TrainingConfig) -> Non
         FormatError: names or shapes do not fit.
     """
     _fill(model, _encoder_head(model), _tensors(folder / ENCODER_HEAD), folder / ENCODER_HEAD)
-    tower: Any = model.backbone.model
-    if tower is not None and config.method == "lora":
+    decoder: Any = model.backbone.model
+    if decoder is not None and config.method == "lora":
         from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
         saved = _tensors(folder / ADAPTER)
-        _compare(get_peft_model_state_dict(tower, save_embedding_layers=False), saved, folder / ADAPTER)
-        set_peft_model_state_dict(tower, saved)
-    elif tower is not None:
-        _fill(tower, tower.state_dict(), _tensors(folder / FULL_BACKBONE), folder / FULL_BACKBONE)
+        _compare(get_peft_model_state_dict(decoder, save_embedding_layers=False), saved, folder / ADAPTER)
+        set_peft_model_state_dict(decoder, saved)
+    elif decoder is not None:
+        _fill(decoder, decoder.state_dict(), _tensors(folder / FULL_BACKBONE), folder / FULL_BACKBONE)
 
 
 def _encoder_head(model: AdaptedModel) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from netwright.adaptation.offline.conditioning import Conditioning, Kind
+from netwright.adaptation.offline.return_conditioning import Kind, ReturnConditioning
 from netwright.core.documents import Document, JsonObject
 
 Positive = Annotated[float, Field(gt=0)]
@@ -66,14 +66,14 @@ _FITTED: dict[Kind, type[Document]] = {
 }
 
 
-class SavedConditioning(Document):
-    """A `Conditioning`, whose scales are those of its kind."""
+class SavedReturnConditioning(Document):
+    """A `ReturnConditioning`, whose scales are those of its kind."""
 
     kind: Kind
     size: Annotated[int, Field(ge=0, le=64)]
     fitted: JsonObject
 
-    def made(self, where: object, *, remedy: str) -> Conditioning:
+    def made(self, where: object, *, remedy: str) -> ReturnConditioning:
         """The conditioning.
 
         Raises:
@@ -82,7 +82,7 @@ class SavedConditioning(Document):
         scales = _FITTED[self.kind].of(self.fitted, f"{where}.fitted", remedy=remedy)
         size = len(scales.deviation) if isinstance(scales, _Vector) else int(self.kind != "none")
         SavedSize.of({"size": self.size, "expected": size}, where, remedy=remedy)
-        return Conditioning(self.kind, self.size, self.fitted)
+        return ReturnConditioning(self.kind, self.size, self.fitted)
 
 
 class SavedSize(Document):
@@ -97,7 +97,7 @@ class SavedSize(Document):
         return self
 
 
-class SavedRanges(Document):
+class SavedFeatureBounds(Document):
     """Usual ranges of features, see `netwright.adaptation.guard`."""
 
     low: tuple[float, ...]

@@ -29,9 +29,9 @@ from netwright.llm.backbone import Backbone
 from netwright.llm.checking import check_backbone
 from netwright.llm.decoder import (
     count_published,
-    drop_vocabulary,
-    language_tower,
+    language_decoder,
     max_tokens,
+    strip_vocabulary,
     token_width,
     truncate,
 )
@@ -160,21 +160,21 @@ def wrap_model(
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
 ) -> Backbone:
-    """Any Hugging Face model as a backbone: its language tower, without vocabulary, cut, frozen.
+    """Any Hugging Face model as a backbone: its language decoder, without vocabulary, cut, frozen.
 
     The model is changed in place and belongs to the backbone from then on.
     """
-    tower = language_tower(model)
-    n_published = count_published(tower)
-    drop_vocabulary(tower)
+    decoder = language_decoder(model)
+    n_published = count_published(decoder)
+    strip_vocabulary(decoder)
     if max_layers is not None:
-        truncate(tower, max_layers)
-    tower.to(device=device, dtype=dtype).requires_grad_(False).eval()
+        truncate(decoder, max_layers)
+    decoder.to(device=device, dtype=dtype).requires_grad_(False).eval()
     return Backbone(
         name,
-        tower,
-        token_width(tower),
-        max_tokens=max_tokens(tower),
+        decoder,
+        token_width(decoder),
+        max_tokens=max_tokens(decoder),
         n_published=n_published,
         dtype=dtype,
     )

@@ -1,4 +1,4 @@
-"""The next tokens of a Llama tower, straight from its weights: the same numbers, without what a framework does between.
+"""The next tokens of a Llama decoder, computed directly from its weights: the same numbers without the framework.
 
 At one token a pass, a fifth of the time of a small model goes into modules, hooks and keyword arguments. This is the
 pass of `LlamaModel` (Touvron et al. 2023) written out, for inference in single precision; any other model, or one

@@ -20,14 +20,14 @@ _QUERY_VALUE = frozenset(
 )
 
 
-def target_modules(tower: nn.Module, targets: Targets) -> str:
+def target_modules(decoder: nn.Module, targets: Targets) -> str:
     """A regular expression for the modules of the layers that receive low-rank matrices.
 
     Raises:
         ConfigError: the architecture has no module that is known as such.
     """
-    stack = layer_stack(tower)
-    prefix = next(name for name, module in tower.named_modules() if module is stack)
+    stack = layer_stack(decoder)
+    prefix = next(name for name, module in decoder.named_modules() if module is stack)
     linear = {n for layer in stack for n, m in layer.named_modules() if _is_linear(m)}
     if targets != "all-linear":
         linear = {n for n in linear if _is_attention(n)}
@@ -35,7 +35,7 @@ def target_modules(tower: nn.Module, targets: Targets) -> str:
         linear = {n for n in linear if n.rsplit(".", 1)[-1] in _QUERY_VALUE}
     if not linear:
         raise ConfigError(
-            f"{type(tower).__name__} has no projection known as {targets}; choose targets='all-linear'."
+            f"{type(decoder).__name__} has no projection known as {targets}; choose targets='all-linear'."
         )
     names = "|".join(re.escape(n) for n in sorted(linear))
     return rf"{re.escape(prefix)}\.\d+\.({names})"

@@ -180,9 +180,11 @@ def _experience(task: Task, data: Any, out: Path) -> Path:
 
     require(task.collector, f"task {task.name}: a decision task needs a collector.")
     collector = load_attribute(str(task.collector))(data)
-    require(collector.places, f"task {task.name}: the collector names no training environment.")
+    require(
+        collector.training_environments, f"task {task.name}: the collector names no training environment."
+    )
     policies = tuple(p.name for p in task.policies.values() if _can_collect(p))
-    rl_collect(task, None, Plan(policies[:2], next(iter(collector.places)), 4), out=out)
+    rl_collect(task, None, Plan(policies[:2], next(iter(collector.training_environments)), 4), out=out)
     return out
 
 

@@ -27,9 +27,9 @@ from netwright.llm.windows import WindowMemory, windowed
 __all__ = [
     "ACTION",
     "CANDIDATES",
-    "Decider",
     "DecisionModel",
     "FactoredDecisionModel",
+    "StepwiseInference",
     "as_tensor",
     "choice_loss",
     "parts_loss",
@@ -124,7 +124,7 @@ class FactoredDecisionModel(DecisionModel):
         return self.head.decide(*self.read_next(inputs, memory), choose)
 
 
-class Decider:
+class StepwiseInference:
     """A model that decides step by step for any number of episodes, remembering each one's window."""
 
     def __init__(self, model: DecisionModel) -> None:

@@ -119,11 +119,11 @@ def _collected(
     reference = _collector_of(task)
     work = partial(_unit, task=task, folder=data_folder, plan=plan)
     collector = _collector(reference, task.load_data, data_folder, plan.seed)
-    if plan.place not in collector.places:
-        raise UnknownNameError("place to collect in", plan.place, collector.places)
-    deciders = {name: deciding(task, name, collector) for name in (*plan.policies, *plan.labels)}
+    if plan.place not in collector.training_environments:
+        raise UnknownNameError("place to collect in", plan.place, collector.training_environments)
+    policies = {name: named_policy(task, name, collector) for name in (*plan.policies, *plan.labels)}
     if isinstance(collector, DescribedCollector):
-        _note_limits(collector, plan.place, deciders)
+        _note_limits(collector, plan.place, policies)
     identity = plan_identity(task, plan, _data(task.load_data, data_folder, plan.seed))
     parts = _ready_parts(out, identity, resume)
     todo = [unit for unit in plan.units if not _part(parts, unit).is_dir()]
@@ -141,12 +141,12 @@ def _collected(
     return collected
 
 
-def _note_limits(collector: DescribedCollector, place: str, deciders: Mapping[str, Policy[Any, Any]]) -> None:
+def _note_limits(collector: DescribedCollector, place: str, policies: Mapping[str, Policy[Any, Any]]) -> None:
     """Note that only generated episodes are played, and which policies were trained for other conditions."""
     if collector.generated_only(place):
         note(f"{place}: there are no measured training data, all episodes are generated (synthetic)")
     here = collector.conditions(place)
-    for name, policy in deciders.items():
+    for name, policy in policies.items():
         clause = remark(policy, here)
         if clause:
             note(f"{place}: {name} {clause}")
@@ -169,7 +169,7 @@ def plan_identity(task: Task, plan: Plan, data: Any) -> RunIdentity:
 
 
 def _innermost(task: Task, name: str) -> str:
-    """The baseline or folder within a plan's name, read as `deciding` does."""
+    """The baseline or folder within a plan's name, read as `named_policy` does."""
     kind, _, rest = name.partition(":")
     if kind == "noisy":
         return _innermost(task, rest.partition(":")[2])
@@ -180,7 +180,7 @@ def _innermost(task: Task, name: str) -> str:
     return name
 
 
-def deciding(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
+def named_policy(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
     """The policy that a plan means by this name.
 
     Raises:
@@ -198,10 +198,10 @@ def deciding(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
             raise ConfigError(
                 f"policy {name!r}: write noisy:SHARE:POLICY with a share in 0..1, as noisy:0.1:mpc."
             )
-        return Noisy(deciding(task, inner, collector), probability, collector)
+        return EpsilonRandom(named_policy(task, inner, collector), probability, collector)
     if kind == "sampled" or (name.endswith("-sampled") and name not in task.policies):
         plain = rest if kind == "sampled" else name.removesuffix("-sampled")
-        found = deciding(task, plain, collector)
+        found = named_policy(task, plain, collector)
         if not isinstance(found, StochasticPolicy):
             raise ConfigError(f"policy {plain!r} has no probabilities to sample from; drop `sampled`.")
         found.greedy = False
@@ -216,7 +216,7 @@ def deciding(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
     raise UnknownNameError(f"{task.name} policy (or folder)", name, task.policies)
 
 
-class Noisy:
+class EpsilonRandom:
     """A policy that at a share of its decisions is replaced by a random choice."""
 
     def __init__(self, policy: Policy[Any, Any], share: float, collector: Collector) -> None:
@@ -245,10 +245,10 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
     collector = _collector(_collector_of(task), task.load_data, folder, plan.seed)
     n = min(BLOCK, plan.sessions - block * BLOCK)
     environment = collector.environment(plan.place, generator(plan.seed, block), n)
-    policy = deciding(task, plan.policies[index], collector)
-    teachers = [deciding(task, name, collector) for name in plan.labels]
-    for i, decider in enumerate((policy, *teachers)):
-        decider.reset(generator(plan.seed, block, index, i))
+    policy = named_policy(task, plan.policies[index], collector)
+    teachers = [named_policy(task, name, collector) for name in plan.labels]
+    for i, player in enumerate((policy, *teachers)):
+        player.reset(generator(plan.seed, block, index, i))
     rows: list[dict[str, Column]] = []
     episodes: list[NDArray[np.int64]] = []
     while not environment.done:

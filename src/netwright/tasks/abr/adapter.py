@@ -11,11 +11,11 @@ from torch import Tensor
 
 from netwright.adaptation.contract import Inputs
 from netwright.adaptation.guard import FeatureBounds
-from netwright.adaptation.models.decision import CANDIDATES, Decider, choice_loss
-from netwright.adaptation.offline.conditioning import Asked
+from netwright.adaptation.models.decision import CANDIDATES, StepwiseInference, choice_loss
 from netwright.adaptation.offline.experience import OBSERVATION, Experience
-from netwright.adaptation.offline.targets import lessons
-from netwright.adaptation.saved_state import SavedConditioning, SavedRanges
+from netwright.adaptation.offline.imitation import imitation_targets
+from netwright.adaptation.offline.return_conditioning import TargetReturn
+from netwright.adaptation.saved_state import SavedFeatureBounds, SavedReturnConditioning
 from netwright.core.documents import Document
 from netwright.core.trained_for import Condition, Conditions
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
@@ -65,8 +65,8 @@ def adapter(
 class SavedState(Document):
     """What `AbrAdapter.state` gives."""
 
-    conditioning: SavedConditioning
-    ranges: SavedRanges
+    conditioning: SavedReturnConditioning
+    ranges: SavedFeatureBounds
 
 
 class AbrAdapter:
@@ -86,7 +86,7 @@ class AbrAdapter:
         self._experience = experience
         if experience is not None:
             read = state_inputs(_kept(experience), recipe.memory)
-            self._lessons = lessons(
+            self._imitation_targets = imitation_targets(
                 recipe.method,
                 experience,
                 critic_inputs=read.summary,
@@ -94,32 +94,32 @@ class AbrAdapter:
                 temperature=recipe.temperature,
                 seed=seed,
             )
-            self.conditioning = self._lessons.conditioning
-            self.ranges = FeatureBounds.of(read.summary)
+            self.conditioning = self._imitation_targets.conditioning
+            self.feature_bounds = FeatureBounds.of(read.summary)
         else:
             assert state is not None
             where, remedy = "netwright.json: adapter", "make the model again"
             saved = SavedState.of(dict(state), where, remedy=remedy)
             self.conditioning = saved.conditioning.made(f"{where}.conditioning", remedy=remedy)
-            self.ranges = FeatureBounds.from_json(state["ranges"])
+            self.feature_bounds = FeatureBounds.from_json(state["ranges"])
             self._state = state
         self.head = Candidates(N_RUNG)
         self.modalities: Sequence[ModalitySpec] = _modalities(recipe, self.conditioning.size)
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, Floats]:
         """Random whole sessions of the experience."""
-        rows, real = self._lessons.draw(rng, size)
+        rows, real = self._imitation_targets.draw(rng, size)
         flat = rows.reshape(-1)
-        kept = {name: column[flat] for name, column in _kept(self._lessons.experience).items()}
-        inputs = self._inputs(kept, self._lessons.condition[flat])
+        kept = {name: column[flat] for name, column in _kept(self._imitation_targets.experience).items()}
+        inputs = self._inputs(kept, self._imitation_targets.condition[flat])
         shaped = {name: array.reshape(*rows.shape, *array.shape[1:]) for name, array in inputs.items()}
-        return shaped, self._lessons.target(rows, real)
+        return shaped, self._imitation_targets.target(rows, real)
 
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy of the rungs, weighted as the recipe says."""
         return choice_loss(answer, target)
 
-    def validate(self, answer: Decider) -> float:
+    def validate(self, answer: StepwiseInference) -> float:
         """Mean QoE per chunk over the validation sessions of the recipe's place, each chunk's compressed below -5.
 
         Uncompressed, one stall of minutes in a single session would decide which weights are kept.
@@ -130,7 +130,7 @@ class AbrAdapter:
         played = [rollout(policy, s, rng).qoe for s in self.collector.validation(self.recipe.place)]
         return float(compress_rewards(np.concatenate(played)).mean())
 
-    def policy(self, answer: Decider) -> AdaptedBitratePolicy:
+    def policy(self, answer: StepwiseInference) -> AdaptedBitratePolicy:
         """The model as a bitrate policy."""
         return AdaptedBitratePolicy(self, answer)
 
@@ -145,7 +145,7 @@ class AbrAdapter:
                 "size": conditioning.size,
                 "fitted": dict(conditioning.fitted),
             },
-            "ranges": self.ranges.to_json(),
+            "ranges": self.feature_bounds.to_json(),
         }
 
     def provenance(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class AbrAdapter:
 
     def out_of_distribution(self, inputs: Inputs) -> NDArray[np.bool_]:
         """(B,) which states lie outside of what was seen in training."""
-        return self.ranges.outside(self.critic_inputs(inputs))
+        return self.feature_bounds.outside(self.critic_inputs(inputs))
 
     def _inputs(self, kept: Mapping[str, NDArray[Any]], condition: Floats) -> dict[str, NDArray[Any]]:
         read = state_inputs(kept, self.recipe.memory)
@@ -203,8 +203,8 @@ class AdaptedBitratePolicy:
         trained_for: see `TrainedPolicy`.
     """
 
-    def __init__(self, adapter: AbrAdapter, decider: Decider) -> None:
-        self.adapter, self.decider = adapter, decider
+    def __init__(self, adapter: AbrAdapter, inference: StepwiseInference) -> None:
+        self.adapter, self.inference = adapter, inference
         self.greedy = True
         self.target = adapter.recipe.target
         self.trained_for: Conditions = {}
@@ -215,8 +215,8 @@ class AdaptedBitratePolicy:
     def reset(self, rng: np.random.Generator) -> None:
         """Forget all sessions."""
         self.rng = rng
-        self.decider.reset()
-        self._asked: Asked | None = None
+        self.inference.reset()
+        self._target_return: TargetReturn | None = None
         self._before: Observation | None = None
 
     def act(self, obs: Observation) -> NDArray[np.int64]:
@@ -232,7 +232,7 @@ class AdaptedBitratePolicy:
         self.outside = self.adapter.out_of_distribution(self.inputs)
         self._counts["model_decisions"] += obs.n
         self._counts["model_out_of_distribution"] += int(self.outside.sum())
-        scores = self.decider.scores(self.inputs).astype(np.float64)
+        scores = self.inference.scores(self.inputs).astype(np.float64)
         shifted = scores - scores.max(axis=1, keepdims=True)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float32)
 
@@ -246,13 +246,13 @@ class AdaptedBitratePolicy:
 
     def _condition(self, obs: Observation) -> Floats:
         """What is asked for now, lowered by what the last chunk gave."""
-        if self._asked is None or self._asked.n != obs.n:
-            self._asked = self.adapter.conditioning.start(obs.n, self.target)
+        if self._target_return is None or self._target_return.n != obs.n:
+            self._target_return = self.adapter.conditioning.start(obs.n, self.target)
         elif self._before is not None:
-            self._asked.got(last_qoe(self._before, obs))
+            self._target_return.update(last_qoe(self._before, obs))
         self._before = obs
         weights = np.stack([np.ones(obs.n), -obs.rebuffer_weight, -obs.change_weight], axis=1)
-        return self._asked.now(obs.n_left, weights)
+        return self._target_return.now(obs.n_left, weights)
 
 
 def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:

@@ -21,14 +21,17 @@ from netwright.tasks.abr.training_set import NOISY_RULES, TrainingSet
 
 COMPONENTS = ("bitrate_mbps", "rebuffer_s", "change_mbps")
 
-PLACES: Mapping[str, str] = {
+TRAINING_ENVIRONMENTS: Mapping[str, str] = {
     "training": "both videos over measured and synthetic training traces, nothing shared with a test",
     "paper": "the paper's protocol for unseen settings: video 1, no synthetic traces",
     "published": "the published training traces, which overlap the test set: for comparison only",
-    "weights": "as training, and what the viewer minds differs from batch to batch",
+    "weights": "as training, and QoE weights are randomized per batch",
 }
 
-_REBUFFER_RANGE, _CHANGE_RANGE = (1.0, 10.0), (0.2, 4.0)  # of the viewer's weights in the place "weights"
+_REBUFFER_RANGE, _CHANGE_RANGE = (
+    (1.0, 10.0),
+    (0.2, 4.0),
+)  # of the viewer's weights in the training environment "weights"
 _WEIGHT_RANGES = {
     STALLING: Condition(low=_REBUFFER_RANGE[0], high=_REBUFFER_RANGE[1]),
     CHANGES: Condition(low=_CHANGE_RANGE[0], high=_CHANGE_RANGE[1]),
@@ -41,50 +44,50 @@ def collector(data: AbrData) -> AbrCollector:
 
 
 class AbrCollector:
-    """Training sessions by place (see `PLACES`); implements `netwright.adaptation.environment.Collector`."""
+    """Training sessions by environment, see `TRAINING_ENVIRONMENTS`; implements `adaptation.environment.Collector`."""
 
     components = COMPONENTS
-    places = PLACES
+    training_environments = TRAINING_ENVIRONMENTS
 
     def __init__(self, data: AbrData) -> None:
         self.data = data
         self._sets: dict[str, TrainingSet] = {}
 
-    def training_set(self, place: str) -> TrainingSet:
-        """The training sessions of a place, made once."""
-        place = "training" if place == "weights" else place
-        if place not in self._sets:
+    def training_set(self, name: str) -> TrainingSet:
+        """The training sessions of a training environment, made once."""
+        name = "training" if name == "weights" else name
+        if name not in self._sets:
             options: dict[str, Any] = {
                 "training": {},
                 "paper": {"videos": ("video1",), "synthetic": False},
                 "published": {"videos": ("video1",), "synthetic": False, "published": True},
-            }[place]
-            self._sets[place] = TrainingSet(self.data, **options)
-        return self._sets[place]
+            }[name]
+            self._sets[name] = TrainingSet(self.data, **options)
+        return self._sets[name]
 
-    def environment(self, place: str, rng: np.random.Generator, n: int) -> AbrEnvironment:
+    def environment(self, name: str, rng: np.random.Generator, n: int) -> AbrEnvironment:
         """`n` fresh training sessions, delays with noise."""
         qoe = QoE()
-        if place == "weights":
+        if name == "weights":
             qoe = replace(
                 qoe,
                 rebuffer=float(np.exp(rng.uniform(*np.log(_REBUFFER_RANGE)))),
                 change=float(np.exp(rng.uniform(*np.log(_CHANGE_RANGE)))),
             )
-        return AbrEnvironment(self.training_set(place).sample(rng, n, rules=NOISY_RULES, qoe=qoe))
+        return AbrEnvironment(self.training_set(name).sample(rng, n, rules=NOISY_RULES, qoe=qoe))
 
-    def validation(self, place: str) -> list[Sessions]:
-        """The fixed validation sessions of a place, a batch for each source."""
-        return self.training_set(place).validation()
+    def validation(self, name: str) -> list[Sessions]:
+        """The fixed validation sessions of a training environment, a batch for each source."""
+        return self.training_set(name).validation()
 
-    def conditions(self, place: str) -> Conditions:
-        """Ladders, chunks, buffer, connection and viewers of a place."""
-        found = of_videos(self.training_set(place).videos.videos, NOISY_RULES, QoE())
-        return found | (_WEIGHT_RANGES if place == "weights" else {})
+    def conditions(self, name: str) -> Conditions:
+        """Ladders, chunks, buffer, connection and viewers of a training environment."""
+        found = of_videos(self.training_set(name).videos.videos, NOISY_RULES, QoE())
+        return found | (_WEIGHT_RANGES if name == "weights" else {})
 
-    def generated_only(self, place: str) -> bool:
-        """Whether a place has no measured traces though the data were not generated."""
-        return not self.data.synthetic and self.training_set(place).generated_only
+    def generated_only(self, name: str) -> bool:
+        """Whether a training environment has no measured traces though the data were not generated."""
+        return not self.data.synthetic and self.training_set(name).generated_only
 
     def columns(self, observation: Observation) -> dict[str, NDArray[Any]]:
         """The fields that an experience keeps."""
@@ -100,7 +103,7 @@ class AbrCollector:
         return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(hashes)}
 
     def provenance(self) -> dict[str, Any]:
-        """Source of the traces, and what each place that was used is made of; `synthetic` where all are generated."""
+        """Source of the traces, and of what each environment was made; `synthetic` where all traces are generated."""
         generated = bool(self._sets) and all(made.generated_only for made in self._sets.values())
         about = {**self._provenance, "synthetic": self.data.synthetic or generated}
         return about | {name: made.provenance() for name, made in self._sets.items()}

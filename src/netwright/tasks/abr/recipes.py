@@ -17,7 +17,7 @@ class AbrRecipe:
     """How a model learns to choose bitrates.
 
     Attributes:
-        method: what is taught, see `netwright.adaptation.offline.targets`.
+        method: what is taught, see `netwright.adaptation.offline.imitation`.
         layout: tokens of a step; "fused": one for all; "paper": the return, each piece of the state and the last action
             are tokens of their own.
         window: how many decisions one sees (w of Eq. 3).

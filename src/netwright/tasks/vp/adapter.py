@@ -136,7 +136,7 @@ def _modalities(recipe: VpRecipe) -> list[ModalitySpec]:
         "motion": TimeSeries("motion", sizes["motion"], LONGEST_HISTORY, patch=PATCH),
         "summary": Scalars("summary", sizes["summary"]),
         "past": Scalars("past", sizes["past"]),
-        "crowd": TimeSeries("crowd", sizes["crowd"], len(features.CROWD_STEPS), patch=PATCH),
+        "crowd": TimeSeries("crowd", sizes["crowd"], len(features.CROSS_USER_STEPS), patch=PATCH),
     }
     image: list[ModalitySpec] = [Scalars("image", recipe.n_image_features)] if recipe.n_image_features else []
     return [*image, *(known[m] for m in recipe.modalities)]

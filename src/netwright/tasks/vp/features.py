@@ -33,10 +33,10 @@ ANGLE_SCALE_DEG = 30.0
 FAST_YAW_DEG = 4.0  # per sample: 20 degrees per second
 PAST_SAMPLES = (25, 50, 150, 100_000)  # 5, 10, 30 s and the whole session
 HARMONICS = 4
-CROWD_STEPS = np.array([2, 5, 8, 11, 14, 17, 20, 23, 26, 29])
-CROWD_WIDTHS_DEG = (10.0, 20.0, 45.0)
-CROWD_MEMORIES = (3, 10)  # samples over which a viewer's likeness to the others is measured
-CROWD_PRIOR = 0.3  # weight of "nobody" in a kernel mean: with few alike viewers it tends to zero
+CROSS_USER_STEPS = np.array([2, 5, 8, 11, 14, 17, 20, 23, 26, 29])
+CROSS_USER_WIDTHS_DEG = (10.0, 20.0, 45.0)
+CROSS_USER_MEMORIES = (3, 10)  # samples over which a viewer's likeness to the others is measured
+CROSS_USER_PRIOR = 0.3  # weight of "nobody" in a kernel mean: with few alike viewers it tends to zero
 SIZES = {"motion": 13, "summary": 28, "past": 60, "crowd": 56}  # last dimension of each modality
 
 
@@ -221,14 +221,14 @@ def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
         )
     video = np.array([crowd.video_index[int(v)] for v in windows.traces.video[windows.trace]])
     own = crowd.users == windows.traces.user[windows.trace][:, None]  # (N, V)
-    memory = np.arange(-max(CROWD_MEMORIES), 0)
+    memory = np.arange(-max(CROSS_USER_MEMORIES), 0)
     end = crowd.angles_deg.shape[1] - 1
     recent = np.maximum(
         windows.start[:, None] + memory, 0
     )  # (N, M); a younger session has its first sample again
     before = crowd.angles_deg[video[:, None], np.minimum(recent, end)]  # (N, M, 3, V)
     ahead = crowd.angles_deg[
-        video[:, None], np.minimum(windows.start[:, None] + CROWD_STEPS, end)
+        video[:, None], np.minimum(windows.start[:, None] + CROSS_USER_STEPS, end)
     ]  # (N, K, 3, V)
     mine = windows.traces.angles_deg[(windows.row - windows.start)[:, None] + recent].astype(np.float32)
     last = mine[:, -1]
@@ -237,9 +237,9 @@ def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
     squared = wrapped_deg(before[:, :, YAW] - mine[:, :, YAW, None]) ** 2
     squared += (before[:, :, PITCH] - mine[:, :, PITCH, None]) ** 2  # (N, M, V)
     kernels = [np.ones_like(squared[:, 0])]
-    for span in CROWD_MEMORIES:
+    for span in CROSS_USER_MEMORIES:
         distance = np.nan_to_num(squared[:, -span:].mean(1), nan=1e6)
-        kernels += [np.exp(distance * np.float32(-0.5 / width**2)) for width in CROWD_WIDTHS_DEG]
+        kernels += [np.exp(distance * np.float32(-0.5 / width**2)) for width in CROSS_USER_WIDTHS_DEG]
     weight = np.stack(kernels, axis=1)  # (N, kernels, V)
 
     absent = np.isnan(ahead[:, :, YAW]) | np.isnan(before[:, -1:, YAW]) | own[:, None]  # (N, K, V)
@@ -260,7 +260,7 @@ def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
     sums = np.matmul(values.reshape(len(values), -1, values.shape[-1]), weight.transpose(0, 2, 1))
     sums = sums.reshape(*values.shape[:3], -1)  # (N, K, 7, kernels)
     total = sums[:, :, :1]
-    mean = sums[:, :, 1:] / (total + np.float32(CROWD_PRIOR))
+    mean = sums[:, :, 1:] / (total + np.float32(CROSS_USER_PRIOR))
     direction = np.arctan2(mean[:, :, 1:2], mean[:, :, :1] + 1e-9) / (np.pi / 2)
     out = np.concatenate([mean, direction, np.log1p(total)], axis=2)
     return out.reshape(*out.shape[:2], -1).astype(np.float32)

@@ -21,7 +21,7 @@ from netwright.training.run import Progress
 NAME = "mlp"
 WIDTH, DROPOUT = 512, 0.5
 PLAIN_WIDTH, PLAIN_DROPOUT = 256, 0.1
-_STEPS = {"motion": LONGEST_HISTORY, "crowd": len(features.CROWD_STEPS)}
+_STEPS = {"motion": LONGEST_HISTORY, "crowd": len(features.CROSS_USER_STEPS)}
 
 
 class ResidualMlp(nn.Module):

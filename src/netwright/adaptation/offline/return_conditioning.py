@@ -42,7 +42,7 @@ PUBLISHED_SCALE = 1000.0
 
 
 @dataclass(frozen=True)
-class Conditioning:
+class ReturnConditioning:
     """One kind of condition, fitted to an experience.
 
     Attributes:
@@ -55,12 +55,12 @@ class Conditioning:
     size: int
     fitted: Mapping[str, Any]
 
-    def start(self, n: int, target: float) -> Asked:
+    def start(self, n: int, target: float) -> TargetReturn:
         """What `n` new episodes are asked for: `target` is a quantile, a share or a number of deviations."""
-        return Asked(self, n, target)
+        return TargetReturn(self, n, target)
 
 
-def fit(kind: Kind, experience: Experience) -> tuple[Conditioning, Floats]:
+def fit(kind: Kind, experience: Experience) -> tuple[ReturnConditioning, Floats]:
     """The condition of that kind, and its value at every decision of the experience, (N, size)."""
     rewards = experience.array(REWARD).astype(np.float64)
     if kind == "returns":
@@ -71,24 +71,24 @@ def fit(kind: Kind, experience: Experience) -> tuple[Conditioning, Floats]:
         )
         quantiles = np.percentile(means, np.arange(0, 101, 5))
         fitted = {"low": float(low), "high": float(high), "quantiles": [float(q) for q in quantiles]}
-        return Conditioning(kind, 1, fitted), _between(per_step, low, high)[:, None]
+        return ReturnConditioning(kind, 1, fitted), _between(per_step, low, high)[:, None]
     if kind == "returns-published":
         low, high = rewards.min(), rewards.max()
         returns = to_go((rewards - low) / (high - low), experience) / PUBLISHED_SCALE
         fitted = {"low": float(low), "high": float(high), "target": float(returns.max())}
-        return Conditioning(kind, 1, fitted), returns.astype(np.float32)[:, None]
+        return ReturnConditioning(kind, 1, fitted), returns.astype(np.float32)[:, None]
     if kind == "regret":
         relative = _deviations(experience.returns[:, None], experience.same_session())
-        return Conditioning(kind, 1, {}), np.repeat(relative, experience.lengths, axis=0)
+        return ReturnConditioning(kind, 1, {}), np.repeat(relative, experience.lengths, axis=0)
     if kind == "vector-returns":
         return _fit_vector(experience)
-    return Conditioning("none", 0, {}), np.zeros((experience.n_steps, 0), dtype=np.float32)
+    return ReturnConditioning("none", 0, {}), np.zeros((experience.n_steps, 0), dtype=np.float32)
 
 
-class Asked:
+class TargetReturn:
     """The running condition of B episodes at test time."""
 
-    def __init__(self, conditioning: Conditioning, n: int, target: float) -> None:
+    def __init__(self, conditioning: ReturnConditioning, n: int, target: float) -> None:
         self.conditioning, self.n, self.target = conditioning, n, target
         self._returns: Doubles | None = None
 
@@ -120,7 +120,7 @@ class Asked:
             return _between(self._returns / n_left, fitted["low"], fitted["high"])[:, None]
         return self._returns.astype(np.float32)[:, None]
 
-    def got(self, rewards: NDArray[Any]) -> None:
+    def update(self, rewards: NDArray[Any]) -> None:
         """Lower what is still asked for by the rewards (B,) of the last decision."""
         if self._returns is None:
             return
@@ -151,7 +151,7 @@ def left(experience: Experience) -> NDArray[np.int64]:
     return found
 
 
-def _fit_vector(experience: Experience) -> tuple[Conditioning, Floats]:
+def _fit_vector(experience: Experience) -> tuple[ReturnConditioning, Floats]:
     sums = np.add.reduceat(experience.array(COMPONENTS).astype(np.float64), experience.offsets[:-1])
     means = sums / experience.lengths[:, None]  # (E, K)
     sessions = experience.same_session()
@@ -163,7 +163,7 @@ def _fit_vector(experience: Experience) -> tuple[Conditioning, Floats]:
         "deviation": [float(v) for v in deviation],
         "reached": [[float(v) for v in row] for row in reached],
     }
-    return Conditioning("vector-returns", means.shape[1], fitted), np.repeat(
+    return ReturnConditioning("vector-returns", means.shape[1], fitted), np.repeat(
         scaled, experience.lengths, axis=0
     )
 

@@ -6,7 +6,7 @@ Methods:
 - `clone`: imitate the best policy only; the control.
 - `distill`: follow the mean probabilities of the labelling policies, in all states that anyone visited.
 - `returns`, `returns-published`, `regret`, `vector-returns`: imitate everybody under the condition of that name
-  (see `netwright.adaptation.offline.conditioning`), Eq. 2-4.
+  (see `netwright.adaptation.offline.return_conditioning`), Eq. 2-4.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.adaptation.offline import conditioning as conditions
-from netwright.adaptation.offline.conditioning import Conditioning
+from netwright.adaptation.offline import return_conditioning
 from netwright.adaptation.offline.experience import ACTION, LABELS, PRIVILEGED, REWARD, Experience
+from netwright.adaptation.offline.return_conditioning import ReturnConditioning
 from netwright.core.errors import ConfigError, DataError
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.critic import fitted_advantages
@@ -33,7 +33,7 @@ LARGEST_WEIGHT = 20.0
 
 
 @dataclass(frozen=True)
-class Lessons:
+class ImitationTargets:
     """What is taught at every decision of an experience.
 
     Attributes:
@@ -47,7 +47,7 @@ class Lessons:
 
     experience: Experience
     episodes: NDArray[np.int64]
-    conditioning: Conditioning
+    conditioning: ReturnConditioning
     condition: Floats
     weight: Floats
     labels: Floats | None
@@ -71,7 +71,7 @@ class Lessons:
         return np.asarray((made[..., None] == np.arange(self.n_choices)) * weight, dtype=np.float32)
 
 
-def lessons(
+def imitation_targets(
     method: Method,
     experience: Experience,
     *,
@@ -79,7 +79,7 @@ def lessons(
     n_choices: int,
     temperature: float,
     seed: int,
-) -> Lessons:
+) -> ImitationTargets:
     """What a method teaches from an experience.
 
     Args:
@@ -98,7 +98,7 @@ def lessons(
     weight = np.ones(experience.n_steps, dtype=np.float32)
     episodes = np.arange(experience.n_episodes)
     labels = None
-    kind: conditions.Kind = "none"
+    kind: return_conditioning.Kind = "none"
     if method == "advantage":
         privileged = experience.columns.get(PRIVILEGED, np.zeros((experience.n_steps, 0), dtype=np.float32))
         advantages = fitted_advantages(
@@ -116,9 +116,9 @@ def lessons(
             raise ConfigError("recipe distill needs labels; collect with --label, for example --label ppo.")
         labels = experience.array(LABELS)
     else:
-        kind = cast(conditions.Kind, method)
-    conditioning, condition = conditions.fit(kind, experience)
-    return Lessons(experience, episodes, conditioning, condition, weight, labels, n_choices)
+        kind = cast(return_conditioning.Kind, method)
+    conditioning, condition = return_conditioning.fit(kind, experience)
+    return ImitationTargets(experience, episodes, conditioning, condition, weight, labels, n_choices)
 
 
 def best_policy(experience: Experience) -> int:

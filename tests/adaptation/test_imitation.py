@@ -8,14 +8,14 @@ import torch
 
 from netwright.adaptation.models.decision import choice_loss
 from netwright.adaptation.offline.experience import ACTION, merge
-from netwright.adaptation.offline.targets import lessons
+from netwright.adaptation.offline.imitation import imitation_targets
 from tests.adaptation.test_experience import made_up
 
 
 @pytest.fixture
 def taught():
     experience = made_up([1, 4, 2, 5])
-    return lessons(
+    return imitation_targets(
         "returns",
         experience,
         critic_inputs=np.zeros((experience.n_steps, 1), dtype=np.float32),
