@@ -1,6 +1,6 @@
 """netwright: adapt one language model to networking tasks, and learn network designs from a few questions.
 
-Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `rl_collect`, `adapt`, `improve`, `test`,
+Adapt (after NetLLM, Wu et al., SIGCOMM 2024): `rl_collect`, `adapt`, `finetune_online`, `test`,
 `compare`, `write_report`, `load`. They import torch on first use.
 Synthesize (after comparative synthesis, Wang et al., POPL 2023): `synthesize`.
 """
@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "adapt": "netwright.adaptation.api:adapt",
     "compare": "netwright.evaluation.api:compare",
-    "improve": "netwright.adaptation.api:improve",
+    "finetune_online": "netwright.adaptation.api:finetune_online",
+    "improve": "netwright.adaptation.api:finetune_online",  # its earlier name
     "load": "netwright.adaptation.api:load",
     "rl_collect": "netwright.adaptation.offline.collect:rl_collect",
     "synthesize": "netwright.synthesis.synthesize:synthesize",
@@ -26,6 +27,7 @@ __all__ = [
     "__version__",
     "adapt",
     "compare",
+    "finetune_online",
     "improve",
     "load",
     "rl_collect",

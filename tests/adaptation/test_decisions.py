@@ -28,7 +28,7 @@ from netwright.core.errors import ConfigError, DataError, NetwrightError
 from netwright.evaluation import api as evaluation
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy
-from tests.adaptation.toy import improve, load, small_backbone
+from tests.adaptation.toy import finetune_online, load, small_backbone
 
 TOLERANCE = 1e-5  # of float32 sums in another order
 PLAN = Plan(("good", "bad", "noisy:0.3:good", "sampled:good"), "house", 300, seed=4, labels=("good",))
@@ -213,7 +213,7 @@ class TestOnline:
     ) -> None:
         before = {p.name: p.read_bytes() for p in adapted.folder.iterdir()}
         options = {"iterations": 40, "learning_rate": 5e-3, "evaluate_every": 10}
-        model = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=options)
+        model = finetune_online(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=options)
         assert model.name == adapted.name + ":online"
         cost = model.info["cost"]
         assert cost["seconds_interacting"] > 0
@@ -231,7 +231,7 @@ class TestOnline:
         start = run(tmp_path / "start", backbone, collected, iterations=1, evaluate_every=1)
         options = {"warm_start": warm_start, "learning_rate": 1e-2, "iterations": 30, "evaluate_every": 30}
         options |= {"advantages": advantages, "critic_warmup": 3}
-        model = improve(toy.TASK, "toy", start.folder, out=tmp_path / "out", options=options)
+        model = finetune_online(toy.TASK, "toy", start.folder, out=tmp_path / "out", options=options)
         assert toy.play(model.policy, 2) > toy.play(start.policy, 2) + 0.3
         gate = load_file(model.folder / "encoder_head.safetensors")["gate"]
         assert gate.any()
@@ -241,22 +241,26 @@ class TestOnline:
         self, tmp_path: Path, adapted: Adapted, advantages: str
     ) -> None:
         options = {"advantages": advantages}
-        whole = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "whole", options=options)
+        whole = finetune_online(toy.TASK, "toy", adapted.folder, out=tmp_path / "whole", options=options)
 
         def interrupt(line: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):
-            improve(
+            finetune_online(
                 toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", options=options, progress=interrupt
             )
-        resumed = improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", options=options, resume=True)
+        resumed = finetune_online(
+            toy.TASK, "toy", adapted.folder, out=tmp_path / "cut", options=options, resume=True
+        )
         one, other = (load_file(m.folder / "encoder_head.safetensors") for m in (whole, resumed))
         assert all(torch.equal(one[k], other[k]) for k in one)
-        again = improve(toy.TASK, "toy", adapted.folder, out=whole.folder, options=options, resume=True)
+        again = finetune_online(
+            toy.TASK, "toy", adapted.folder, out=whole.folder, options=options, resume=True
+        )
         assert again.info == whole.info
         with pytest.raises(ConfigError, match=r"has another config\.gamma, seed"):
-            improve(
+            finetune_online(
                 toy.TASK,
                 "toy",
                 adapted.folder,
@@ -286,7 +290,7 @@ class TestOnline:
             {"advantages": "guesses"},
         ):
             with pytest.raises(NetwrightError):
-                improve(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=wrong)
+                finetune_online(toy.TASK, "toy", adapted.folder, out=tmp_path / "out", options=wrong)
 
 
 class Slow:

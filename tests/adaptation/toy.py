@@ -132,6 +132,6 @@ def load(folder: Path, task: Task | None = None) -> api.Adapted:
     return api.load(folder, task, backbone=trusted(folder))
 
 
-def improve(task: Task, data: Any, start: Path, **options: Any) -> api.Adapted:
-    """`api.improve` by a user who names the backbone again."""
-    return api.improve(task, data, start, backbone=trusted(start), **options)
+def finetune_online(task: Task, data: Any, start: Path, **options: Any) -> api.Adapted:
+    """`api.finetune_online` by a user who names the backbone again."""
+    return api.finetune_online(task, data, start, backbone=trusted(start), **options)

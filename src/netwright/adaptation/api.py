@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import torch
 
@@ -27,9 +27,9 @@ from netwright.adaptation.saved_model import (
     training_of,
     weights_sha256,
 )
-from netwright.adaptation.trainer import AdaptationTrainer, machine
+from netwright.adaptation.trainer import INTERACTING, AdaptationTrainer, machine
 from netwright.core import registry
-from netwright.core.documents import checked
+from netwright.core.documents import JsonObject, checked
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
@@ -38,7 +38,18 @@ from netwright.core.reading import decoding
 from netwright.core.results import versions
 from netwright.core.task import Recipe, Task, load_attribute
 from netwright.core.trained_for import TrainedPolicy, from_json, to_json
+from netwright.llm.backbone import Backbone
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
+from netwright.training.run import Progress
+
+if TYPE_CHECKING:
+    from netwright.adaptation.online.ppo import OnlineConfig
+
+KEPT_OPTIONS = ("method", "rank", "alpha", "targets", "max_layers")  # of the offline training
+
+
+def silent(line: str) -> None:
+    """No progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +62,38 @@ class Adapted:
     folder: Path
 
 
-def adapt(
-    task: Task | str,
-    data: Any,
-    *,
-    out: Path | str,
-    backbone: str = "tiny",
-    recipe: str | None = None,
-    recipe_options: Mapping[str, Any] | None = None,
-    experience: Sequence[Path | str] = (),
-    seed: int = 0,
-    options: Mapping[str, Any] | None = None,
-    resume: bool = False,
-    device: str = "auto",
-    dtype: str = "float32",
-    label: str | None = None,
-    progress: Callable[[str], None] = lambda line: None,
-) -> Adapted:
+class AdaptOptions(TypedDict, total=False):
+    """Options of `adapt`.
+
+    Attributes:
+        backbone: a preset, a hub id or a local folder; "tiny" by default.
+        recipe: name of one of the task's recipes; its first by default.
+        recipe_options: fields of the recipe's config that are to be replaced.
+        experience: folders that `rl_collect` wrote, for a task of decisions.
+        seed: of initial weights, batches and dropout; 0 by default.
+        options: fields of `TrainingConfig` over the task's defaults.
+        resume: continue the unfinished run in `<out>.partial`; a complete one of the same identity (settings, seed,
+            data, experience, backbone and its dtype) is just loaded.
+        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
+        dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
+        label: a name of your own, shown behind that of the backbone.
+        progress: called with one line from time to time.
+    """
+
+    backbone: str
+    recipe: str | None
+    recipe_options: Mapping[str, Any] | None
+    experience: Sequence[Path | str]
+    seed: int
+    options: Mapping[str, Any] | None
+    resume: bool
+    device: str
+    dtype: str
+    label: str | None
+    progress: Progress
+
+
+def adapt(task: Task | str, data: Any, *, out: Path | str, **options: Unpack[AdaptOptions]) -> Adapted:
     """Adapt a frozen backbone to a task and save the result (DD-LRNA, section 4.3).
 
     A task of predictions learns from its data (Eq. 1), a task of decisions from experience (Eq. 2-4).
@@ -75,181 +101,256 @@ def adapt(
     Args:
         task: the task or its name.
         data: what the task's `load_data` gave.
-        out: folder of the adapted model; appears when the run is complete. An unfinished run lives in `<out>.partial`.
-        backbone: a preset, a hub id or a local folder.
-        recipe: name of one of the task's recipes; its first by default.
-        recipe_options: fields of the recipe's config that are to be replaced.
-        experience: folders that `rl_collect` wrote, for a task of decisions.
-        seed: of initial weights, batches and dropout.
-        options: fields of `TrainingConfig` over the task's defaults.
-        resume: go on with the unfinished run in `<out>.partial`; a complete one of the same identity (settings, seed,
-            data, experience, backbone and its dtype) is just loaded.
-        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
-        dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
-        label: a name of your own, shown behind that of the backbone.
-        progress: called with one line from time to time.
+        out: folder of the adapted model; appears when the run is complete. An unfinished run is in `<out>.partial`.
+        options: see `AdaptOptions`.
 
     Raises:
-        BusyError: another process is at work on the same run.
+        BusyError: another process works on the same run.
         ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set, or what is there
             is of another run.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
-    out, folders = Path(out), [Path(folder) for folder in experience]
     task = registry.task(task) if isinstance(task, str) else task
-    chosen = customised(task.recipe(recipe), recipe_options or {})
-    config = TrainingConfig.from_options(task.training_defaults, options or {})
-    run = AdaptationRun(out, progress, resume=resume)
-    with run.locked():
-        llm = build_backbone(
-            backbone,
-            seed=seed,
+    return _Adaptation(task, data, Path(out), **options).result()
+
+
+@dataclass(frozen=True)
+class _Adaptation:
+    """One call of `adapt`, with its defaults."""
+
+    task: Task
+    data: Any
+    out: Path
+    backbone: str = "tiny"
+    recipe: str | None = None
+    recipe_options: Mapping[str, Any] | None = None
+    experience: Sequence[Path | str] = ()
+    seed: int = 0
+    options: Mapping[str, Any] | None = None
+    resume: bool = False
+    device: str = "auto"
+    dtype: str = "float32"
+    label: str | None = None
+    progress: Progress = silent
+
+    def result(self) -> Adapted:
+        """The adapted model, trained or already complete."""
+        recipe = customised(self.task.recipe(self.recipe), self.recipe_options or {})
+        config = TrainingConfig.from_options(self.task.training_defaults, self.options or {})
+        run = AdaptationRun(self.out, self.progress, resume=self.resume)
+        with run.locked():
+            llm = self._backbone(config)
+            about = BackboneIdentity(
+                name=lasting_name(self.backbone), sha256=llm.weights_hash(), dtype=self.dtype, seed=self.seed
+            )
+            identity = self._identity(config, about, machine(config, llm_device(llm)))
+            if not run.is_complete(identity):
+                adapter = _adapter(self.task, recipe.config, self.data, self._folders, self.seed)
+                model = assemble(llm, adapter, config, self.seed)
+                trainer = AdaptationTrainer(
+                    model, adapter, config, seed=self.seed, lower_is_better=self.task.lower_is_better
+                )
+                cost = run.trained(trainer, identity)
+                if config.method == "lora":
+                    assert llm.weights_hash() == about.sha256, "the frozen backbone changed in training"
+                run.write(model, self._description(recipe, trainer, identity, cost))
+        return load(self.out, self.task, device=self.device, backbone=self.backbone)
+
+    @property
+    def _folders(self) -> list[Path]:
+        return [Path(folder) for folder in self.experience]
+
+    def _backbone(self, config: TrainingConfig) -> Backbone:
+        return build_backbone(
+            self.backbone,
+            seed=self.seed,
             max_layers=config.max_layers,
-            dtype=dtype_named(dtype),
-            device=device_named(device),
+            dtype=dtype_named(self.dtype),
+            device=device_named(self.device),
         )
-        about = BackboneIdentity(
-            name=lasting_name(backbone), sha256=llm.weights_hash(), dtype=dtype, seed=seed
-        )
-        identity = RunIdentity.made(
+
+    def _identity(
+        self, config: TrainingConfig, backbone: BackboneIdentity, machine: JsonObject
+    ) -> RunIdentity:
+        return RunIdentity.made(
             kind="adapt",
-            task=task.name,
-            method=task.recipe(recipe).name,
-            options=recipe_options,
+            task=self.task.name,
+            method=self.task.recipe(self.recipe).name,
+            options=self.recipe_options,
             config=asdict(config),
-            seed=seed,
-            data=data_sha256(data),
-            experience=tuple(read_experience(folder).sha256() for folder in folders),
-            backbone=about,
-            machine=machine(config, llm_device(llm)),
+            seed=self.seed,
+            data=data_sha256(self.data),
+            experience=tuple(read_experience(folder).sha256() for folder in self._folders),
+            backbone=backbone,
+            machine=machine,
         )
-        if run.is_complete(identity):
-            return load(out, task, device=device, backbone=backbone)
-        adapter = _adapter(task, chosen.config, data, folders, seed)
-        model = assemble(llm, adapter, config, seed)
-        trainer = AdaptationTrainer(
-            model,
-            adapter,
-            config,
-            seed=seed,
-            lower_is_better=task.lower_is_better,
-        )
-        cost = run.trained(trainer, identity)
-        if config.method == "lora":
-            assert llm.weights_hash() == about.sha256, "the frozen backbone changed in training"
-        description = {
+
+    def _description(
+        self, recipe: Recipe, trainer: AdaptationTrainer, identity: RunIdentity, cost: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        adapter, config = trainer.adapter, trainer.config
+        assert identity.backbone is not None
+        return {
             "kind": "adapted",
-            "role": role_of(backbone),
-            "task": task.name,
-            "recipe": chosen.name,
-            "recipe_options": dict(recipe_options or {}),
-            "name": _adapted_name(task, backbone, chosen.name, config.method, label),
-            "seed": seed,
-            "backbone": about.model_dump(),
+            "role": role_of(self.backbone),
+            "task": self.task.name,
+            "recipe": recipe.name,
+            "recipe_options": dict(self.recipe_options or {}),
+            "name": _adapted_name(self.task, self.backbone, recipe.name, config.method, self.label),
+            "seed": self.seed,
+            "backbone": identity.backbone.model_dump(),
             "training": asdict(config),
             "adapter": adapter.state(),
             **_trained_for(adapter),
             "data": adapter.provenance(),
-            "validation": validation(task, trainer),
+            "validation": validation(self.task, trainer),
             "cost": cost,
             "versions": versions(),
             "identity": identity.model_dump(),
         }
-        run.write(model, description)
-    return load(out, task, device=device, backbone=backbone)
 
 
-def improve(
-    task: Task | str,
-    data: Any,
-    start: Path | str,
-    *,
-    out: Path | str,
-    seed: int = 0,
-    options: Mapping[str, Any] | None = None,
-    resume: bool = False,
-    device: str = "auto",
-    backbone: str | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+class OnlineOptions(TypedDict, total=False):
+    """Options of `finetune_online`.
+
+    Attributes:
+        seed: of episodes, choices and the critic; 0 by default.
+        options: fields of `netwright.adaptation.online.ppo.OnlineConfig` over the task's defaults.
+        resume, device, progress: as for `adapt`.
+        backbone: as for `load`.
+    """
+
+    seed: int
+    options: Mapping[str, Any] | None
+    resume: bool
+    device: str
+    backbone: str | None
+    progress: Progress
+
+
+def finetune_online(
+    task: Task | str, data: Any, start: Path | str, *, out: Path | str, **options: Unpack[OnlineOptions]
 ) -> Adapted:
-    """Let an adapted model learn on from fresh episodes of its own (the online phase) and save the result.
+    """Train an adapted model further on fresh episodes of its own (the online phase) and save the result.
 
     Args:
         task: a task of decisions, or its name.
         data: what the task's `load_data` gave.
         start: folder of the adapted model; it stays as it is.
-        out: folder of the improved model.
-        seed: of episodes, choices and the critic.
-        options: fields of `netwright.adaptation.online.ppo.OnlineConfig` over the task's defaults.
-        resume, device, progress: as for `adapt`.
-        backbone: as for `load`.
+        out: folder of the resulting model.
+        options: see `OnlineOptions`.
 
     Raises:
         ConfigError, KeyboardInterrupt: as for `adapt`.
     """
-    from netwright.adaptation.online.ppo import INTERACTING, OnlineConfig, OnlineTrainer
-    from netwright.adaptation.online.vine import VineTrainer
-
-    out, origin = Path(out), Path(start)
     task = registry.task(task) if isinstance(task, str) else task
-    before = read_description(origin)
-    if before["kind"] != "adapted" or before["task"] != task.name or task.kind != "decision":
-        raise ConfigError(
-            f"{origin}: is no adapted model of a task of decisions; give the --out of `netwright adapt`."
-        )
-    offline = training_of(before, origin)
-    kept = {name: getattr(offline, name) for name in ("method", "rank", "alpha", "targets", "max_layers")}
-    config = OnlineConfig.from_options(kept, task.online_defaults, options or {})
-    online = asdict(config) | {"seed": seed, "start": sha256_of_file(origin / ENCODER_HEAD)}
-    run = AdaptationRun(out, progress, resume=resume)
-    with run.locked():
-        identity = RunIdentity.made(
+    return _Finetuning(task, data, Path(start), Path(out), **options).result()
+
+
+improve = finetune_online  # its earlier name
+
+
+@dataclass(frozen=True)
+class _Finetuning:
+    """One call of `finetune_online`, with its defaults."""
+
+    task: Task
+    data: Any
+    start: Path
+    out: Path
+    seed: int = 0
+    options: Mapping[str, Any] | None = None
+    resume: bool = False
+    device: str = "auto"
+    backbone: str | None = None
+    progress: Progress = silent
+
+    def result(self) -> Adapted:
+        """The resulting model, trained or already complete."""
+        before = self._offline()
+        config = self._config(before)
+        run = AdaptationRun(self.out, self.progress, resume=self.resume)
+        with run.locked():
+            identity = self._identity(config, before)
+            if not run.is_complete(identity):
+                trainer = self._trainer(config, before)
+                cost = run.trained(trainer, identity)
+                run.write(trainer.model, self._description(before, trainer, identity, cost))
+        return load(self.out, self.task, device=self.device, backbone=self.backbone)
+
+    def _offline(self) -> dict[str, Any]:
+        """The description of the model to start from."""
+        found = read_description(self.start)
+        if found["kind"] != "adapted" or found["task"] != self.task.name or self.task.kind != "decision":
+            raise ConfigError(
+                f"{self.start}: is no adapted model of a task of decisions; give the --out of `netwright adapt`."
+            )
+        return found
+
+    def _config(self, before: Mapping[str, Any]) -> OnlineConfig:
+        from netwright.adaptation.online.ppo import OnlineConfig
+
+        offline = training_of(before, self.start)
+        kept = {name: getattr(offline, name) for name in KEPT_OPTIONS}
+        return OnlineConfig.from_options(kept, self.task.online_defaults, self.options or {})
+
+    def _identity(self, config: OnlineConfig, before: Mapping[str, Any]) -> RunIdentity:
+        return RunIdentity.made(
             kind="improve",
-            task=task.name,
+            task=self.task.name,
             method=before["recipe"],
             config=asdict(config),
-            seed=seed,
-            data=data_sha256(data),
-            models={"start": weights_sha256(origin)},
-            backbone=BackboneIdentity.of(before["backbone"], origin / DESCRIPTION, remedy=REMEDY),
-            machine=machine(config, torch.device(device_named(device))),
+            seed=self.seed,
+            data=data_sha256(self.data),
+            models={"start": weights_sha256(self.start)},
+            backbone=BackboneIdentity.of(before["backbone"], self.start / DESCRIPTION, remedy=REMEDY),
+            machine=machine(config, torch.device(device_named(self.device))),
         )
-        if run.is_complete(identity):
-            return load(out, task, device=device, backbone=backbone)
-        adapter = _adapter_of(task, before, origin, data)
+
+    def _trainer(self, config: OnlineConfig, before: Mapping[str, Any]) -> AdaptationTrainer:
+        from netwright.adaptation.online.ppo import OnlineTrainer
+        from netwright.adaptation.online.vine import VineTrainer
+
+        adapter = _adapter_of(self.task, before, self.start, self.data)
         if not isinstance(adapter, OnlineAdapter):
             raise ConfigError(
-                f"models of task {task.name!r} cannot be trained online; its adapter has no environment."
+                f"models of task {self.task.name!r} cannot be trained online; its adapter has no environment."
             )
-        model = read_model(origin, before, adapter, device=device, merged=False, backbone=backbone)
+        model = read_model(
+            self.start, before, adapter, device=self.device, merged=False, backbone=self.backbone
+        )
         assert isinstance(model, DecisionModel)
         if config.joins_at and model.gate is not None:
-            torch.nn.init.zeros_(model.gate)  # left out at first, the backbone joins anew
+            torch.nn.init.zeros_(model.gate)  # the backbone is bypassed at first, and joins with no effect
         kind: type[AdaptationTrainer] = VineTrainer if config.advantages == "vine" else OnlineTrainer
-        trainer = kind(
-            model,
-            adapter,
-            config,
-            seed=seed,
-            lower_is_better=task.lower_is_better,
-        )
-        cost, state = run.trained(trainer, identity), trainer.state
-        cost |= {
-            "seconds_interacting": round(state.totals.get(INTERACTING, 0.0), 3),
-            "seconds_learning": round(state.seconds - state.totals.get(INTERACTING, 0.0), 3),
-            "offline": before["cost"],
+        return kind(model, adapter, config, seed=self.seed, lower_is_better=self.task.lower_is_better)
+
+    def _description(
+        self,
+        before: Mapping[str, Any],
+        trainer: AdaptationTrainer,
+        identity: RunIdentity,
+        cost: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        interacting = trainer.state.totals.get(INTERACTING, 0.0)
+        online = asdict(trainer.config) | {
+            "seed": self.seed,
+            "start": sha256_of_file(self.start / ENCODER_HEAD),
         }
-        description = {
+        return {
             **before,
             "name": before["name"] + ":online",
             "online": online,
-            "validation": validation(task, trainer) | {"offline": before["validation"]},
-            "cost": cost,
+            "validation": validation(self.task, trainer) | {"offline": before["validation"]},
+            "cost": {
+                **cost,
+                "seconds_interacting": round(interacting, 3),
+                "seconds_learning": round(trainer.state.seconds - interacting, 3),
+                "offline": before["cost"],
+            },
             "versions": versions(),
             "identity": identity.model_dump(),
         }
-        run.write(model, description)
-    return load(out, task, device=device, backbone=backbone)
 
 
 def customised(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:

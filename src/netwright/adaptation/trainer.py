@@ -19,6 +19,8 @@ from netwright.core.seeding import generator
 from netwright.training.trainer import Schedule, SupervisedTrainer
 
 LATE = ("backbone.", "gate")  # trained only from the step at which the backbone is used
+INTERACTING = "seconds_interacting"
+"""Total of a run that plays episodes: the part of its time that simulators take."""
 
 
 def machine(config: TrainingConfig, device: torch.device) -> dict[str, JsonValue]:

@@ -175,7 +175,7 @@ def adapt(
                 **shared,
             )
         if online.online:
-            adapted = load_attribute("netwright.adaptation.api:improve")(
+            adapted = load_attribute("netwright.adaptation.api:finetune_online")(
                 chosen,
                 loaded,
                 online.start or first,

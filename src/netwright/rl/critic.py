@@ -12,6 +12,8 @@ from netwright.rl.advantages import Doubles, Ints, ragged_gae
 
 Floats = NDArray[np.float32]
 
+ROUNDS, EPOCHS, BATCH_SIZE = 4, 2, 4096  # of the fit to logged episodes
+
 
 class Critic(nn.Module):
     """Value of a state from `critic_obs`: the observation and privileged information, used in training only."""
@@ -40,9 +42,6 @@ def fitted_advantages(
     seed: int,
     gamma: float = 0.99,
     gae_lambda: float = 0.9,
-    rounds: int = 4,
-    epochs: int = 2,
-    batch_size: int = 4096,
 ) -> Floats:
     """(N,) advantages of logged actions under a critic fitted to them (TD(lambda), in rounds).
 
@@ -55,21 +54,21 @@ def fitted_advantages(
     rng = np.random.default_rng(seed)
     with seeded(seed):
         critic = Critic(critic_obs.shape[1])
-    seen = torch.from_numpy(critic_obs)
+    obs = torch.from_numpy(critic_obs)
     optimizer = torch.optim.Adam(critic.parameters(), lr=1e-3)
-    n_updates = rounds * epochs * -(-len(critic_obs) // batch_size)
+    n_updates = ROUNDS * EPOCHS * -(-len(critic_obs) // BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_updates, eta_min=3e-5)
     values = np.zeros(len(critic_obs))
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         returns = values + ragged_gae(rewards, values, offsets, gamma, gae_lambda)
         target = torch.from_numpy(returns.astype(np.float32))
-        for _ in range(epochs):
-            for rows in torch.split(torch.from_numpy(rng.permutation(len(critic_obs))), batch_size):
-                loss = nn.functional.smooth_l1_loss(critic(seen[rows]), target[rows])
+        for _ in range(EPOCHS):
+            for rows in torch.split(torch.from_numpy(rng.permutation(len(critic_obs))), BATCH_SIZE):
+                loss = nn.functional.smooth_l1_loss(critic(obs[rows]), target[rows])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
         with torch.inference_mode():
-            values = torch.cat([critic(part) for part in torch.split(seen, 65536)]).numpy().astype(np.float64)
+            values = torch.cat([critic(part) for part in torch.split(obs, 65536)]).numpy().astype(np.float64)
     return ragged_gae(rewards, values, offsets, gamma, gae_lambda).astype(np.float32)

@@ -26,7 +26,7 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import OnlineAdapter
 from netwright.adaptation.inference import to_tensors
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
-from netwright.adaptation.trainer import AdaptationTrainer
+from netwright.adaptation.trainer import INTERACTING, AdaptationTrainer
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.seeding import seeded
@@ -39,7 +39,6 @@ from netwright.rl.rollout import Obs, Rollout, padded_rows, roll_out, sampling
 Advantages = Literal["critic", "vine"]
 
 CRITIC = "critic."
-INTERACTING = "seconds_interacting"
 
 
 @dataclass(frozen=True)

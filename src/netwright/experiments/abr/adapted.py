@@ -231,7 +231,7 @@ def adapt_and_test(variant: Variant, *, data_folder: Path, runs: Path) -> list[E
     """Adapt one variant, unless done, and test it in all settings; runs in a worker process."""
     import torch
 
-    from netwright.adaptation.api import adapt, improve, load
+    from netwright.adaptation.api import adapt, finetune_online, load
 
     torch.set_num_threads(1)
     task = registry.task(NAME)
@@ -239,7 +239,7 @@ def adapt_and_test(variant: Variant, *, data_folder: Path, runs: Path) -> list[E
     out = runs / variant.label
     if variant.start is not None:
         start = runs / folder_name(variant.start, variant.seed)
-        improve(task, data, start, out=out, seed=variant.seed, options=variant.options, resume=True)
+        finetune_online(task, data, start, out=out, seed=variant.seed, options=variant.options, resume=True)
     else:
         adapt(
             task,

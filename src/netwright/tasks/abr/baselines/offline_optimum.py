@@ -110,8 +110,6 @@ def best_play(
     A state is (row), (clock s, elapsed s, buffer ms, sum of QoE) and its rung; `came_from` and `rung` remember
     all states of all chunks for the way back, those of chunk k in `begin[k]`..`begin[k + 1]`.
     """
-    rtt_ms, payload, cap_s, drain_ms = player
-    stall_weight, change_weight = weights
     n_levels = len(kbps)
     rows = np.full(1, row)
     reals = np.array([[clock_s, 0.0, buffer_ms, 0.0]])
@@ -121,44 +119,23 @@ def best_play(
     came_from = np.zeros(4096, dtype=np.int64)
     rung = np.zeros(4096, dtype=np.int64)
     for k in range(n_left):
-        n = len(rows) * n_levels
-        new_rows = np.empty(n, dtype=np.int64)
-        new_reals = np.empty((n, 4))
-        best = -np.inf
-        for s in range(len(rows)):
-            for level in range(n_levels):
-                size_bytes = float(sizes[chunk + k, level])
-                at, now_s, left_ms, delay_ms, stall_ms, _ = kernels.download(
-                    times,
-                    bandwidths,
-                    first,
-                    end,
-                    scale,
-                    rows[s],
-                    reals[s, 0],
-                    reals[s, 2],
-                    size_bytes,
-                    chunk_s * 1000.0,
-                    rtt_ms,
-                    payload,
-                    cap_s * 1000.0,
-                    drain_ms,
-                    1.0,
-                )
-                waited_ms = max(reals[s, 2] - delay_ms, 0.0) + chunk_s * 1000.0 - left_ms
-                change = abs(kbps[level] - kbps[rungs[s]]) / 1000.0
-                # Weighted before the division: its rounding decides between equal plans of the stored results.
-                qoe = chunk_qoe(
-                    kbps[level] / 1000.0, stall_weight * stall_ms / 1000.0, change, 1.0, change_weight
-                )
-                i = s * n_levels + level
-                new_rows[i] = at
-                new_reals[i, 0] = now_s
-                new_reals[i, 1] = reals[s, 1] + (delay_ms + waited_ms) / 1000.0
-                new_reals[i, 2] = left_ms
-                new_reals[i, 3] = reals[s, 3] + qoe
-                best = max(best, new_reals[i, 3])
-        kept = _best_of_each_bucket(new_reals, kbps, weights, best - DROPPED_BEHIND, bucket_s)
+        new_rows, new_reals = _next_states(
+            times,
+            bandwidths,
+            first,
+            end,
+            scale,
+            sizes[chunk + k],
+            kbps,
+            chunk_s,
+            player,
+            weights,
+            rows,
+            reals,
+            rungs,
+        )
+        least = new_reals[:, 3].max() - DROPPED_BEHIND
+        kept = _best_of_each_bucket(new_reals, kbps, weights, least, bucket_s)
         begin[k + 1] = begin[k] + len(kept)
         while begin[k + 1] > len(rung):
             came_from = np.concatenate((came_from, np.zeros_like(came_from)))
@@ -166,8 +143,70 @@ def best_play(
         came_from[begin[k] : begin[k + 1]] = kept // n_levels
         rung[begin[k] : begin[k + 1]] = kept % n_levels
         rows, reals, rungs = new_rows[kept], new_reals[kept], kept % n_levels
+    levels: Ints = _way_back(begin, came_from, rung, np.argmax(reals[:, 3]))
+    return levels
+
+
+@njit(cache=True)
+def _next_states(
+    times: Floats,
+    bandwidths: Floats,
+    first: int,
+    end: int,
+    scale: float,
+    sizes: Ints,  # (L,) of the next chunk
+    kbps: Floats,
+    chunk_s: float,
+    player: tuple[float, float, float, float],
+    weights: tuple[float, float],
+    rows: Ints,
+    reals: Floats,
+    rungs: Ints,
+) -> tuple[Ints, Floats]:
+    """(S * L,) rows and (S * L, 4) numbers of the states after every rung of the next chunk, see `best_play`."""
+    rtt_ms, payload, cap_s, drain_ms = player
+    stall_weight, change_weight = weights
+    n_levels = len(kbps)
+    new_rows = np.empty(len(rows) * n_levels, dtype=np.int64)
+    new_reals = np.empty((len(rows) * n_levels, 4))
+    for s in range(len(rows)):
+        for level in range(n_levels):
+            i = s * n_levels + level
+            new_rows[i], now_s, left_ms, delay_ms, stall_ms, _ = kernels.download(
+                times,
+                bandwidths,
+                first,
+                end,
+                scale,
+                rows[s],
+                reals[s, 0],
+                reals[s, 2],
+                float(sizes[level]),
+                chunk_s * 1000.0,
+                rtt_ms,
+                payload,
+                cap_s * 1000.0,
+                drain_ms,
+                1.0,
+            )
+            waited_ms = max(reals[s, 2] - delay_ms, 0.0) + chunk_s * 1000.0 - left_ms
+            change = abs(kbps[level] - kbps[rungs[s]]) / 1000.0
+            # Weighted before the division: its rounding decides between equal plans of the stored results.
+            qoe = chunk_qoe(
+                kbps[level] / 1000.0, stall_weight * stall_ms / 1000.0, change, 1.0, change_weight
+            )
+            new_reals[i, 0] = now_s
+            new_reals[i, 1] = reals[s, 1] + (delay_ms + waited_ms) / 1000.0
+            new_reals[i, 2] = left_ms
+            new_reals[i, 3] = reals[s, 3] + qoe
+    return new_rows, new_reals
+
+
+@njit(cache=True)
+def _way_back(begin: Ints, came_from: Ints, rung: Ints, state: int) -> Ints:
+    """The rungs that lead to a state of the last chunk."""
+    n_left = len(begin) - 1
     levels = np.empty(n_left, dtype=np.int64)
-    state = np.argmax(reals[:, 3])
     for k in range(n_left - 1, -1, -1):
         levels[k] = rung[begin[k] + state]
         state = came_from[begin[k] + state]
