@@ -81,6 +81,16 @@ def test_every_documented_command_runs(page, tmp_path, monkeypatch, capsys):
             json.loads(printed.out)
 
 
+def test_the_readme_is_one_page():
+    """Under 120 lines, one picture, three tables of at most ten rows."""
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 120
+    assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 1
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) == 3
+    assert max(table.count("\n") - 2 for table in tables) <= 10
+
+
 def test_the_changelog_names_every_command():
     helped = subprocess.run(
         [sys.executable, "-c", "from netwright.cli.main import main; main(['--help'])"],
