@@ -5,6 +5,7 @@ import json
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -14,6 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from netwright.cli.main import main
+from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.palette import RC
 from netwright.core.task import DemoPart
@@ -106,6 +108,16 @@ def test_the_strongest_part_comes_first_and_every_part_says_what_it_is_for():
     for one in found.values():
         assert one.use.endswith(".")
         assert one.command.startswith("netwright ")
+
+
+def test_a_task_from_elsewhere_brings_its_part(monkeypatch):
+    """Whatever the registry finds: a part of its own, at the place that it asks for; a task may have none."""
+    task = replace(registry.task("vp"), name="bandwidth", demo=replace(part("Bandwidth"), order=15))
+    tasks = {"bandwidth": task, "silent": replace(task, name="silent", demo=None)}
+    known = registry.task
+    monkeypatch.setattr(registry, "task", lambda name: tasks.get(name) or known(name))
+    monkeypatch.setattr(registry, "task_names", lambda: ("abr", "bandwidth", "silent", "vp"))
+    assert list(demo.parts()) == ["design", "bandwidth", "abr", "vp"]
 
 
 def my_network():
