@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from netwright.core.documents import sealed
 from netwright.core.files import sha256_of_file
 
 
@@ -13,4 +14,4 @@ def rehashed(folder: Path) -> None:
     path = folder / "netwright.json"
     document = json.loads(path.read_text())
     document["files"] = {name: sha256_of_file(folder / name) for name in document["files"]}
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(sealed(document)))

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from netwright.core import registry
+from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.policy import Policy
 from netwright.core.task import load_attribute
@@ -167,10 +168,10 @@ def test_damaged_folders_are_named(folder, tmp_path):
         pensieve.load(folder)
     document = json.loads((folder / "netwright.json").read_text())
     for wrong in (True, 0, 6.0, "6", 10**6, None):
-        (folder / "netwright.json").write_text(json.dumps(document | {"n_levels": wrong}))
+        (folder / "netwright.json").write_text(json.dumps(sealed(document | {"n_levels": wrong})))
         with pytest.raises(DataError, match=r"netwright\.json: .*n_levels"):
             ppo.load(folder)
-    (folder / "netwright.json").write_text(json.dumps(document | {"files": {}}))
+    (folder / "netwright.json").write_text(json.dumps(sealed(document | {"files": {}})))
     with pytest.raises(DataError, match="lists no SHA-256"):
         ppo.load(folder)
     (folder / "netwright.json").write_text(json.dumps(document | {"format_version": 99}))

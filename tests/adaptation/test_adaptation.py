@@ -25,6 +25,7 @@ from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.models.adapted import AutoregressiveModel
 from netwright.adaptation.saved_model import assemble, role_of
 from netwright.adaptation.trainer import learning_rate_at
+from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.core.locks import BusyError, locked
 from netwright.evaluation import api as evaluation
@@ -70,7 +71,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_adaptation_learns(adapted: Adapted) -> None:
-    found = evaluation.test(toy.TASK, adapted, "default", "toy")
+    found = evaluation.test(toy.TASK, adapted, "default", object())
     untrained = np.abs(toy.examples(np.random.default_rng(2), 64)[1]).mean()  # a fresh head answers zero
     assert found.mean < 0.5 * untrained
     assert found.policy == adapted.name
@@ -447,7 +448,16 @@ class TestDamagedModels:
 
     def edit(self, folder: Path, **changes: Any) -> None:
         path = folder / "netwright.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        path.write_text(json.dumps(sealed(json.loads(path.read_text()) | changes)))
+
+    def test_a_changed_document_is_refused(self, folder: Path) -> None:
+        path = folder / "netwright.json"
+        whole = json.loads(path.read_text())
+        alpha = changed(whole, ("training", "alpha"), 400.0)
+        for document in (alpha, {k: v for k, v in alpha.items() if k != "sha256"}):
+            path.write_text(json.dumps(document))
+            with pytest.raises(DataError, match=r"netwright\.json: not as it was written"):
+                load(folder, toy.TASK)
 
     def test_not_a_model(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="no saved model"):
@@ -506,7 +516,7 @@ class TestDamagedModels:
     def test_changed_documents(self, folder: Path, place: tuple[str, ...], value: Any) -> None:
         path = folder / "netwright.json"
         whole = json.loads(path.read_text())
-        path.write_text(json.dumps(changed(whole, place, value)))
+        path.write_text(json.dumps(sealed(changed(whole, place, value))))
         with pytest.raises(NetwrightError, match=r"netwright\.json|encoder_head"):
             load(folder, toy.TASK)
 

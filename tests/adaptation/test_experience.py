@@ -19,6 +19,7 @@ from netwright.adaptation.offline import return_conditioning
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.experience import ACTION, COMPONENTS, LABELS, REWARD, Experience, merge
 from netwright.adaptation.offline.imitation import imitation_targets
+from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.core.files import sha256_of_file
 from netwright.core.locks import BusyError, locked
@@ -218,7 +219,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, np.ndarray]], object], *
 def renew_hash(folder: Path) -> None:
     document = json.loads((folder / storage.DESCRIPTION).read_text())
     document["files"] = {storage.COLUMNS: sha256_of_file(folder / storage.COLUMNS)}
-    (folder / storage.DESCRIPTION).write_text(json.dumps(document))
+    (folder / storage.DESCRIPTION).write_text(json.dumps(sealed(document)))
 
 
 CHANGES = {

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netwright
+from netwright.core.documents import digest
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.synthesis.bayes import Bayes
 from netwright.synthesis.contradictions import contradictions
@@ -18,7 +19,6 @@ from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.objective_only import ObjectiveOnly
 from netwright.synthesis.pool import quality
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
-from netwright.synthesis.saved import digest
 from netwright.synthesis.setup import OnlineProblem, PoolProblem, Setup
 from netwright.synthesis.teachers import Oracle, Person, Replay
 from netwright.synthesis.voting import Voting

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netwright.core.documents import digest
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError
 from netwright.core.locks import BusyError
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.queries import Answer
-from netwright.synthesis.saved import digest
 from netwright.synthesis.setup import PoolProblem, Setup
 from netwright.synthesis.store import DialogueStore, FileStore, take_up
 from tests.synthesis.problems import weighted_pool
@@ -65,8 +65,8 @@ def test_any_changed_value_is_refused(data):
     new = data.draw(st.sampled_from([0, 1, 2, True, False, None, "much", "compare", [], -1, 0.5, 10**9]))
     if type(new) is type(old) and new == old:
         return
-    if at == ("sha256",) and new is None:
-        return  # as in documents of earlier releases
+    if at == ("format_version",) and new == 1:
+        new = 3
     with pytest.raises(NetwrightError):
         Dialogue.from_json(changed(at, new, sealed=False), PROBLEM)
 
@@ -96,8 +96,13 @@ def test_an_answer_that_was_exchanged_is_noticed():
 
 
 def test_a_document_of_an_earlier_release_is_read():
-    document = {key: value for key, value in SAVED.items() if key != "sha256"}
+    document = {key: value for key, value in SAVED.items() if key != "sha256"} | {"format_version": 1}
     assert len(Dialogue.from_json(document, PROBLEM).exchanges) == 2
+
+
+def test_a_document_whose_hash_was_removed_is_refused():
+    with pytest.raises(NetwrightError, match="SHA-256 differs"):
+        Dialogue.from_json({key: value for key, value in SAVED.items() if key != "sha256"}, PROBLEM)
 
 
 class MemoryStore:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from netwright.adaptation import api
+from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, DataError, FormatError, UnknownNameError
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import BusyError, locked
@@ -137,7 +138,7 @@ def test_damaged_folders_are_named(name, folder, tmp_path):
         module.load(copy)
     weights.write_bytes(whole)
     document = json.loads((copy / "netwright.json").read_text())
-    (copy / "netwright.json").write_text(json.dumps(document | {"policy": "other"}))
+    (copy / "netwright.json").write_text(json.dumps(sealed(document | {"policy": "other"})))
     with pytest.raises(FormatError, match=rf"holds other, not {name}"):
         module.load(copy)
     (copy / "netwright.json").write_text(json.dumps(document | {"format_version": 99}))

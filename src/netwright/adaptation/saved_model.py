@@ -17,7 +17,16 @@ from netwright.adaptation.contract import Adapter, DecisionAdapter
 from netwright.adaptation.models.adapted import AdaptedModel, AutoregressiveModel
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
 from netwright.core.array_files import safetensors_header
-from netwright.core.documents import Count, JsonObject, SavedFolder, check_files, checked, write_folder
+from netwright.core.documents import (
+    SEAL,
+    Count,
+    JsonObject,
+    SavedFolder,
+    check_files,
+    checked,
+    unsealed,
+    write_folder,
+)
 from netwright.core.errors import ConfigError, DataError, FormatError
 from netwright.core.files import check_format_version, read_json, sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, sha256_of
@@ -186,7 +195,8 @@ def read_saved(folder: Path, *, needed: tuple[str, ...] = ()) -> SavedAdapted | 
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
         raise DataError(f"{path}: lacks a known kind; {REMEDY}.")
-    saved = kinds[kind].of(document, path, remedy=REMEDY)
+    required = kind == "adapted" and not earlier  # a baseline of a user's own task may write its own document
+    saved = unsealed(document, kinds[kind], path, remedy=REMEDY, required=required)
     if isinstance(saved, SavedAdapted):
         needed = saved.needed()
     check_files(folder, saved.files, path, remedy=REMEDY, needed=() if earlier else needed)
@@ -212,7 +222,7 @@ def training_of(description: Mapping[str, Any], where: Path) -> TrainingConfig:
 
 def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
     """A document of the earlier format in the present one."""
-    found = dict(document) | {"format_version": SavedModel.FORMAT_VERSION}
+    found = {k: v for k, v in document.items() if k != SEAL} | {"format_version": SavedModel.FORMAT_VERSION}
     found.setdefault("seed", 0)
     about = found.get("backbone")
     if isinstance(about, dict):

@@ -17,6 +17,7 @@ each failure is a `DataError` that names the entry.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-
 JsonObject = dict[str, JsonValue]
 Count = Annotated[int, Field(ge=0)]
 
+SEAL = "sha256"  # the entry that holds the hash of all other entries
 MAX_SHOWN = 60  # characters of an invalid value that an error shows
 
 
@@ -110,8 +112,41 @@ def write_folder(folder: Path, name: str, document: F, files: tuple[str, ...] | 
     """
     chosen = files if files is not None else tuple(_file_names(folder, name))
     hashed = document.model_copy(update={"files": {file: sha256_of_file(folder / file) for file in chosen}})
-    write_document(folder / name, hashed)
+    write_json(folder / name, sealed(hashed.to_json()))
     return hashed
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with the SHA-256 of its own entries as the last one."""
+    return {**document, SEAL: digest(document)}
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the entries of a document except `sha256`, independent of order and layout."""
+    entries = {key: value for key, value in document.items() if key != SEAL}
+    text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unsealed(document: Any, kind: type[F], where: Path, *, remedy: str, required: bool = True) -> F:
+    """The typed document of one that `sealed` gave, if it is as it was written.
+
+    Args:
+        document: parsed JSON.
+        required: whether one without its own SHA-256 is refused.
+
+    Raises:
+        DataError: as `Document.of`, or the SHA-256 is missing or another one.
+    """
+    entries = {k: v for k, v in document.items() if k != SEAL} if isinstance(document, Mapping) else document
+    found = kind.of(entries, where, remedy=remedy)
+    written = document.get(SEAL)
+    if written != digest(document) and (required or written is not None):
+        raise DataError(
+            f"{where}: not as it was written, the SHA-256 of its entries differs; it is damaged or was edited, "
+            f"{remedy}."
+        )
+    return found
 
 
 def read_folder(folder: Path, name: str, kind: type[F], *, remedy: str, needed: tuple[str, ...] = ()) -> F:
@@ -128,8 +163,11 @@ def read_folder(folder: Path, name: str, kind: type[F], *, remedy: str, needed: 
         DataError: as for `read_document`, or a file is missing, not listed or altered.
         FormatError: of another `format_version`.
     """
-    document = read_document(folder / name, kind, remedy=remedy)
-    check_files(folder, document.files, folder / name, remedy=remedy, needed=needed)
+    path = folder / name
+    found = read_json(path, remedy=remedy)
+    check_format_version(found, kind.FORMAT_VERSION, path)
+    document = unsealed(found, kind, path, remedy=remedy)
+    check_files(folder, document.files, path, remedy=remedy, needed=needed)
     return document
 
 

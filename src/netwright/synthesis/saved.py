@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from netwright.core.documents import Count, Document, JsonObject, Sha256
+from netwright.core.documents import Count, Document, JsonObject, Sha256, digest, sealed
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import check_format_version
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 from netwright.synthesis.setup import Setup
 
+EARLIER_FORMAT = 1
 REMEDY = "start a new one with another --out"
 
 
@@ -66,7 +65,7 @@ class SavedDialogue(Document):
         sha256: hash of the other entries, which detects changed answers; absent in documents of earlier releases.
     """
 
-    FORMAT_VERSION: ClassVar[int] = 1
+    FORMAT_VERSION: ClassVar[int] = 2
 
     problem: JsonObject
     setup: SavedSetup
@@ -81,9 +80,10 @@ class SavedDialogue(Document):
             FormatError: the document has another version.
             DataError: an entry is missing, unknown, of the wrong type or out of range, or the content was changed.
         """
-        check_format_version(document, cls.FORMAT_VERSION, where)
+        earlier = isinstance(document, dict) and document.get("format_version") == EARLIER_FORMAT
+        check_format_version(document, EARLIER_FORMAT if earlier else cls.FORMAT_VERSION, where)
         found = cls.of(document, f"{where}: not a saved dialogue", remedy=REMEDY)
-        if found.sha256 is not None and found.sha256 != digest(document):
+        if found.sha256 != digest(document) and not (earlier and found.sha256 is None):
             raise FormatError(
                 f"{where}: not a saved dialogue as it was written, its SHA-256 differs; the file is damaged or was "
                 f"edited, {REMEDY}."
@@ -112,11 +112,4 @@ def saved_document(
         "setup": asdict(setup),
         "exchanges": exchanges,
     }
-    return {**document, "sha256": digest(document)}
-
-
-def digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 of the entries of a document except `sha256`, independent of order and layout."""
-    entries = {key: value for key, value in document.items() if key != "sha256"}
-    text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sealed(document)

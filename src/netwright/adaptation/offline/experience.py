@@ -13,7 +13,15 @@ from pydantic import Field
 
 from netwright.adaptation.offline.ragged import Column, Ragged, concatenated, restored, stored
 from netwright.core.array_files import read_npz
-from netwright.core.documents import Count, Document, JsonObject, SavedFolder, check_files, write_folder
+from netwright.core.documents import (
+    Count,
+    Document,
+    JsonObject,
+    SavedFolder,
+    check_files,
+    unsealed,
+    write_folder,
+)
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import check_format_version, read_json, replacing
 from netwright.core.identity import sha256_of
@@ -280,10 +288,11 @@ def read_description(folder: Path) -> SavedExperience:
             f"{folder}: no experience there ({DESCRIPTION} is missing); give the --out of `netwright collect`."
         )
     document = read_json(path)
-    if isinstance(document, dict) and document.get("format_version") == EARLIER_FORMAT:
+    earlier = isinstance(document, dict) and document.get("format_version") == EARLIER_FORMAT
+    if earlier:
         document = _upgraded(document)
     check_format_version(document, SavedExperience.FORMAT_VERSION, path)
-    saved = SavedExperience.of(document, path, remedy=REMEDY)
+    saved = unsealed(document, SavedExperience, path, remedy=REMEDY, required=not earlier)
     check_files(folder, saved.files, path, remedy=REMEDY, needed=(COLUMNS,))
     return saved
 
