@@ -19,9 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("src", "tests", "tools", "benchmarks", "examples", "docs", "README.md", "CHANGELOG.md")
 NOT_YET = (
-    "src/netwright/adaptation/",
-    "src/netwright/llm/",
-    "src/netwright/tasks/",
     "tests/",
     "docs/",
     "benchmarks/",

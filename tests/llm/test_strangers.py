@@ -207,7 +207,7 @@ def test_a_saved_model_cannot_name_a_backbone_by_itself(folder, no_network, tmp_
     assert (again.policy.act(inputs) == made.policy.act(inputs)).all()
     with pytest.raises(FormatError, match="other weights"):
         load(out, toy.TASK, backbone="random:tiny")
-    with pytest.raises(ConfigError, match="the hub is not asked here"):
+    with pytest.raises(ConfigError, match="the hub is not contacted here"):
         load(out, toy.TASK, backbone="some/model")
     assert no_network == []
 

@@ -80,7 +80,7 @@ def test_strict_inputs_read_nothing_before_the_history(chosen: Windows) -> None:
 def test_the_shown_part_of_a_history_is_all_that_counts(chosen: Windows) -> None:
     ten = np.full(len(chosen), 10)
     short = replace(chosen, history=10)
-    assert_same(features.observe(chosen, ALL, shown=ten), features.observe(short, ALL))
+    assert_same(features.observe(chosen, ALL, history=ten), features.observe(short, ALL))
 
 
 @settings(max_examples=15)

@@ -199,11 +199,11 @@ def test_track_without_content_takes_no_saliency(generated, tmp_path):
         track.load(tmp_path / "x", random_maps)
 
 
-def test_maps_are_centred_on_the_viewer():
+def test_maps_are_centered_on_the_viewer():
     maps = np.arange(8.0, dtype=np.float32).reshape(1, 1, 1, 8)  # columns at -157.5, -112.5 .. 157.5 degrees
-    assert track.centred(maps, np.array([0.0])).ravel().tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert track.centred(maps, np.array([90.0])).ravel().tolist() == [2, 3, 4, 5, 6, 7, 0, 1]
-    assert (track.centred(maps, np.array([-180.0])) == track.centred(maps, np.array([180.0]))).all()
+    assert track.centered(maps, np.array([0.0])).ravel().tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert track.centered(maps, np.array([90.0])).ravel().tolist() == [2, 3, 4, 5, 6, 7, 0, 1]
+    assert (track.centered(maps, np.array([-180.0])) == track.centered(maps, np.array([180.0]))).all()
 
 
 def test_an_untrained_track_is_last_value(generated):

@@ -1,4 +1,4 @@
-"""Adapt of Fig. 9 (Wu et al. 2024), for every task alike."""
+"""Adapt of Fig. 9 (Wu et al. 2024), for every task."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model that answers for a task: `policy` decides, `name` stands in reports, `info` is its `netwright.json`."""
+    """A saved model of a task: its policy, its name in reports, and `info`, the content of its `netwright.json`."""
 
     name: str
     policy: Policy[Any, Any]
@@ -76,7 +76,7 @@ class AdaptOptions(TypedDict, total=False):
             data, experience, backbone and its dtype) is just loaded.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ..
         dtype: of the frozen weights, one of `netwright.llm.backbones.DTYPES`; what is trained is in float32.
-        label: a name of your own, shown behind that of the backbone.
+        label: a name of your own, shown after that of the backbone.
         progress: called with one line from time to time.
     """
 
@@ -106,7 +106,7 @@ def adapt(task: Task | str, data: Any, *, out: Path | str, **options: Unpack[Ada
 
     Raises:
         BusyError: another process works on the same run.
-        ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set, or what is there
+        ConfigError: `out` is taken, or it holds an unfinished run and `resume` is not set, or what is there
             is of another run.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
@@ -368,14 +368,14 @@ def load(
     device: str = "auto",
     backbone: str | None = None,
 ) -> Adapted:
-    """A saved model, adapted or baseline alike; it answers bit for bit as before it was saved (on the same device).
+    """A saved model, adapted or baseline; its answers are the same bits as before it was saved (on the same device).
 
     Args:
         folder: that `adapt`, `improve` or a baseline's training wrote.
         task: that it must be of, or its name.
         device: "auto" (a GPU if there is one), "cpu", "cuda", ..
         backbone: folder or hub id of the backbone that it was adapted on, where that is not one of netwright's own: a
-            saved model cannot name it by itself. The hub is not asked, its cache is.
+            saved model cannot name it by itself. Only the hub's cache is read.
 
     Raises:
         ConfigError: the backbone must be named.

@@ -1,4 +1,4 @@
-"""How a model is adapted: everything that a run can be told, with the defaults of the supervised half."""
+"""How a model is adapted: all settings of a run, with the defaults of the supervised half."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class TrainingConfig:
         batch_size: examples in one forward pass.
         accumulation: passes whose gradients make one update.
         learning_rate: at its peak; warms up linearly over the share `warmup` of the run, then falls as a cosine.
-        warm_start: share of the run in which the backbone is left out, so that encoder and head find their feet at a
-            fraction of the cost; what belongs to the backbone warms up and falls over the rest of the run. The
-            autoregressive mode, which is nothing without its backbone, trains with it from the start.
+        warm_start: share of the run in which the backbone is bypassed, so that encoder and head train cheaply at
+            first; what belongs to the backbone warms up and falls over the rest of the run. The
+            autoregressive mode, which needs its backbone for every answer, trains with it from the start.
         weight_decay: of AdamW, on matrices only.
         max_grad_norm: norm at which gradients are clipped.
         method: "lora" trains encoder, head and low-rank matrices (DD-LRNA); "full" trains the backbone too.
@@ -32,13 +32,13 @@ class TrainingConfig:
         precision: of the backbone's passes in training; "auto" takes bfloat16 where the processor computes in it.
         gradient_checkpointing: recompute activations instead of keeping them; saves memory, costs time.
         max_layers: keep only so many layers of the backbone.
-        evaluate_every: updates between two looks at the validation data.
+        evaluate_every: updates between two evaluations on the validation data.
         tolerance: the latest weights whose validation metric is within this share of the best are kept. The end of
-            the cosine is taken over an earlier, noisier minimum, unless the run has really got worse.
-        patience: stop after so many looks, once the backbone has joined, without an improvement on the best; 0: never.
+            the cosine is preferred to an earlier, noisier minimum, unless the score is worse by more than that.
+        patience: stop after so many evaluations without an improvement, once the backbone has joined; 0: never.
         average: validate and keep a moving average of the weights in place of the last ones: the share of the old
             average that an update leaves; 0 for none.
-        checkpoint_seconds: at most so much work is lost to a kill.
+        checkpoint_seconds: seconds between two checkpoints, the most that a kill can lose.
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {"clip": "max_grad_norm"}  # earlier names, which are still read

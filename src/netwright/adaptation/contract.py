@@ -1,4 +1,4 @@
-"""What a task hands to adaptation: its modalities, its head, batches to learn from, and how an answer is judged."""
+"""What a task hands to adaptation: its modalities, its head, batches to learn from, and how an answer is evaluated."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class PredictionAdapter(Protocol):
         ...
 
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
-        """The scalar that training makes small."""
+        """The scalar that training minimizes."""
         ...
 
     def validate(self, answer: Answer) -> float:
-        """The task's metric on validation data, lower is better; never sees a test trace."""
+        """The task's metric on validation data, lower is better; no test trace is used."""
         ...
 
     def policy(self, answer: Answer) -> Policy[Any, Any]:
@@ -54,7 +54,7 @@ class PredictionAdapter(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What is needed to answer without the training data (normalisation), as plain JSON types."""
+        """What is needed to answer without the training data (normalization), as plain JSON types."""
         ...
 
     def provenance(self) -> dict[str, Any]:
@@ -64,12 +64,12 @@ class PredictionAdapter(Protocol):
 
 @runtime_checkable
 class DecisionAdapter(Protocol):
-    """The decision half (Eq. 2-4): whole episodes with what is wanted at each step. Made by `Task.adapter`.
+    """The decision half (Eq. 2-4): whole episodes with the wanted action at each step. Made by `Task.adapter`.
 
     Attributes:
         modalities: what the encoder reads of one step, in token order; the condition and the last action among them.
         head: scores the candidates of a step.
-        window: how many steps a decision sees.
+        window: context window in steps.
     """
 
     modalities: Sequence[ModalitySpec]
@@ -77,19 +77,19 @@ class DecisionAdapter(Protocol):
     window: int
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, Target]:
-        """`size` whole episodes: inputs (size, T, ..) and how much each choice is wanted (size, T, N).
+        """`size` whole episodes: inputs (size, T, ..) and the weight of each choice as a target (size, T, N).
 
-        Episodes may be of different lengths: T is the longest, and where one has ended nothing is wanted. For a
-        factored action the target is a mapping by part, and inputs `action.<part>` (size, T) hold what was chosen.
+        Episodes may be of different lengths: T is the longest, and where one has ended the weights are 0. For a
+        factored action the target is a mapping by part, and inputs `action.<part>` (size, T) hold the choices.
         """
         ...
 
     def loss(self, answer: Any, target: Any) -> Tensor:
-        """The scalar that training makes small: `choice_loss`, or `parts_loss` for a factored action."""
+        """The scalar that training minimizes: `choice_loss`, or `parts_loss` for a factored action."""
         ...
 
     def validate(self, answer: StepwiseInference) -> float:
-        """The task's metric on validation episodes, in its own sense; never sees a test trace."""
+        """The task's metric on validation episodes, in its own sense; no test trace is used."""
         ...
 
     def policy(self, answer: StepwiseInference) -> Policy[Any, Any]:
@@ -118,13 +118,13 @@ class OnlineAdapter(DecisionAdapter, Protocol):
         ...
 
     def critic_inputs(self, inputs: Inputs) -> NDArray[np.float32]:
-        """(B, F) what a critic sees of those inputs, beside what the environment tells in private."""
+        """(B, F) what a critic observes of those inputs, besides the environment's privileged information."""
         ...
 
 
 @runtime_checkable
 class DescribedAdapter(Protocol):
-    """An adapter that knows the conditions which its model is trained for."""
+    """An adapter with the conditions that its model is trained for."""
 
     def trained_for(self) -> Conditions:
         """The conditions of the training data or experience."""

@@ -47,7 +47,7 @@ class Collector(Protocol):
 
 @runtime_checkable
 class DescribedCollector(Protocol):
-    """A `Collector` that knows more about its training environments."""
+    """A `Collector` with details of its training environments."""
 
     def conditions(self, name: str) -> Conditions:
         """The conditions of a training environment's episodes, by the names that policies store them under."""

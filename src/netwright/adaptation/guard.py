@@ -97,10 +97,10 @@ class Guarded:
     """A policy under guard.
 
     Episodes are played one by one, so that a deadline, a failure and the time of a decision concern one decision. A
-    decision whose answer was dropped leaves a gap in what the model remembers: it begins anew at the next one.
+    decision whose answer was dropped leaves a gap in the model's memory: its memory is reset before the next one.
 
     Args:
-        policy: an adapted model, which knows the distribution of its training.
+        policy: an adapted model, with bounds of its training distribution.
         rule: decides in its place.
         deadline_s: an answer that takes longer is late; None for no deadline.
         clock: seconds.
@@ -135,7 +135,7 @@ class Guarded:
         self._anew = True
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget all episodes; counts go on."""
+        """Forget all episodes; counts are kept."""
         first, second = rng.spawn(2)
         self._seed = int(first.integers(2**63))
         self._anew = True

@@ -24,7 +24,7 @@ from netwright.training.run import Run
 
 
 class AdaptationRun(Run):
-    """A `Run` whose result is an adapted model; it is resumed only if the user says so."""
+    """A `Run` whose result is an adapted model; it is resumed only on request."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -32,7 +32,7 @@ class AdaptationRun(Run):
 
         Raises:
             BusyError: another process does.
-            ConfigError: `out` is taken, or an unfinished run stands there and `resume` is not set.
+            ConfigError: `out` is taken, or there is an unfinished run and `resume` is not set.
         """
         with super().locked():
             if not (self.resume and (self.out / DESCRIPTION).is_file()):

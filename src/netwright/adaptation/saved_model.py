@@ -175,7 +175,7 @@ def read_saved(folder: Path, *, needed: tuple[str, ...] = ()) -> SavedAdapted | 
 
     Raises:
         DataError: there is none, it is not such a document, or a file is missing or has other bytes.
-        FormatError: it is of a format that this release does not know.
+        FormatError: unknown format.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
@@ -243,7 +243,7 @@ def read_model(
     merged: bool = True,
     backbone: str | None = None,
 ) -> AdaptedModel:
-    """The saved model, ready to answer: its low-rank matrices are merged into the weights and nothing trains.
+    """The saved model, ready to answer: its low-rank matrices are merged into the weights and no weight is trainable.
 
     With `merged` False the matrices stay apart, and what trained before can train on. A backbone that is not one of
     ours is loaded only if the user names it in `backbone`: a saved model may come from a stranger. The hub is not

@@ -27,7 +27,7 @@ class _Returns(Document):
 
 
 class _Published(Document):
-    """Of `returns-published`: the range of the rewards, and the return that is asked for."""
+    """Of `returns-published`: the range of the rewards, and the target return."""
 
     low: float
     high: float
@@ -98,7 +98,7 @@ class SavedSize(Document):
 
 
 class SavedFeatureBounds(Document):
-    """Usual ranges of features, see `netwright.adaptation.guard`."""
+    """Bounds of features, see `netwright.adaptation.guard`."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]

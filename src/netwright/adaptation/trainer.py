@@ -42,7 +42,7 @@ def learning_rate_at(step: int, config: TrainingConfig, *, start: int = 0) -> fl
 
 
 def autocast_dtype(config: TrainingConfig, device: torch.device) -> torch.dtype | None:
-    """bfloat16 where asked for, or where it pays: on a GPU, or on a processor with bfloat16 instructions."""
+    """bfloat16 where requested, or where it is faster: on a GPU, or on a processor with bfloat16 instructions."""
     if config.precision == "bfloat16":
         return torch.bfloat16
     if config.precision == "float32":

@@ -15,7 +15,7 @@ class Backbone(nn.Module):
     """A causal transformer over embeddings, or none at all.
 
     Attributes:
-        name: as it was asked for.
+        name: as requested.
         model: the Hugging Face decoder without vocabulary; None for the control `none`.
         width: size of a token-like embedding.
         max_tokens: the longest sequence that the model has positions for; None without such a limit.
@@ -42,7 +42,7 @@ class Backbone(nn.Module):
         self.dtype = dtype
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, T, width) embeddings to (B, T, width) hidden states; each sees only itself and those before it.
+        """(B, T, width) embeddings to (B, T, width) hidden states; each depends only on itself and those before it.
 
         Raises:
             ConfigError: more tokens than the model has positions for.

@@ -1,7 +1,7 @@
 """One frozen language model, whatever its family, as a map from token-like embeddings to hidden states.
 
 A name is one of `BACKBONES`, a Hugging Face hub id, a local folder, or a file made by `netwright pretrain`.
-Widths and depths are read from the model; its vocabulary matrices are dropped, for nothing here is ever a
+Widths and depths are read from the model; its vocabulary matrices are dropped, since no input is a
 word (section 4, Wu et al. 2024).
 """
 
@@ -98,7 +98,7 @@ def build_backbone(
 
     Raises:
         UnknownNameError: no preset and no such folder.
-        ConfigError: nothing of that name on the hub or in its cache, or the model is not a causal decoder.
+        ConfigError: no model of that name on the hub or in its cache, or the model is not a causal decoder.
         MissingExtraError: `minilm` without its package.
     """
     preset = BACKBONES.get(name)

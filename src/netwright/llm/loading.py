@@ -31,8 +31,8 @@ class Place:
 
     Attributes:
         name: local folder or hub id.
-        options: of every `from_pretrained`: no code of the folder runs, nothing is asked on stdin, weights are
-            safetensors unless the user allows `.bin`, and the hub is not asked where the model is here.
+        options: of every `from_pretrained`: no code of the folder runs, no prompt on stdin, weights are
+            safetensors unless the user allows `.bin`, and the hub is not contacted where the model is local.
     """
 
     name: str
@@ -48,7 +48,7 @@ def locate(name: str, kind: str = "backbone", *, offline: bool = False) -> Place
         offline: do not ask the hub.
 
     Raises:
-        ConfigError: there is nothing of that name, or the folder lacks a file.
+        ConfigError: no model of that name, or the folder lacks a file.
         MissingExtraError: a `.gguf` file without the package that reads it.
     """
     pickled, plain = name.startswith(BIN), name.removeprefix(BIN)
@@ -73,7 +73,7 @@ def locate(name: str, kind: str = "backbone", *, offline: bool = False) -> Place
     if _cached(plain):
         return Place(plain, options)
     if offline or not _hub_reached():
-        why = "the hub is not asked here" if offline else "the hub cannot be reached"
+        why = "the hub is not contacted here" if offline else "the hub cannot be reached"
         raise ConfigError(
             f"{kind} {plain!r}: no such folder here, nothing of that name in the hub's cache, and {why}; give a folder "
             "with config.json and model.safetensors, or fetch the model first."
@@ -150,10 +150,10 @@ def load_pretrained(
         name: see `locate`.
         kind: what the model is called in errors.
         offline: do not ask the hub.
-        options: handed on.
+        options: passed on.
 
     Raises:
-        ConfigError: no such folder, nothing of that name in reach, or what is there is not such a model.
+        ConfigError: no such folder, no model of that name in reach, or what is there is not such a model.
         FormatError: some of its weights are absent.
     """
     place = locate(name, kind, offline=offline)

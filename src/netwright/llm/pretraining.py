@@ -2,7 +2,7 @@
 
 Wang et al., "Pre-training with Synthetic Data Helps Offline Reinforcement Learning" (arXiv 2310.00771) show
 that a few updates on such sequences serve a decision model as well as text does. Departure: they draw one
-chain of 100 states and keep it, so that what is learnt is that chain's transition table, much of which sits
+chain of 100 states and keep it, so that what is learned is that chain's transition table, much of which sits
 in the embedding and the output layer that are thrown away. Here every sequence has a chain of its own over a
 few states: the next state can only be foretold by looking up, in the sequence itself, what followed this one
 before (the statistical induction heads of Edelman et al., arXiv 2402.11004), and that skill sits in the
@@ -84,7 +84,7 @@ class MarkovChains:
 
 @dataclass(frozen=True)
 class PretrainingConfig:
-    """What the model is shown and how it learns: linear warm-up over `warmup` updates, cosine to zero."""
+    """Training data and schedule: linear warm-up over `warmup` updates, cosine to zero."""
 
     source: MarkovChains = MarkovChains()
     batch_size: int = 16
@@ -109,7 +109,7 @@ def pretrain(
         out: the file; written in one step when training is over, and read by `build_backbone(str(out))`.
         iterations: updates.
         seed: of weights and sequences; on one machine the same seed gives the same file.
-        progress: is handed a line of text now and then.
+        progress: called with a line of text from time to time.
         preset: "tiny" or "small".
         config: the sequences and the optimizer.
 

@@ -1,4 +1,4 @@
-"""Torch's randomness: the one place where it is seeded."""
+"""Seeding of torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, torch on the CPU draws from `seed`; afterwards its own stream goes on undisturbed."""
+    """Inside, torch on the CPU draws from `seed`; afterwards its own stream continues undisturbed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield

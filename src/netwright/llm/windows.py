@@ -38,7 +38,7 @@ def windowed(backbone: Backbone, tokens: Tensor, n_tokens: int, window: int) -> 
         backbone: with a language model.
         tokens: (B, T, width), `n_tokens` for each step of the episode.
         n_tokens: of one step.
-        window: how many steps a token sees, its own included.
+        window: context window in steps, the current one included.
 
     Returns:
         (B, T, width).

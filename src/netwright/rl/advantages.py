@@ -1,4 +1,4 @@
-"""Rewards and advantages (generalized advantage estimation), in units that one long stall does not dominate."""
+"""Rewards and advantages (generalized advantage estimation), robust to single long stalls."""
 
 from __future__ import annotations
 

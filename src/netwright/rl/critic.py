@@ -1,4 +1,4 @@
-"""A critic that also sees what no policy can, and its fit to logged episodes."""
+"""A critic with privileged observations, and its fit to logged episodes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fitted_advantages(
 
     Args:
         offsets: (E + 1,) first row of each episode, and N.
-        critic_obs: (N, F) what the critic sees.
+        critic_obs: (N, F) observations of the critic.
         rewards: (N,) compressed.
         seed: of the critic's weights and batches.
     """

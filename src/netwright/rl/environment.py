@@ -30,7 +30,7 @@ class Environment(Protocol):
         ...
 
     def privileged(self) -> Array:
-        """(B, P) what no policy can know, such as the future; for a critic, in training only."""
+        """(B, P) privileged information, such as the future; for a critic, in training only."""
         ...
 
     def step(self, actions: Array) -> tuple[Array, Array]:
@@ -60,7 +60,7 @@ class RaggedEnvironment(Protocol):
 
 @runtime_checkable
 class TimedEnvironment(Protocol):
-    """An `Environment` whose decisions are not equally far apart: returns are discounted by the elapsed time."""
+    """An `Environment` with decisions at arbitrary times: returns are discounted by the elapsed time."""
 
     def times(self) -> NDArray[np.float64]:
         """(R,) time at which each running episode waits, in the unit of time that the discount is for."""

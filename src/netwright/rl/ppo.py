@@ -25,10 +25,10 @@ COUNTS = ("epochs", "minibatch_size")
 
 
 class PpoOptions(Protocol):
-    """What the options of a PPO trainer have in common; each trainer has its own defaults.
+    """Common options of PPO trainers; each trainer has its own defaults.
 
     Attributes:
-        iterations: rounds of playing and learning.
+        iterations: rollouts, each followed by updates.
         epochs, minibatch_size: passes over the rollout of an iteration, and rows (steps or episodes) of an update.
         gamma, gae_lambda: of the advantages.
         clip_range: how far the probability of an action may move in an iteration (epsilon).
@@ -92,7 +92,7 @@ def entropy_coefficient(options: PpoOptions, iteration: int) -> float:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a rollout teaches.
+    """Training targets of a rollout.
 
     Attributes:
         advantages: (N,) normalized.
@@ -108,7 +108,7 @@ class Targets:
 def targets(rollout: Rollout, values: Doubles, options: PpoOptions, return_scale: float) -> Targets:
     """Advantages and returns (N,) of a rollout's steps from its rewards and the critic's values (N,).
 
-    Where the rollout knows the times of its decisions, returns are discounted by the elapsed time.
+    Where the rollout has the times of its decisions, returns are discounted by the elapsed time.
     """
     order, offsets = rollout.order, rollout.offsets
     gamma: float | Doubles = options.gamma

@@ -25,11 +25,11 @@ class AdaptedModel(nn.Module):
 
     What the head reads is `token + gate * state` for every token, with a learned gate for each channel that starts
     at zero (a residual connection around the backbone, a departure from the paper). So the backbone can join a
-    model whose encoder and head have already found their feet, and the control `none`, where there are no states,
+    model whose encoder and head are already trained, and the control `none`, where there are no states,
     is the same model without that term.
 
     Attributes:
-        joined: False while the backbone is left out (see `TrainingConfig.warm_start`).
+        joined: False while the backbone is bypassed (see `TrainingConfig.warm_start`).
         autocast: lower precision of the backbone's passes in training, or None.
     """
 
@@ -99,7 +99,7 @@ class AdaptedModel(nn.Module):
 class AutoregressiveModel(AdaptedModel):
     """The paper's mode: one head answer a forward pass, each fed back as a token, `n_steps` times.
 
-    The gate starts at one here, for without the states a token knows nothing of those before it.
+    The gate starts at one here, since without the states a token has no information on those before it.
 
     Kept for comparison. With the key-value cache a pass reads one token; `cached=False` recomputes the whole
     sequence each time, as the published code does.
@@ -129,7 +129,7 @@ class AutoregressiveModel(AdaptedModel):
         return 1
 
     def forward(self, inputs: Mapping[str, Any]) -> Tensor:
-        """Raw inputs to (B, n_steps, n_values), each value fed back before the next is asked for."""
+        """Raw inputs to (B, n_steps, n_values), each value fed back before the next is computed."""
         tokens = self.encoder(inputs)
         cache, answers = None, []
         for _ in range(self.n_steps):

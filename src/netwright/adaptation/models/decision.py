@@ -1,6 +1,6 @@
 """The model that decides: encoder, backbone over a window of decisions, and a head that scores what may be chosen.
 
-Sequence modelling of decisions (Eq. 2-4, Wu et al. 2024). The tokens of a step are those of its modalities: in the
+Sequence modeling of decisions (Eq. 2-4, Wu et al. 2024). The tokens of a step are those of its modalities: in the
 published layout the return, each piece of the state and, as the first of the next step, each piece of the action
 are tokens of their own; a layout may also put all of them into one. The head reads every token of the step, each joined
 by what the backbone makes of it (see `AdaptedModel`), and scores the candidates of that step.
@@ -50,7 +50,7 @@ class DecisionModel(AdaptedModel):
     padded within a batch and masked; actions may be factored (`heads.Factored`).
 
     Attributes:
-        window: how many steps a decision sees, its own included (w of Eq. 3); see `netwright.llm.windows`.
+        window: context window in steps, the current one included (w of Eq. 3); see `netwright.llm.windows`.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class StepwiseInference:
         self._memory, self._n = None, 0
 
     def restart(self, rows: NDArray[np.bool_]) -> None:
-        """Forget the episodes of these rows (B,): others begin in their place."""
+        """Forget the episodes of these rows (B,): new episodes begin in their rows."""
         if self._memory is not None:
             self._memory.restart(torch.from_numpy(rows).to(self.model.device))
 
@@ -219,7 +219,7 @@ def choice_loss(scores: Tensor, target: Tensor) -> Tensor:
     Args:
         scores: (B, steps, N).
         target: (B, steps, N) how much each choice is wanted: one-hot to imitate, times a weight, or probabilities; all
-            zero where nothing is to be learned (padding).
+            zero in padding.
     """
     log_probabilities = torch.log_softmax(scores, dim=-1)
     wanted = torch.where(target > 0, target * log_probabilities, 0.0)  # a masked choice has -inf

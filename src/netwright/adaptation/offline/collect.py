@@ -1,8 +1,8 @@
-"""RL_Collect of Fig. 9 (Wu et al. 2024): let policies decide in a task's environments and keep what happened.
+"""RL_Collect of Fig. 9 (Wu et al. 2024): play a task's environments with policies and store the episodes.
 
-Every policy meets the same sessions, so that their returns can be compared session by session. Sessions come in blocks;
+Every policy plays the same sessions, so that their returns can be compared session by session. Sessions come in blocks;
 a block under one policy is the unit of work, is written as soon as it is complete, and depends on its seed alone:
-whichever worker does it, and after whichever interruption, the experience is the same.
+the experience does not depend on the worker or on interruptions.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Plan:
     """What is to be collected.
 
     Attributes:
-        policies: each a baseline's name, a folder of a saved model, `sampled:` before either for one that draws its
-            choice instead of taking the best, or `noisy:SHARE:` before any for random choices at that share.
-        place: one of the collector's places.
-        sessions: how many each policy meets.
+        policies: each a baseline's name or a folder of a saved model; `sampled:` before either samples the action
+            instead of taking the best, `noisy:SHARE:` before any makes an epsilon-random policy.
+        place: one of the collector's training environments.
+        sessions: number of sessions of each policy.
         seed: of sessions, policies and noise.
-        labels: policies whose mean probabilities are kept for every state that any policy visits.
+        labels: policies whose mean probabilities are kept for every visited state.
     """
 
     policies: tuple[str, ...]
@@ -61,7 +61,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.policies:
-            raise ConfigError("nobody decides: give at least one policy.")
+            raise ConfigError("no policy given; pass at least one --policy.")
         if len(set(self.policies)) < len(self.policies):
             raise ConfigError(
                 "a policy is named twice; name each once, and raise the number of sessions instead."
@@ -86,21 +86,21 @@ def rl_collect(
     resume: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Experience:
-    """Collect an experience and write it to `out`; what is complete survives an interruption in `<out>.partial`.
+    """Collect an experience and write it to `out`; complete parts survive an interruption in `<out>.partial`.
 
     Args:
         task: a task of decisions.
         data_folder: of real data; without one, data are generated from the plan's seed.
-        plan: who decides, where, and how often.
+        plan: policies, training environment and number of sessions.
         out: folder of the experience.
         executor: where the work is done; in this process by default.
-        resume: go on with what stands in `<out>.partial`.
+        resume: continue the collection in `<out>.partial`.
         progress: called with one line from time to time.
 
     Raises:
         BusyError: another process collects there.
         ConfigError: `out` is taken, or holds an unfinished collection and `resume` is not set, or that one is of
-            another plan, other data or other models; a policy or place that does not exist.
+            another plan, other data or other models; a policy or training environment that does not exist.
     """
     out, data_folder = Path(out), None if data_folder is None else Path(data_folder)
     with locked(parts_folder(out)):
@@ -120,7 +120,7 @@ def _collected(
     work = partial(_unit, task=task, folder=data_folder, plan=plan)
     collector = _collector(reference, task.load_data, data_folder, plan.seed)
     if plan.place not in collector.training_environments:
-        raise UnknownNameError("place to collect in", plan.place, collector.training_environments)
+        raise UnknownNameError("training environment", plan.place, collector.training_environments)
     policies = {name: named_policy(task, name, collector) for name in (*plan.policies, *plan.labels)}
     if isinstance(collector, DescribedCollector):
         _note_limits(collector, plan.place, policies)
@@ -185,7 +185,7 @@ def named_policy(task: Task, name: str, collector: Collector) -> Policy[Any, Any
 
     Raises:
         UnknownNameError: neither a baseline nor a folder.
-        ConfigError: a share that is none, or `sampled:` for a policy that draws nothing.
+        ConfigError: an invalid share, or `sampled:` for a deterministic policy.
     """
     kind, _, rest = name.partition(":")
     if kind == "noisy":
@@ -217,7 +217,7 @@ def named_policy(task: Task, name: str, collector: Collector) -> Policy[Any, Any
 
 
 class EpsilonRandom:
-    """A policy that at a share of its decisions is replaced by a random choice."""
+    """An epsilon-random policy: at a share of the decisions a random action replaces that of the policy inside."""
 
     def __init__(self, policy: Policy[Any, Any], share: float, collector: Collector) -> None:
         self.policy, self.share, self.collector = policy, share, collector
@@ -321,7 +321,7 @@ def _ready_parts(out: Path, identity: RunIdentity, resume: bool) -> Path:
     begun = parts.exists() and any(parts.iterdir())
     if begun and not resume:
         raise ConfigError(
-            f"{parts} holds an unfinished collection; add --resume to go on with it, or delete it."
+            f"{parts} holds an unfinished collection; add --resume to continue it, or delete it."
         )
     if begun:
         kept = read_document(parts / PLAN, RunIdentity, remedy=f"delete {parts} to start again")

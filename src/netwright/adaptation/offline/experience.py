@@ -1,4 +1,4 @@
-"""Experience: whole episodes of decisions, as columns, with who decided, where and from which seed (Eq. 2)."""
+"""Experience: whole episodes of decisions, as columns, with policy, environment and seed of each (Eq. 2)."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class SavedExperience(SavedFolder):
 
     Attributes:
         policies, places: names.
-        info: what else is known, see `Experience`.
-        summary: what the arrays hold.
+        info: other facts, see `Experience`.
+        summary: of the arrays.
     """
 
     FORMAT_VERSION: ClassVar[int] = 2
@@ -280,7 +280,7 @@ def read_description(folder: Path) -> SavedExperience:
 
     Raises:
         DataError: there is none, or a file is damaged.
-        FormatError: it is of a format that this release does not know.
+        FormatError: unknown format.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
@@ -302,7 +302,7 @@ def read(folder: Path) -> Experience:
 
     Raises:
         DataError: there is none, or it is damaged or was changed.
-        FormatError: it is of a format that this release does not know.
+        FormatError: unknown format.
     """
     saved = read_description(folder)
     try:
@@ -348,20 +348,22 @@ def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
 def _check_summary(folder: Path, saved: SavedExperience, experience: Experience) -> None:
     found = ExperienceSummary.of(_summary(experience), folder / DESCRIPTION, remedy=REMEDY)
     for name in ExperienceSummary.model_fields:
-        told, counted = getattr(saved.summary, name), getattr(found, name)
+        stated, counted = getattr(saved.summary, name), getattr(found, name)
         if name == "policies":
-            agree = told.keys() == counted.keys() and all(_same_figures(told[k], counted[k]) for k in told)
+            agree = stated.keys() == counted.keys() and all(
+                _same_figures(stated[k], counted[k]) for k in stated
+            )
         else:
-            agree = told == counted
+            agree = stated == counted
         if not agree:
             raise DataError(
                 f"{folder / DESCRIPTION}: summary.{name} is not what the arrays hold; one was changed, {REMEDY}."
             )
 
 
-def _same_figures(told: PolicySummary, counted: PolicySummary) -> bool:
-    close = np.isclose(told.mean_reward, counted.mean_reward, rtol=1e-6, atol=1e-9)
-    return told.episodes == counted.episodes and bool(close)
+def _same_figures(stated: PolicySummary, counted: PolicySummary) -> bool:
+    close = np.isclose(stated.mean_reward, counted.mean_reward, rtol=1e-6, atol=1e-9)
+    return stated.episodes == counted.episodes and bool(close)
 
 
 def _check_column(name: str, column: Column) -> None:

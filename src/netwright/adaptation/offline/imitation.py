@@ -1,11 +1,11 @@
-"""From an experience to what a model is taught: which episodes, under which condition, towards which choices.
+"""Imitation targets from an experience: which episodes, under which condition, with which weights of the actions.
 
 Methods:
 
 - `advantage`: imitate every decision, weighted by exp(advantage / temperature); the default.
 - `clone`: imitate the best policy only; the control.
-- `distill`: follow the mean probabilities of the labelling policies, in all states that anyone visited.
-- `returns`, `returns-published`, `regret`, `vector-returns`: imitate everybody under the condition of that name
+- `distill`: follow the mean probabilities of the labeling policies, in all visited states.
+- `returns`, `returns-published`, `regret`, `vector-returns`: imitate all policies under the condition of that name
   (see `netwright.adaptation.offline.return_conditioning`), Eq. 2-4.
 """
 
@@ -34,14 +34,14 @@ LARGEST_WEIGHT = 20.0
 
 @dataclass(frozen=True)
 class ImitationTargets:
-    """What is taught at every decision of an experience.
+    """The imitation targets of every decision of an experience.
 
     Attributes:
         experience: the episodes.
         episodes: (E',) which of them are learned from.
         condition: (N, size) what each decision is conditioned on.
         weight: (N,) how much each decision counts.
-        labels: (N, L) choices that are wanted in place of the one that was made; None to imitate.
+        labels: (N, L) target probabilities of the choices; None to imitate the choice that was made.
         n_choices: L.
     """
 
@@ -62,7 +62,7 @@ class ImitationTargets:
         return rows, within < lengths[:, None]
 
     def target(self, rows: NDArray[np.int64], real: NDArray[np.bool_]) -> Floats:
-        """(B, T, L) how much each choice is wanted, for `choice_loss`."""
+        """(B, T, L) weight of each choice as a target, for `choice_loss`."""
         weight = np.where(real, self.weight[rows], np.float32(0.0))[..., None]
         if self.labels is not None:
             wanted: Floats = self.labels[rows] * weight
@@ -80,12 +80,12 @@ def imitation_targets(
     temperature: float,
     seed: int,
 ) -> ImitationTargets:
-    """What a method teaches from an experience.
+    """The imitation targets of a method.
 
     Args:
         method: see above.
         experience: episodes of any policies.
-        critic_inputs: (N, F) what a critic may see of each state beside the privileged column.
+        critic_inputs: (N, F) what a critic observes of each state besides the privileged column.
         n_choices: largest number of choices at a decision.
         temperature: of advantage weighting, in units of the compressed reward.
         seed: of the critic.

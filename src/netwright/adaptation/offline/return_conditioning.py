@@ -1,20 +1,20 @@
-"""What a decision is conditioned on: the return that is still to come (Eq. 2), in several readings.
+"""Return conditioning: the return to go that a decision is conditioned on (Eq. 2), in several forms.
 
-Each kind turns an experience into numbers for every decision, and says at test time what is asked for:
+Each kind computes a condition for every decision of an experience, and the target at test time:
 
 - `none`: nothing (imitation and advantage weighting).
 - `returns`: the return to go per remaining decision, rewards cut at -10, scaled by the 5th and 95th percentile.
-  The target is a quantile of the episodes' means, lowered by every reward that was got.
+  The target is a quantile of the episodes' means, reduced by every reward received.
 - `returns-published`: rewards scaled by their minimum and maximum, summed to the end and divided by 1000; the
-  target is the highest return of an episode, lowered by every scaled reward. One outlier squeezes all returns
+  target is the highest return of an episode, reduced by every scaled reward. One outlier compresses all returns
   into a narrow band.
 - `regret`: the episode's return against those of the other policies in the same session, in standard
   deviations, cut to [-2, 3]; constant over the episode. The target is a number of deviations.
 - `vector-returns`: as `regret`, for each component of the reward by itself. The target is what the policy that is
-  best under the weights asked for reached: one model for any weights.
+  best under the requested weights reached: one model for any weights.
 
-Departure from the paper, whose returns are `returns-published`: see the readings above, and docs/adaptation.md for
-what each gave.
+Departure from the paper, whose returns are `returns-published`: see the forms above, and docs/adaptation.md for
+the results of each.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ReturnConditioning:
     fitted: Mapping[str, Any]
 
     def start(self, n: int, target: float) -> TargetReturn:
-        """What `n` new episodes are asked for: `target` is a quantile, a share or a number of deviations."""
+        """The target return of `n` new episodes: `target` is a quantile, a share or a number of deviations."""
         return TargetReturn(self, n, target)
 
 
@@ -96,7 +96,7 @@ class TargetReturn:
         """(B, size) the condition of the next decision.
 
         Args:
-            n_left: (B,) decisions still to be taken, this one included.
+            n_left: (B,) remaining decisions, this one included.
             weights: (B, K) of the reward's components.
         """
         kind, fitted = self.conditioning.kind, self.conditioning.fitted
@@ -121,7 +121,7 @@ class TargetReturn:
         return self._returns.astype(np.float32)[:, None]
 
     def update(self, rewards: NDArray[Any]) -> None:
-        """Lower what is still asked for by the rewards (B,) of the last decision."""
+        """Reduce the target by the rewards (B,) of the last decision."""
         if self._returns is None:
             return
         fitted = self.conditioning.fitted
@@ -181,7 +181,7 @@ def _deviations(values: Doubles, groups: NDArray[np.int64]) -> Floats:
     relative = values - _means(values, groups)[groups]
     spread = np.sqrt(_means(relative**2, groups))[groups]
     usual = max(float(np.sqrt((relative**2).mean())), 1e-6)
-    scaled = relative / np.maximum(spread, 0.1 * usual)  # where all did alike, a hair's breadth is no success
+    scaled = relative / np.maximum(spread, 0.1 * usual)  # floor the spread: tiny differences are noise
     return np.clip(scaled, *DEVIATIONS).astype(np.float32)
 
 

@@ -2,8 +2,7 @@
 
 The paper avoids interaction because its simulators are slow; ours are fast, and `seconds_interacting` beside `seconds`
 records the share of the time that it takes (Fig. 3, Wu et al. 2024). The trained parts are those of the offline phase:
-low-rank matrices, encoder and head. The critic also observes what the environment holds as privileged; the model never
-does.
+low-rank matrices, encoder and head. Only the critic observes the environment's privileged information.
 
 Source: Schulman et al. 2017 (PPO), 2016 (generalized advantages).
 """
@@ -54,7 +53,7 @@ class OnlineConfig(TrainingConfig):
         minibatch_size: episodes of one update.
         critic_learning_rate: at its peak.
         critic_warmup, critic_epochs: iterations at the start in which only the critic learns, and passes in each of
-            them. Advantages of an untrained critic are noise, which would spoil what was learned offline.
+            them. Advantages of an untrained critic are noise and would degrade the offline model.
         return_scale: the critic learns returns in this unit; a typical size of a return.
         advantages: "critic": of the sampled action, by a critic; "vine": of every action, by playing copies of the
             episode to the end (`netwright.rl.vine`). The next are for the latter.
@@ -132,7 +131,7 @@ class OnlineConfig(TrainingConfig):
 
 
 class OnlineTraining(AdaptationTrainer):
-    """What every online phase does in an update: play fresh episodes, then learn from them in a few passes."""
+    """Common part of the online phases: an update plays fresh episodes and makes a few passes over them."""
 
     adapter: OnlineAdapter
     config: OnlineConfig
@@ -202,7 +201,7 @@ class AdapterEpisodes:
 
 
 class StepwiseModel:
-    """A model that scores one step after the other of episodes, whose windows are forgotten as they end.
+    """A model that scores one step after the other of episodes, and drops the windows of those that have ended.
 
     Args:
         model: of decisions.

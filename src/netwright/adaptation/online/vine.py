@@ -1,4 +1,4 @@
-"""The online phase with vine rollouts: in every state in which the model is not sure, each likely action is tried.
+"""The online phase with vine rollouts: each likely action of an uncertain state is tried.
 
 Each is taken in a copy of the episode, which the model then plays on greedily (`netwright.rl.vine`).
 """
@@ -66,7 +66,7 @@ class VineTrainer(OnlineTraining):
         return float(np.mean([self._learn(step, explored, rows) for rows in parts]))
 
     def _explore(self, rng: np.random.Generator, n: int) -> Explored:
-        """Play `n` fresh episodes with sampled actions, and try each likely action wherever the model is not sure."""
+        """Play `n` fresh episodes with sampled actions, and try the likely actions of uncertain states."""
         config, stepwise = self.config, StepwiseModel(self.model.eval(), n)
         environment = self.adapter.environment(rng, n)
         vine = VineRollout(config.gamma, config.reward_threshold)

@@ -123,7 +123,7 @@ class Graph:
     """A graph whose nodes have `size` numbers each: one token, and an embedding of each node for a `Pointer`.
 
     Attributes:
-        rounds: of message passing; a node's embedding knows of nodes so many edges away, in both directions.
+        rounds: of message passing; a node's embedding depends on nodes up to so many edges away, in both directions.
     """
 
     name: str

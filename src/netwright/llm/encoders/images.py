@@ -37,7 +37,7 @@ class Image:
         return 1
 
     def network(self) -> nn.Module:
-        """(B, n_features) to (B, 1, n_features): nothing to train but the projection that follows."""
+        """(B, n_features) to (B, 1, n_features): only the projection that follows is trained."""
         return nn.Unflatten(1, (1, self.n_features))
 
 
@@ -124,7 +124,7 @@ class ImageFeatures:
 
 
 def _normalisation(vision: str) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation of each colour that the transformer was trained with; 0.5 if it does not say."""
+    """Mean and deviation of each color that the transformer was trained with; 0.5 if it does not say."""
     from transformers.image_processing_utils import BaseImageProcessor
 
     place = locate(vision, "vision transformer")

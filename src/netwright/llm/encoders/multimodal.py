@@ -13,7 +13,7 @@ from netwright.llm.encoders.graphs import GraphNetwork
 
 
 class ModalitySpec(Protocol):
-    """What the encoder must know of one modality: a frozen dataclass that builds its feature network.
+    """Specification of one modality: a frozen dataclass that builds its feature network.
 
     The raw input may be of any type that the network takes: a tensor, or a `GraphBatch` for a batch of graphs.
     """

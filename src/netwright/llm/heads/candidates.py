@@ -48,7 +48,7 @@ class CandidatesHead(nn.Module):
         self.of_state = nn.Linear(width, spec.n_hidden)
         self.of_candidate = nn.Linear(spec.n_features, spec.n_hidden, bias=False)
         self.score = nn.Linear(spec.n_hidden, 1)
-        # Nearly equal scores at first, so that learning starts from all choices alike.
+        # Nearly equal scores at first, so that training starts near equal probabilities.
         nn.init.normal_(self.score.weight, std=0.01)
         nn.init.zeros_(self.score.bias)
 

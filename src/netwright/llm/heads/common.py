@@ -1,4 +1,4 @@
-"""What every head does so that its answer is valid whatever hidden state it is handed (section 4.2)."""
+"""Common parts of all heads, which make every answer valid for any hidden state (section 4.2)."""
 
 from __future__ import annotations
 

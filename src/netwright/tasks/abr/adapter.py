@@ -1,4 +1,4 @@
-"""From observations to modalities, and from scores to bitrates: what adaptation needs to know of this task."""
+"""From observations to modalities, and from scores to bitrates: this task's side of adaptation."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class AbrAdapter:
         return choice_loss(answer, target)
 
     def validate(self, answer: StepwiseInference) -> float:
-        """Mean QoE per chunk over the validation sessions of the recipe's place, each chunk's compressed below -5.
+        """Mean QoE per chunk over the recipe's validation sessions, each chunk's compressed below -5.
 
         Uncompressed, one stall of minutes in a single session would decide which weights are kept.
         """
@@ -135,7 +135,7 @@ class AbrAdapter:
         return AdaptedBitratePolicy(self, answer)
 
     def state(self) -> dict[str, Any]:
-        """The condition's scales, and the ranges of what was seen in training."""
+        """The condition's scales, and the bounds of the training features."""
         if self._experience is None:
             return dict(self._state)
         conditioning = self.conditioning
@@ -149,7 +149,7 @@ class AbrAdapter:
         }
 
     def provenance(self) -> dict[str, Any]:
-        """The experience's policies, places and data."""
+        """The experience's policies, training environments and data."""
         assert self._experience is not None, "an adapter made from a saved state has no experience"
         found = self._experience.provenance()
         data = found.get("data", {})
@@ -161,7 +161,7 @@ class AbrAdapter:
         return of_experience(self._experience)
 
     def environment(self, rng: np.random.Generator, n: int) -> AbrEnvironment:
-        """`n` fresh training sessions of the recipe's place."""
+        """`n` fresh training sessions of the recipe's training environment."""
         assert self.collector is not None, "an adapter without data has no environment"
         return self.collector.environment(self.recipe.place, rng, n)
 
@@ -178,7 +178,7 @@ class AbrAdapter:
         return np.asarray(inputs[STATE])[:, :N_SUMMARY]
 
     def out_of_distribution(self, inputs: Inputs) -> NDArray[np.bool_]:
-        """(B,) which states lie outside of what was seen in training."""
+        """(B,) which states are outside of the bounds of the training features."""
         return self.feature_bounds.outside(self.critic_inputs(inputs))
 
     def _inputs(self, kept: Mapping[str, NDArray[Any]], condition: Floats) -> dict[str, NDArray[Any]]:
@@ -199,7 +199,7 @@ class AdaptedBitratePolicy:
 
     Attributes:
         greedy: take the best-scored rung; else draw one by its probability.
-        target: what a return-conditioned model is asked for, see `AbrRecipe`.
+        target: target of a return-conditioned model, see `AbrRecipe`.
         trained_for: see `TrainedPolicy`.
     """
 
@@ -245,7 +245,7 @@ class AdaptedBitratePolicy:
         return dict(self._counts)
 
     def _condition(self, obs: Observation) -> Floats:
-        """What is asked for now, lowered by what the last chunk gave."""
+        """The condition now, after the reward of the last chunk."""
         if self._target_return is None or self._target_return.n != obs.n:
             self._target_return = self.adapter.conditioning.start(obs.n, self.target)
         elif self._before is not None:
@@ -256,7 +256,7 @@ class AdaptedBitratePolicy:
 
 
 def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
-    """(B,) QoE of the chunk that arrived between two observations, as the player itself can tell."""
+    """(B,) QoE of the chunk that arrived between two observations, as the player itself can compute it."""
     rows = np.arange(now.n)
     bitrate = now.bitrates_mbps[rows, now.last_level]
     change = np.abs(bitrate - now.bitrates_mbps[rows, before.last_level])

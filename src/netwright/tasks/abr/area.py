@@ -106,7 +106,7 @@ AREA = Area(
     ),
     not_public=(
         ("golden/*", "recorded from the reference simulator by the netwright developers"),
-        ("traces/fcc-no-train-overlap.json", "worked out from the traces by the netwright developers"),
+        ("traces/fcc-no-train-overlap.json", "computed from the traces by the netwright developers"),
     ),
     check=lambda folder: tuple(check(folder)),
 )

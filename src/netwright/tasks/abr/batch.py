@@ -74,7 +74,7 @@ class VideoTable:
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """What B players saw while one chunk arrived, (B,) each; see `sim.Outcome`. `qoe` is per chunk."""
+    """Outcome of one chunk for B players, (B,) each; see `sim.Outcome`. `qoe` is per chunk."""
 
     delay_ms: Floats
     sleep_ms: Floats
@@ -101,9 +101,9 @@ class Sessions:
         start_rows: (B,) row at which each session starts, 1..rows-1.
         scale: (B,) factor on each session's bandwidth; 1 if None.
         rules: of all players.
-        qoe: what all viewers mind.
+        qoe: the weights of all viewers.
         rng: draws the delays' noise; needed if `rules.noise` is above 0.
-        first_level: rung of the first chunk, which is downloaded at once; None leaves it to whoever plays.
+        first_level: rung of the first chunk, which is downloaded at once; None leaves it to the policy.
 
     Attributes:
         first: what the first chunk gave, if it has been downloaded.
@@ -177,7 +177,7 @@ class Sessions:
         return self.chunk >= self.videos.n_chunks
 
     def observe(self) -> Observation:
-        """What the players know now; arrays of its own, which later steps leave alone."""
+        """The players' observation now; arrays of its own, which later steps do not change."""
         chosen = self.video_of
         return Observation(
             throughputs_mbps=self._throughputs_mbps.copy(),
@@ -209,12 +209,12 @@ class Sessions:
         if chosen.shape != (self.n,) or chosen.dtype.kind not in "iu":
             raise ConfigError(
                 f"{self.n} sessions need {self.n} rungs (whole numbers), got {chosen.dtype} of shape "
-                f"{chosen.shape}; mend the policy."
+                f"{chosen.shape}; correct the policy."
             )
         if chosen.min() < 0 or chosen.max() >= self.n_levels:
             bad = int(np.flatnonzero((chosen < 0) | (chosen >= self.n_levels))[0])
             raise ConfigError(
-                f"session {bad}: rungs are 0..{self.n_levels - 1}, got {chosen[bad]}; mend the policy."
+                f"session {bad}: rungs are 0..{self.n_levels - 1}, got {chosen[bad]}; correct the policy."
             )
         rules = self.rules
         out = np.empty((9, self.n))
@@ -273,7 +273,7 @@ class Sessions:
     def future_log_bandwidth(self) -> Floats:
         """(B, 12) log of the mean bandwidth (Mbit/s) in windows up to 128 s ahead of each session's clock.
 
-        For a critic during training only: no player knows it, and no `Observation` holds it.
+        For a critic during training only: it is in no `Observation`.
         """
         found: Floats = kernels.future_log_bandwidth(
             self.traces.times_s,

@@ -29,7 +29,7 @@ START_ROWS_SUFFIX = ".start_ptr.json"
 def load(folder: Path | None, *, seed: int = 0) -> AbrData:
     """ABR data from `<folder>/abr` (`traces/<set>/`, `videos/<name>/`), or generated if that is None.
 
-    Only names are listed here: a set, a video or a hash is read when it is first asked for, so that a bad file
+    Only names are listed here: a set, a video or a hash is read on first use, so that a bad file
     stops only what uses it. Reading raises `DataError` with file and line.
 
     Raises:

@@ -26,7 +26,7 @@ _NORWAY_NUMBER = re.compile(r"norway_[a-z]+_\d+")
 class AbrData:
     """Trace sets and videos by name, and where they come from.
 
-    Those from a folder are read when they are first asked for.
+    Those from a folder are read on first use.
 
     Attributes:
         start_rows: published start row of each trace, by set and trace name.
@@ -80,7 +80,7 @@ class AbrData:
 def log_of(trace_name: str) -> str:
     """The log that a trace was cut from, by its name: an FCC unit, a Norway ride, or the trace itself.
 
-    Cuts of one log are alike, so intervals resample them together.
+    Cuts of one log are correlated, so intervals resample them together.
     """
     unit = _FCC_UNIT.search(trace_name)
     if unit:

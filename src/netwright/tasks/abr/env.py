@@ -112,7 +112,7 @@ class AbrVectorEnv(VectorEnv[Seen, NDArray[np.int64], NDArray[Any]]):
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[Seen, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Download everyone's next chunk; where the sessions had ended, start new ones instead."""
+        """Download the next chunk of every session; where the sessions had ended, start new ones instead."""
         never = np.zeros(self.num_envs, dtype=np.bool_)
         if self._sessions.done:
             self._sessions = self.draw(self.np_random, self.num_envs)

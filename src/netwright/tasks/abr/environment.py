@@ -126,7 +126,7 @@ class AbrEnvironment:
         return self.sessions.done
 
     def observe(self) -> Observation:
-        """What the players know."""
+        """The players' observations."""
         return self.sessions.observe()
 
     def privileged(self) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ class Rollout:
 
     Attributes:
         elapsed_s: from the decision to the chunk's last byte.
-        buffer_s: left to play when the next chunk may be asked for.
+        buffer_s: left to play when the next chunk may be requested.
     """
 
     levels: Ints  # (B, T)
@@ -49,11 +49,11 @@ def rollout(policy: BitratePolicy, sessions: Sessions, rng: np.random.Generator)
     """Play sessions to their end.
 
     A `SequentialPolicy` that is in order plays them one by one and observes the end of each; a `OneByOnePolicy` plays
-    each by itself, and the session waits for its decisions; a `ClairvoyantPolicy` is shown the sessions with their
+    each by itself, and the session waits for its decisions; a `ClairvoyantPolicy` gets the sessions with their
     traces first.
 
     Args:
-        policy: who decides; it is reset once, before the first decision.
+        policy: under test; it is reset once, before the first decision.
         sessions: fresh ones; they are played to their end unless the policy is `in_order`.
         rng: for the policy.
     """
@@ -153,7 +153,7 @@ def evaluate(policy: BitratePolicy, setting: Setting, data: AbrData, *, name: st
     """QoE of a policy in a setting; an episode is a trace.
 
     Args:
-        policy: who decides.
+        policy: under test.
         setting: its config (an `AbrConfig`) says what is played over what.
         data: traces and videos.
         name: the policy's name in the result.

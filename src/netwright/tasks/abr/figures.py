@@ -1,7 +1,7 @@
 """ABR's own figures for a report: sessions over time, QoE by trace with the offline optimum above, factors of QoE.
 
 After Figures 10 and 12 of Wu et al. (SIGCOMM 2024). Drawn with matplotlib's objects only; the report sets fonts
-and the colours of the chrome.
+and the colors of the chrome.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PLAYBACK = "Sessions over time"
 _VARIABILITY = ("the steadiest trace", "a trace of middling variability", "the most variable trace")
 WIDTH_IN, HEIGHT_IN, ROW_IN = 5.2, 3.6, 0.27
 PLAYERS_DRAWN = 3  # more would hide each other
-MOST_OF_LADDER = 1.5  # the axis of bitrates ends at so many times the highest one that was asked for
+MOST_OF_LADDER = 1.5  # the axis of bitrates ends at so many times the highest one that was requested
 
 
 def figures(evaluations: Sequence[Evaluation]) -> Drawings:
@@ -66,24 +66,24 @@ def playbacks(evaluations: Sequence[Evaluation], names: Sequence[str], kept: int
     return {name: first[name] for name in names if name in first}
 
 
-def draw_playbacks(shown: Mapping[str, Playback], styles: Styles) -> Figure:
+def draw_playbacks(drawn: Mapping[str, Playback], styles: Styles) -> Figure:
     """Sessions of several players over one trace: bitrates over its bandwidth, buffers, and stalls in a row each.
 
     Args:
-        shown: by the player's name, in the order of the rows; all of one trace.
+        drawn: by the player's name, in the order of the rows; all of one trace.
     """
-    rows_in = 0.35 + ROW_IN * len(shown)
+    rows_in = 0.35 + ROW_IN * len(drawn)
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN + rows_in))
     rates, buffers, stalls = figure.subplots(
         3, 1, sharex=True, height_ratios=(0.6 * HEIGHT_IN, 0.4 * HEIGHT_IN, rows_in)
     )
-    _draw_bitrates(rates, shown, styles)
-    for name, playback in shown.items():
+    _draw_bitrates(rates, drawn, styles)
+    for name, playback in drawn.items():
         buffers.plot(*playback.buffer_over_time(), **styles[name].line)
     buffers.set_ylabel("buffer (s)")
     buffers.set_ylim(bottom=0.0)
-    _draw_stalls(stalls, shown)
-    stalls.set_xlim(0.0, max(playback.end_s for playback in shown.values()))
+    _draw_stalls(stalls, drawn)
+    stalls.set_xlim(0.0, max(playback.end_s for playback in drawn.values()))
     stalls.set_xlabel("seconds since the first request")
     for axes in (rates, buffers):
         axes.grid(axis="y")
@@ -92,9 +92,9 @@ def draw_playbacks(shown: Mapping[str, Playback], styles: Styles) -> Figure:
     return figure
 
 
-def _draw_bitrates(axes: Axes, shown: Mapping[str, Playback], styles: Styles) -> None:
+def _draw_bitrates(axes: Axes, drawn: Mapping[str, Playback], styles: Styles) -> None:
     """The bitrate that each player asks for, over the bandwidth that the trace has."""
-    longest = max(shown.values(), key=lambda playback: playback.end_s)
+    longest = max(drawn.values(), key=lambda playback: playback.end_s)
     axes.fill_between(
         longest.step_s * np.arange(len(longest.bandwidth_mbps) + 1),
         np.append(longest.bandwidth_mbps, longest.bandwidth_mbps[-1]),
@@ -103,24 +103,24 @@ def _draw_bitrates(axes: Axes, shown: Mapping[str, Playback], styles: Styles) ->
         linewidth=0.0,
         label="bandwidth",
     )
-    for name, playback in shown.items():
+    for name, playback in drawn.items():
         label = f"{name}: QoE {playback.qoe:.2f}, {playback.stalled_s:.1f} s stalled"
         axes.stairs(playback.bitrate_mbps, playback.start_s, baseline=None, label=label, **styles[name].line)
     axes.set_ylabel("Mbit/s")
-    axes.set_ylim(0.0, MOST_OF_LADDER * max(float(p.bitrate_mbps.max()) for p in shown.values()))
+    axes.set_ylim(0.0, MOST_OF_LADDER * max(float(p.bitrate_mbps.max()) for p in drawn.values()))
 
 
-def _draw_stalls(axes: Axes, shown: Mapping[str, Playback]) -> None:
-    """A row for each player, dark where the video stands still."""
-    for row, playback in enumerate(shown.values()):
+def _draw_stalls(axes: Axes, drawn: Mapping[str, Playback]) -> None:
+    """A row for each player, dark during stalls."""
+    for row, playback in enumerate(drawn.values()):
         axes.barh(row, playback.end_s, 0.5, facecolor=RULE[0])
         stalls = playback.stalls_s
         spans = np.column_stack([stalls[:, 0], stalls[:, 1] - stalls[:, 0]])
         axes.broken_barh(
             spans.tolist(), (row - 0.36, 0.72), facecolor=INK[0], edgecolor=INK[0], linewidth=0.8
         )
-    axes.set_yticks(range(len(shown)), list(shown))
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(drawn)), list(drawn))
+    axes.set_ylim(len(drawn) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_color(FAINT[0])
@@ -132,15 +132,15 @@ def _sessions(setting: str, evaluations: Sequence[Evaluation], styles: Styles) -
     drawings: Drawings = []
     n_kept = min((len(e.detail.get("playbacks", ())) for e in evaluations if e.policy in names), default=0)
     for kept in range(n_kept):
-        shown = playbacks(evaluations, names, kept)
+        drawn = playbacks(evaluations, names, kept)
         which = _VARIABILITY[kept] if n_kept == len(_VARIABILITY) else "a trace"
-        caption = f"{setting}, {which} ({next(iter(shown.values())).trace}); dark: the video stands still."
-        drawings.append((_PLAYBACK, caption, draw_playbacks(shown, styles)))
+        caption = f"{setting}, {which} ({next(iter(drawn.values())).trace}); dark: stalls."
+        drawings.append((_PLAYBACK, caption, draw_playbacks(drawn, styles)))
     return drawings
 
 
 def _few(evaluations: Sequence[Evaluation], styles: Styles) -> list[str]:
-    """The best adapted model, then the best and the worst of the others that hold sessions and know no future."""
+    """The best adapted model, then the best and the worst of the others, clairvoyant ones left out."""
     known = {e.policy: e.mean for e in evaluations if e.detail.get("playbacks") and e.role != "clairvoyant"}
     ranked = sorted(known, key=lambda name: -known[name])
     adapted = [name for name in ranked if styles[name].kind == "adapted"][:1]

@@ -84,7 +84,7 @@ def read_traces(path: Path, units: Units = UNSTATED, say: Say | None = None) -> 
     Args:
         path: the file.
         units: of columns without a unit of their own; s and Mbit/s where nothing is stated.
-        say: is told what was assumed; `netwright.core.notes.note` with the path by default.
+        say: called with each assumption; `netwright.core.notes.note` with the path by default.
 
     Raises:
         DataError: names file and line of the first value that cannot be, or the unit that values look like.
@@ -266,7 +266,7 @@ def _checked(
         times, rates: (R,) in `units`.
         units: stated ones.
         numbers: line of each row in the file.
-        say: is told of a clock that was shifted.
+        say: called where a clock was shifted.
         name: of the trace; the file's if None.
     """
     with np.errstate(over="ignore", invalid="ignore"):

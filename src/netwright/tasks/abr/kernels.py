@@ -93,7 +93,7 @@ def wait_all(
     buffer_ms: Floats,
     starved_s: Floats,
 ) -> None:
-    """Time passes without a download: the trace goes on, the buffer is played, and where it ends the viewer stalls."""
+    """Time passes without a download: the trace advances, the buffer is played, and where it ends the viewer stalls."""
     for b in range(len(row)):
         first, end = offset[trace_of[b]], offset[trace_of[b] + 1]
         left_s = wait_s[b]

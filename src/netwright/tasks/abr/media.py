@@ -144,7 +144,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class QoE:
-    """What a viewer minds, per chunk (Appendix A.6 of Wu et al. 2024).
+    """Weights of a viewer's quality of experience, per chunk (Appendix A.6 of Wu et al. 2024).
 
     Attributes:
         rebuffer: weight of a second of stalling, in Mbit/s.
@@ -168,7 +168,7 @@ PUBLISHED_RULES, PUBLISHED_QOE = Rules(), QoE()
 
 
 def _frozen(values: ArrayLike, kind: type) -> NDArray[Any]:
-    """A contiguous copy that nobody can write to."""
+    """A contiguous, read-only copy."""
     array: NDArray[Any] = np.array(values, dtype=kind, order="C")
     array.setflags(write=False)
     return array

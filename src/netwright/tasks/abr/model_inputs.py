@@ -1,6 +1,6 @@
 """The state as an adapted model reads it: a summary, of one size for every ladder, and a row for each rung.
 
-Everything is made from an `Observation` alone, so that no model can read what a player does not know.
+Everything is made from an `Observation` alone, so that a model reads only what a player can measure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a player knows when it chooses the next chunk's rung, for B sessions at once (a single player is B = 1)."""
+"""Observations from which players choose the next chunk's rung, for B sessions at once (a single player is B = 1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOK_AHEAD = 6
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What B players know; everything here, and nothing more, is known to a player on a real connection.
+    """Observations of B players: exactly what a player on a real connection can measure.
 
     Shapes: B sessions, L rungs. Histories are newest last, and 0 where there was no chunk yet.
 
@@ -28,8 +28,8 @@ class Observation:
         throughputs_mbps: of the last chunks, as players measure it: bytes over delay, round trip included.
         chunk_index, n_left: of the next chunk; how many are still to come, that one included.
         next_sizes_mb: sizes of the next chunks in 10^6 bytes, 0 behind the last line of the size table. A table
-            may hold a line or more than the video plays: `n_left` tells which chunks will come.
-        rebuffer_weight, change_weight: what the viewer minds, see `QoE`.
+            may hold a line or more than the video plays: `n_left` says how many chunks follow.
+        rebuffer_weight, change_weight: weights of the viewer's QoE, see `QoE`.
     """
 
     throughputs_mbps: Floats  # (B, 24)

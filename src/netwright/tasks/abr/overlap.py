@@ -1,7 +1,7 @@
 """Which traces hold the same measurements: found by content, in windows of eight rows, whatever files are named.
 
 A window says something only if it holds more than two distinct values (rounded to five digits): a connection
-that stands still looks alike everywhere.
+that is constant has equal windows everywhere.
 """
 
 from __future__ import annotations

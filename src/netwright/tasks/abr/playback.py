@@ -1,4 +1,4 @@
-"""One streaming session over time: what was asked for, what lay in the buffer, when the video stood still."""
+"""One streaming session over time: requested bitrates, buffer and stalls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Playback:
 
     Attributes:
         trace: its name.
-        bitrate_mbps: nominal, of the rung that was asked for; shape (T,).
+        bitrate_mbps: nominal, of the requested rung; shape (T,).
         elapsed_s: from the decision to the chunk's last byte; shape (T,).
         buffer_s: left to play when the player may ask for the next chunk; shape (T,).
         rebuffer_s: how long the video stood still before the chunk, the start-up delay first; shape (T,).
@@ -41,7 +41,7 @@ class Playback:
 
     @property
     def start_s(self) -> Floats:
-        """(T + 1,) when each chunk is asked for, and when a further one could be.
+        """(T + 1,) when each chunk is requested, and when a further one could be.
 
         Between two decisions the session plays what the buffer lost and the chunk brought, and stalls besides.
         """

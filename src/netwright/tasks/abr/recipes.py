@@ -1,4 +1,4 @@
-"""Ways to adapt a model to adaptive bitrate streaming, by what it is taught and what it is shown."""
+"""Ways to adapt a model to adaptive bitrate streaming: training method, inputs and window."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class AbrRecipe:
     """How a model learns to choose bitrates.
 
     Attributes:
-        method: what is taught, see `netwright.adaptation.offline.imitation`.
-        layout: tokens of a step; "fused": one for all; "paper": the return, each piece of the state and the last action
-            are tokens of their own.
-        window: how many decisions one sees (w of Eq. 3).
-        memory: throughputs and delays of how many chunks back each state holds; with 1, what came before can only be
-            known through the window.
-        place: where validation and online episodes come from, see `AbrCollector`.
-        target: what is asked for at test time: a quantile of the returns in the experience (`returns`), a share of the
+        method: imitation targets, see `netwright.adaptation.offline.imitation`.
+        layout: tokens of a step; "fused": one for all; "paper": tokens of their own for the return, each feature of the
+            state and the last action.
+        window: decisions in the context window (w of Eq. 3).
+        memory: throughputs and delays of how many chunks back each state holds; with 1, earlier chunks are known
+            through the window only.
+        place: training environment of validation and online episodes, see `AbrCollector`.
+        target: target at test time: a quantile of the returns in the experience (`returns`), a share of the
             highest (`returns-published`), standard deviations above the other policies (`regret`), or a share of what
             the best policy reached (`vector-returns`).
         temperature: of advantage weighting.
@@ -56,7 +56,7 @@ RECIPES = {
             AbrRecipe(),
         ),
         Recipe("clone", "imitate the best policy of the experience only: the control", AbrRecipe("clone")),
-        Recipe("distill", "follow the mean probabilities of the labelling policies", AbrRecipe("distill")),
+        Recipe("distill", "follow the mean probabilities of the labeling policies", AbrRecipe("distill")),
         Recipe(
             "returns",
             "conditioned on the return to go per chunk, robust scaling, target the 75 % quantile",

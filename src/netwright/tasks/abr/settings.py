@@ -46,7 +46,7 @@ class AbrConfig:
 
     @property
     def qoe(self) -> QoE:
-        """What the viewers mind."""
+        """Weights of the viewers' QoE."""
         return QoE(rebuffer=self.rebuffer, change=self.change, count_first=self.count_first)
 
 

@@ -2,7 +2,7 @@
 
 Source: Mao, Netravali, Alizadeh, "Neural adaptive video streaming with Pensieve" (SIGCOMM 2017), section 6.1,
 as in the simulator that NetLLM publishes, whose quirks are kept because published numbers rest on them:
-a session starts at a row, with the clock at the time of the row before; behind the last row it goes on at
+a session starts at a row, with the clock at the time of the row before; behind the last row it continues at
 row 1 with the clock at 0; and the wait that is reported is what was left of it in the last row that it reached.
 """
 

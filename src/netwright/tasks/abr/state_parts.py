@@ -68,10 +68,10 @@ def log_delays(delays: Array, out: Array) -> None:
 
 @part  # type: ignore[untyped-decorator]
 def memory(throughputs: Array, out: Array) -> None:
-    """What the whole history (24,) tells.
+    """Figures of the whole history (24,).
 
     In order: log throughputs of the 16 chunks before the recent ones; of all, the share that is there, and mean,
-    spread and mean absolute step of the logs. How restless a connection is shows in minutes, not in 8 chunks.
+    spread and mean absolute step of the logs. The variability of a connection shows over minutes, not over 8 chunks.
     """
     length = throughputs.shape[1]
     n_before = length - RECENT

@@ -1,7 +1,7 @@
 """Where training sessions come from: traces cleared of all that the tests hold, and synthetic ones.
 
 The published training set holds 81 of the 100 test traces' logs. Here every window that a test set holds too
-is cut out of the training traces, whose pieces go on as traces of their own; validation gets whole logs.
+is cut out of the training traces, whose parts become traces of their own; validation gets whole logs.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def _held_out(component: Ints, kept: Sequence[tuple[str, str, Trace]]) -> set[in
     without = [source for source in total if not held[source]]
     if without:
         raise ConfigError(
-            f"the training traces of {', '.join(without)} are too few or too much alike to keep a share of "
+            f"the training traces of {', '.join(without)} are too few or too similar to keep a share of "
             f"{VALIDATION_SHARE} for validation; add traces of other logs."
         )
     return chosen

@@ -24,7 +24,7 @@ class Rules:
     Attributes:
         n_executors: alike; each runs one task at a time.
         moving_ms: how long an executor takes to another job.
-        durations: of tasks. "sampled" draws anew at each launch, as published; "hashed" draws from a hash of seed,
+        durations: of tasks. "sampled" draws again at each launch, as published; "hashed" draws from a hash of seed,
             stage and number of the launch, so that a task takes equally long under every policy and paired comparisons
             are sharper; "listed" takes the durations of a stage's list in turn.
         variant: where executors go that come too late: to the last schedulable stage ("netllm", as published with

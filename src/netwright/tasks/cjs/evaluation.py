@@ -60,7 +60,7 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
     """Completion times of all jobs under a policy; an episode of the result is a job, a group is a sequence.
 
     Args:
-        policy: who decides; it is reset before each sequence.
+        policy: under test; it is reset before each sequence.
         setting: its config (a `CjsConfig`) says which jobs come.
         data: job profiles.
         name: the policy's name in the result.

@@ -231,7 +231,7 @@ def reach_job(s: State, executor: int) -> None:
 
 @kernel
 def decide(s: State, stage: int, n: int) -> bool:
-    """Commit n executors of the source to a stage (NOWHERE declines), and go on to the next decision.
+    """Commit n executors of the source to a stage (NOWHERE declines), and continue to the next decision.
 
     An idle cluster cannot decline: its first schedulable stage then gets all committable executors.
     `JOB_TIME_MS` holds the job time that passed. False if the episode has ended.

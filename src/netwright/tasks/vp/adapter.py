@@ -1,4 +1,4 @@
-"""From windows to modalities, and from a model's answer to viewports: what adaptation needs to know of this task."""
+"""From windows to modalities, and from a model's answer to viewports: this task's side of adaptation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netwright.tasks.vp.trained_for import of_training
 from netwright.tasks.vp.windows import Windows
 
 N_HIDDEN, HEAD_DROPOUT = 512, 0.5
-PATCH = 10  # samples in a token of motion (2 s), steps in a token of the crowd
+PATCH = 10  # samples in a token of motion (2 s), steps in a token of the cross-user modality
 Scale = Annotated[float, Field(gt=0, le=360)]
 LIMIT_UNITS = 20.0  # an answer within +-20 typical changes: far beyond any head, yet bounded
 

@@ -35,7 +35,7 @@ Label = Callable[[int, int], str]  # (trace, row of the trace from 0) -> where t
 
 @dataclass(frozen=True)
 class _Traces:
-    """Rows of many traces, end to end; `label` says where a row stands."""
+    """Rows of many traces, end to end; `label` locates a row."""
 
     name: str
     rows: Floats  # (rows, 4) time in seconds, then roll, pitch, yaw in degrees

@@ -32,7 +32,7 @@ ARCHIVES = {"Jin2022": "jin2022_5hz.npz", "Wu2017": "wu2017_5hz.npz"}
 def load(folder: Path | None, *, seed: int = 0) -> VpData:
     """Viewport data from `<folder>/vp` (archives or the original CSV tree), or generated if that is None.
 
-    A dataset or a hash is read when it is first asked for, so that a bad file stops only what uses it. Reading
+    A dataset or a hash is read on first use, so that a bad file stops only what uses it. Reading
     raises `DataError` with file and place.
 
     Raises:

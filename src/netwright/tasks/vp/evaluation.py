@@ -25,7 +25,7 @@ def evaluate(policy: Policy[Observation, Floats], setting: Setting, data: VpData
     """Error of a policy on all windows of a setting; an episode is a trace, weighted by its windows.
 
     Args:
-        policy: whoever predicts.
+        policy: under test.
         setting: its config (a `VpConfig`) says which windows.
         data: the datasets.
         name: the policy's name in the result.
@@ -108,7 +108,7 @@ def _check_answer(predicted: Floats, actual: Floats, who: str) -> None:
     if predicted.shape != actual.shape:
         raise DataError(
             f"{who}: answered an array of shape {predicted.shape}, expected {actual.shape}; "
-            "mend its predict()."
+            "correct its predict()."
         )
     if not np.isfinite(predicted).all():
         raise DataError(f"{who}: answered NaN or infinity; its model is damaged, train it again.")

@@ -56,7 +56,7 @@ class Examples:
 
     @cached_property
     def scale_deg(self) -> NDArray[np.float32]:
-        """(30, 3) typical change of each axis by each step, in degrees: what one unit of an answer stands for."""
+        """(30, 3) typical change of each axis by each step, in degrees: the unit of an answer."""
         rng = np.random.default_rng(0)
         share = N_FOR_SCALE // len(self.training)
         changes = [
@@ -70,7 +70,7 @@ class Examples:
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Arrays, NDArray[np.float32]]:
         """`size` random examples: inputs, and changes against the last viewport in units of `scale_deg`.
 
-        The datasets share a batch evenly. History is 10 or 20 samples (now and then any number), half of the
+        The datasets share a batch evenly. History is 10 or 20 samples (sometimes any number), half of the
         examples are mirrored, and the front is hidden in a share of them.
         """
         inputs, targets = [], []
@@ -80,12 +80,12 @@ class Examples:
             n = len(part)
             some = chosen.take(rng.integers(0, len(chosen), n))
             mirrored = rng.random(n) < 0.5
-            shown = np.where(rng.random(n) < 0.5, LONGEST_HISTORY // 2, LONGEST_HISTORY)
+            history = np.where(rng.random(n) < 0.5, LONGEST_HISTORY // 2, LONGEST_HISTORY)
             other = rng.random(n) < SHARE_OF_OTHER_HISTORIES
-            shown = np.where(other, rng.integers(2, LONGEST_HISTORY + 1, n), shown)
+            history = np.where(other, rng.integers(2, LONGEST_HISTORY + 1, n), history)
             hidden = rng.random(n) < self.recipe.hide_front
             inputs.append(
-                model_inputs(self.recipe, some, shown=shown, mirrored=mirrored, front_hidden=hidden)
+                model_inputs(self.recipe, some, history=history, mirrored=mirrored, front_hidden=hidden)
             )
             targets.append(features.residual(some, LONGEST_HORIZON, mirrored) / self.scale_deg)
         joined = {k: np.concatenate([i[k] for i in inputs]) for k in inputs[0]}
@@ -103,7 +103,7 @@ class Examples:
 def model_inputs(recipe: VpRecipe, windows: Windows, **augmentation: NDArray[Any]) -> Arrays:
     """The recipe's modalities of some windows; `augmentation` as `features.observe` takes it.
 
-    A recipe that always hides the front in training never tells it.
+    A recipe that always hides the front in training hides it here, too.
     """
     if recipe.hide_front >= 1.0:
         augmentation = {**augmentation, "front_hidden": np.ones(len(windows), dtype=np.bool_)}

@@ -1,4 +1,4 @@
-"""What learned models are shown of a window: relative to the last viewport, wrap-aware, scaled to about one.
+"""Inputs of learned models from a window: relative to the last viewport, wrap-aware, scaled to about one.
 
 Four modalities, each an array with one row a window:
     motion (N, 20, 13): the samples of the window itself, a time series; older ones than the history are zero.
@@ -36,7 +36,7 @@ HARMONICS = 4
 CROSS_USER_STEPS = np.array([2, 5, 8, 11, 14, 17, 20, 23, 26, 29])
 CROSS_USER_WIDTHS_DEG = (10.0, 20.0, 45.0)
 CROSS_USER_MEMORIES = (3, 10)  # samples over which a viewer's likeness to the others is measured
-CROSS_USER_PRIOR = 0.3  # weight of "nobody" in a kernel mean: with few alike viewers it tends to zero
+CROSS_USER_PRIOR = 0.3  # prior weight in a kernel mean: with few similar viewers the mean tends to zero
 SIZES = {"motion": 13, "summary": 28, "past": 60, "crowd": 56}  # last dimension of each modality
 
 
@@ -44,30 +44,30 @@ def observe(
     windows: Windows,
     modalities: tuple[Modality, ...],
     *,
-    shown: NDArray[np.int64] | None = None,
+    history: NDArray[np.int64] | None = None,
     mirrored: NDArray[np.bool_] | None = None,
     front_hidden: NDArray[np.bool_] | None = None,
 ) -> Arrays:
     """The modalities of a batch of windows.
 
     Args:
-        windows: (N) windows; nothing at or after their start is read, but for the crowd's samples.
+        windows: (N) windows; no sample at or after their start is read, except those of other viewers.
         modalities: which arrays to make.
-        shown: (N,) samples of history that the model sees (at most 20); the windows' own history if None.
+        history: (N,) samples of history that the model reads (at most 20); the windows' own history if None.
         mirrored: (N,) windows seen with left and right exchanged (augmentation).
-        front_hidden: (N,) windows whose yaw relative to the video's front is not told.
+        front_hidden: (N,) windows whose yaw relative to the video's front is hidden.
     """
     n = len(windows)
     sign = np.ones(n) if mirrored is None else np.where(mirrored, -1.0, 1.0)
-    shown = np.full(n, min(windows.history, LONGEST_HISTORY)) if shown is None else shown
+    history = np.full(n, min(windows.history, LONGEST_HISTORY)) if history is None else history
     made: Arrays = {}
-    series, mask = _history(windows, shown, sign)
+    series, mask = _history(windows, history, sign)
     front = _front(windows, series, sign, front_hidden)
     if "motion" in modalities:
         made["motion"] = _motion(series, mask, front)
     if "summary" in modalities:
         made["summary"] = np.concatenate(
-            [_summary(series, mask, shown), front[:, -1]], axis=1, dtype=np.float32
+            [_summary(series, mask, history), front[:, -1]], axis=1, dtype=np.float32
         )
     if "past" in modalities:
         made["past"] = _past(windows, sign)
@@ -85,11 +85,11 @@ def residual(windows: Windows, horizon: int, mirrored: NDArray[np.bool_] | None 
     return change
 
 
-def _history(windows: Windows, shown: NDArray[np.int64], sign: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """(N, 20, 3) samples with yaw relative to the last and unwrapped, mirrored; (N, 20) which of them are shown."""
+def _history(windows: Windows, history: NDArray[np.int64], sign: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """(N, 20, 3) samples with yaw relative to the last and unwrapped, mirrored; (N, 20) which of them are read."""
     steps = np.arange(-LONGEST_HISTORY, 0)
-    mask = steps >= -shown[:, None]
-    rows = np.where(mask, windows.row[:, None] + steps, windows.row[:, None] - shown[:, None])
+    mask = steps >= -history[:, None]
+    rows = np.where(mask, windows.row[:, None] + steps, windows.row[:, None] - history[:, None])
     series = windows.traces.angles_deg[rows].copy()
     yaw = np.cumsum(wrapped_deg(np.diff(series[..., YAW], axis=1, prepend=series[:, :1, YAW])), axis=1)
     series[..., YAW] = yaw - yaw[:, -1:]
@@ -114,13 +114,13 @@ def _motion(series: Floats, mask: NDArray[np.bool_], front: Floats) -> NDArray[n
     return (out * mask[..., None]).astype(np.float32)
 
 
-def _summary(series: Floats, mask: NDArray[np.bool_], shown: NDArray[np.int64]) -> Floats:
+def _summary(series: Floats, mask: NDArray[np.bool_], history: NDArray[np.int64]) -> Floats:
     """Displacements, speeds, level, time since the last fast turn, and how much history there is."""
-    n_shown = shown[:, None]
+    n_read = history[:, None]
     velocity = np.diff(series, axis=1, prepend=series[:, :1])
     speed = np.abs(velocity[..., YAW])
     last = series[:, -1]
-    mean = (series * mask[..., None]).sum(1) / n_shown
+    mean = (series * mask[..., None]).sum(1) / n_read
     moved = [(last - series[:, -1 - k]) / (SPEED_SCALE_DEG * np.sqrt(k)) for k in (1, 2, 3, 5, 9)]
     since_fast = np.argmax((speed > FAST_YAW_DEG)[:, ::-1], axis=1)
     never = ~(speed > FAST_YAW_DEG).any(1)
@@ -129,24 +129,24 @@ def _summary(series: Floats, mask: NDArray[np.bool_], shown: NDArray[np.int64]) 
             *moved,
             (last - mean) / ANGLE_SCALE_DEG,
             last[:, [ROLL, PITCH]] / ANGLE_SCALE_DEG,
-            speed.sum(1, keepdims=True) / n_shown / SPEED_SCALE_DEG,
+            speed.sum(1, keepdims=True) / n_read / SPEED_SCALE_DEG,
             speed.max(1, keepdims=True) / SPEED_SCALE_DEG,
-            np.abs(velocity[..., PITCH]).sum(1, keepdims=True) / n_shown / SPEED_SCALE_DEG,
-            np.where(never, shown, since_fast)[:, None] / 10.0,
-            n_shown / LONGEST_HISTORY,
+            np.abs(velocity[..., PITCH]).sum(1, keepdims=True) / n_read / SPEED_SCALE_DEG,
+            np.where(never, history, since_fast)[:, None] / 10.0,
+            n_read / LONGEST_HISTORY,
         ],
         axis=1,
     )
 
 
 def _front(windows: Windows, series: Floats, sign: Floats, hidden: NDArray[np.bool_] | None) -> Floats:
-    """(N, 20, 3) known?, sine and cosine of the yaw relative to the video's front; zeros where it is not told."""
-    told = np.full(len(windows), windows.front_deg is not None)
+    """(N, 20, 3) known?, sine and cosine of the yaw relative to the video's front; zeros where it is hidden."""
+    front_known = np.full(len(windows), windows.front_deg is not None)
     if hidden is not None:
-        told &= ~hidden
+        front_known &= ~hidden
     last = sign * (windows.last_deg()[:, YAW] - (windows.front_deg or 0.0))
     angle = np.radians(last[:, None] + series[..., YAW])
-    front: Floats = told[:, None, None] * np.stack(
+    front: Floats = front_known[:, None, None] * np.stack(
         [np.ones_like(angle), np.sin(angle), np.cos(angle)], axis=2
     )
     return front
@@ -207,16 +207,16 @@ def _past(windows: Windows, sign: Floats) -> NDArray[np.float32]:
 
 
 def _crowd(windows: Windows, sign: Floats) -> NDArray[np.float32]:
-    """Where others looked, by horizon step, as kernel means over the viewers who are most alike.
+    """Where others looked, by horizon step, as kernel means over the most similar viewers.
 
-    For every kernel (everybody; viewers within 10, 20, 45 degrees over the last 3 or 10 samples): mean direction
+    For every kernel (all viewers; viewers within 10, 20, 45 degrees over the last 3 or 10 samples): mean direction
     relative to the last viewport with its concentration, mean pitch and roll, mean turn from where those viewers
     are now, and how many they are.
     """
     crowd = windows.crowd
     if crowd is None:
         raise DataError(
-            "the model looks at other viewers of the video, and none are given; "
+            "the model reads other viewers of the video (cross-user), and none are given; "
             "pass Observation.others_deg, or use a model of recipe 'long'."
         )
     video = np.array([crowd.video_index[int(v)] for v in windows.traces.video[windows.trace]])

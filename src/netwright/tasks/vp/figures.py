@@ -1,6 +1,6 @@
 """Viewport prediction's own figures for a report: error over time and by axis, and what was predicted where.
 
-Drawn with matplotlib's objects only; the report sets fonts and colours of the chrome.
+Drawn with matplotlib's objects only; the report sets fonts and colors of the chrome.
 """
 
 from __future__ import annotations
@@ -247,7 +247,7 @@ def _over_time(history: Floats, future: Floats, answers: Mapping[str, Floats], s
 
 
 def _on_picture(history: Floats, future: Floats, answers: Mapping[str, Floats], styles: Styles) -> Figure:
-    """The path of the viewport's centre on the equirectangular picture, and the viewport at the end."""
+    """The path of the viewport's center on the equirectangular picture, and the viewport at the end."""
     figure = Figure(figsize=(5.2, 3.6))
     axes = figure.add_subplot()
     for name, path in {"history": history, _ACTUAL: future, **answers}.items():

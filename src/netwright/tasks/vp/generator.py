@@ -25,7 +25,7 @@ SWITCH = 0.06  # chance per sample to choose another target
 SHARED = 0.6  # chance that it is a point of attention rather than a place of one's own
 GAIN = 0.35  # share of the way to the target that one sample covers
 FASTEST_DEG = 30.0  # largest turn in one sample
-OWN_PLACE_DEG = (38.0, 12.0)  # spread of own places in yaw and pitch about the viewer's centre
+OWN_PLACE_DEG = (38.0, 12.0)  # spread of own places in yaw and pitch about the viewer's center
 DRIFT_DEG = (0.8, 0.5)  # random turn of the head per sample in yaw and pitch
 ROLL_MEMORY, ROLL_NOISE_DEG, LEAN = 0.96, 2.1, 0.06
 HIGHEST_PITCH_DEG = 85.0
@@ -38,7 +38,7 @@ class Scene:
     Attributes:
         n_videos, n_viewers: every viewer watches every video.
         n_rows: samples of each trace.
-        front_deg: yaw around which points of attention and viewers' centres lie.
+        front_deg: yaw around which points of attention and viewers' centers lie.
         spread_deg: standard deviation of that.
     """
 
@@ -93,8 +93,8 @@ def _traces(name: str, scene: Scene, rng: np.random.Generator) -> TraceSet:
     user = np.tile(np.arange(scene.n_viewers), scene.n_videos)
     points = _points(scene, rng)
     popularity = rng.dirichlet(np.full(N_POINTS, 4.0), size=scene.n_videos)
-    centre = scene.front_deg + scene.spread_deg * rng.standard_normal(scene.n_viewers)
-    angles = _watch(points[:, video], popularity[video], centre[user], rng)  # (rows, traces, 3)
+    center = scene.front_deg + scene.spread_deg * rng.standard_normal(scene.n_viewers)
+    angles = _watch(points[:, video], popularity[video], center[user], rng)  # (rows, traces, 3)
     n_traces = len(video)
     return TraceSet(
         name=name,
@@ -121,17 +121,17 @@ def _points(scene: Scene, rng: np.random.Generator) -> Floats:
     return path
 
 
-def _watch(points: Floats, popularity: Floats, centre: Floats, rng: np.random.Generator) -> Floats:
-    """(rows, traces, 3) roll, pitch, yaw of viewers, one a trace, who choose and follow targets.
+def _watch(points: Floats, popularity: Floats, center: Floats, rng: np.random.Generator) -> Floats:
+    """(rows, traces, 3) roll, pitch, yaw of viewers, one a trace, that choose and follow targets.
 
     Args:
         points: (rows, traces, points, 2) yaw and pitch of the points of attention.
         popularity: (traces, points) chance of each to be chosen.
-        centre: (traces,) yaw around which the viewer's own places lie.
+        center: (traces,) yaw around which the viewer's own places lie.
     """
     n_rows, n_traces = points.shape[:2]
-    everyone = np.arange(n_traces)
-    origin = np.stack([centre, np.zeros(n_traces)], axis=1)
+    all_traces = np.arange(n_traces)
+    origin = np.stack([center, np.zeros(n_traces)], axis=1)
     reach = popularity.cumsum(axis=1)
     chosen: Ints = np.full(n_traces, -1)  # index of the point that is followed, -1 for a place of one's own
     place = origin + OWN_PLACE_DEG * rng.standard_normal((n_traces, 2))
@@ -145,7 +145,7 @@ def _watch(points: Floats, popularity: Floats, centre: Floats, rng: np.random.Ge
         chosen = np.where(switch, np.where(shared, point, -1), chosen)
         elsewhere = origin + OWN_PLACE_DEG * rng.standard_normal((n_traces, 2))
         place = np.where(switch[:, None], elsewhere, place)
-        target = np.where(chosen[:, None] >= 0, points[row, everyone, chosen], place)
+        target = np.where(chosen[:, None] >= 0, points[row, all_traces, chosen], place)
         turn = np.clip(GAIN * wrapped_deg(target - gaze), -FASTEST_DEG, FASTEST_DEG)
         turn += DRIFT_DEG * rng.standard_normal((n_traces, 2))
         gaze = gaze + turn

@@ -1,4 +1,4 @@
-"""Whoever predicts viewports: one protocol for rules, small networks and adapted models."""
+"""Viewport policies: one protocol for rules, small networks and adapted models."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class WindowPolicy:
         return valid_deg(self.extrapolate(windows))
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Nothing to forget, nothing to draw."""
+        """Without effect: the policy has no state and draws nothing."""
 
     def act(self, obs: Observation) -> Floats:
         """(horizon, 3) the same answer as `predict` gives for this moment as one window."""

@@ -1,4 +1,4 @@
-"""Ways to adapt a model to viewport prediction, by what it is shown and what it learns from."""
+"""Ways to adapt a model to viewport prediction, by inputs and training data."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from netwright.tasks.vp.features import Modality
 
 @dataclass(frozen=True)
 class VpRecipe:
-    """What a learned model is shown, and where its examples come from.
+    """Inputs of a learned model, and the source of its examples.
 
     Attributes:
         modalities: see `features`.
         datasets: whose training traces it learns from, and whose validation traces select its weights.
         hide_front: share of the examples in which the direction of the video's front is hidden, so that the model
-            also works where nobody knows it.
+            also works where it is unknown.
         answer: "parallel" for all steps in one forward pass; "autoregressive" for the paper's way, one pass a step.
         n_image_features: size of a cached image feature that becomes one more token; 0 for none.
     """

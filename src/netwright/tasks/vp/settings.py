@@ -16,7 +16,7 @@ class VpConfig:
 
     Attributes:
         dataset: name of the traces, "Jin2022" or "Wu2017".
-        history: samples that the model is shown (hw).
+        history: samples that the model reads (hw).
         horizon: samples that it predicts (pw).
         split: "train", "valid" or "test".
         step: samples between the starts of consecutive windows of a trace.

@@ -26,7 +26,7 @@ def conditions(config: VpConfig, data: VpData) -> Conditions:
 
 
 def of_training(data: VpData, datasets: Sequence[str]) -> dict[str, Condition]:
-    """The conditions of every model that learned from these datasets: `Examples` are cut alike for all."""
+    """The conditions of every model that learned from these datasets: `Examples` are cut in the same way for all."""
     return {
         RATE: _rates(data, datasets),
         HISTORY: Condition(unit=_SAMPLES, low=SHORTEST_HISTORY, high=LONGEST_HISTORY),

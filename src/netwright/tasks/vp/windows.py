@@ -1,4 +1,4 @@
-"""Prediction windows: which moments of which traces, and what a model may see there."""
+"""Prediction windows: which moments of which traces, and the inputs that a model may read there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRONT_CONCENTRATION = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a live player knows at one moment (the argument of `Policy.act`).
+    """Observation of a live player at one moment (the argument of `Policy.act`).
 
     Attributes:
         angles_deg: (n, 3) roll, pitch, yaw of this session's samples so far, the latest last.
@@ -45,7 +45,7 @@ class Observation:
 class Windows:
     """Many prediction windows of one dataset: `start[i]` is the first sample to predict in trace `trace[i]`.
 
-    `crowd` holds the traces of other viewers by video: what any window may be shown of its own video, always
+    `crowd` holds the traces of other viewers by video: what a window may read of its own video, always
     without the window's own viewer.
     """
 
@@ -160,7 +160,7 @@ def windows(data: VpData, config: VpConfig, *, crowd: bool = False) -> Windows:
 
 
 def observations(windows: Windows) -> Iterator[Observation]:
-    """Each window as what a live player knows at that moment; `single` of one gives the same inputs again."""
+    """Each window as the observation of a live player at that moment; `single` of one gives the same inputs again."""
     traces, crowd = windows.traces, windows.crowd
     for trace, start in zip(windows.trace.tolist(), windows.start.tolist(), strict=True):
         video = int(traces.video[trace])
@@ -244,5 +244,5 @@ def check_finite(windows: Windows, ahead: int = 0) -> None:
         sample = int(bad[first[hit[0]]] - windows.traces.offset[trace])
         raise DataError(
             f"{windows.traces.label(trace)}: sample {sample} holds NaN or infinity; "
-            "mend or drop the row, every sample must be three finite angles in degrees."
+            "correct or drop the row, every sample must be three finite angles in degrees."
         )

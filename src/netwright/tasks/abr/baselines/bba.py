@@ -24,13 +24,13 @@ class Bba:
     """The lowest rung below the reservoir, the highest above the cushion, in between a linear map, rounded down."""
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Nothing to forget, nothing to draw."""
+        """Without effect: the policy has no state and draws nothing."""
 
     def act(self, obs: Observation) -> Ints:
         """(B,) rungs.
 
         Raises:
-            ConfigError: a buffer may not hold more than one chunk, so that it tells nothing.
+            ConfigError: a buffer may not hold more than one chunk, so that its level has no information.
         """
         check_finite(obs)
         reservoir_s, cushion_s = thresholds(obs.chunk_s, obs.buffer_cap_s)

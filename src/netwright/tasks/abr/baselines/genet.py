@@ -2,9 +2,9 @@
 
 Source: Xia et al., "Genet: automatic curriculum generation for learning adaptation in networking", SIGCOMM 2022,
 section 4: in every round a Bayesian search over the parameters of a trace generator finds the environment with the
-largest gap between the rule-based baseline and the policy; it joins the training mix, and training goes on. As
+largest gap between the rule-based baseline and the policy; it joins the training mix, and training continues. As
 published, the network chooses between down, keep and up. Departures: our training loop (`training`), our RobustMPC
-as the baseline to trail, and training traces that share nothing with the tests.
+as the baseline, and training traces that share nothing with the tests.
 """
 
 from __future__ import annotations

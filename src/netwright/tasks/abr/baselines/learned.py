@@ -1,4 +1,4 @@
-"""What the learned baselines share: networks that choose a rung, the policy around them, and how they are kept."""
+"""Common parts of the learned baselines: networks that choose a rung, the policy around them, saving and loading."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WEIGHTS = BASELINE
 SHIPPED = Path(__file__).parent / "weights"
 MOST_LEVELS = 1000
 N_STEPS = 3  # down, keep, up
-N_FUTURE = 12  # windows of the bandwidth ahead that a critic sees
+N_FUTURE = 12  # windows of the bandwidth ahead that a critic observes
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -49,11 +49,11 @@ class SavedPolicy(SavedBaseline):
 
 @dataclass(frozen=True)
 class Design:
-    """A kind of learned policy: what it sees, its network, and what its answers mean.
+    """A kind of learned policy: its inputs, its network, and the meaning of its outputs.
 
     Attributes:
         name: of the policy.
-        inputs: gives (B, ..) what the network sees of an observation: all that a decision may depend on.
+        inputs: gives the network's inputs (B, ..) from an observation.
         actor: makes the network for a ladder of that many rungs.
         relative: the network chooses between down, keep and up instead of between the rungs.
     """
@@ -73,7 +73,7 @@ class Design:
 
 
 class Critic(nn.Module):
-    """Expected return, for training only: besides the features it sees the bandwidth to come, which no player can."""
+    """Expected return, for training only: it observes the features and the bandwidth to come."""
 
     def __init__(self, n_levels: int, width: int = 256) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Critic(nn.Module):
 
 
 def mlp(n_inputs: int, width: int, n_outputs: int) -> nn.Sequential:
-    """Two hidden layers, the second half as wide; a last layer that starts small, so that all answers are alike."""
+    """Two hidden layers, the second half as wide; a small last layer, so that outputs are nearly equal at first."""
     last = nn.Linear(width // 2, n_outputs)
     nn.init.normal_(last.weight, std=0.01)
     nn.init.zeros_(last.bias)
@@ -97,10 +97,10 @@ class LearnedPolicy:
     """A network that chooses rungs, for any number of sessions in lock step.
 
     Args:
-        design: what the network sees and what its answers mean.
+        design: its inputs and the meaning of its outputs.
         actor: the network, trained.
         n_levels: rungs of the ladder that it was trained for.
-        critic: its critic, where it is at hand (a folder that `train` wrote holds it, shipped weights do not).
+        critic: its critic, if available (a folder that `train` wrote has it, shipped weights do not).
         greedy: whether the likeliest rung is chosen; otherwise one is drawn.
         trained_for: see `TrainedPolicy`.
     """
@@ -122,7 +122,7 @@ class LearnedPolicy:
 
     @property
     def name(self) -> str:
-        """As it stands in reports."""
+        """Its name in reports."""
         return self.design.name if self.greedy else f"{self.design.name}-sampled"
 
     def reset(self, rng: np.random.Generator) -> None:
@@ -147,11 +147,11 @@ class LearnedPolicy:
         return _of_levels(found, obs.last_level, self.n_levels) if self.design.relative else found
 
     def value(self, obs: Observation, future_log_bandwidth: NDArray[np.floating[Any]]) -> Floats:
-        """(B,) expected discounted return (compressed rewards, see `ppo_trainer`) of players who act like this policy.
+        """(B,) expected discounted return (compressed rewards, see `ppo_trainer`) under this policy.
 
         Args:
-            obs: what they know.
-            future_log_bandwidth: (B, 12) what they do not know, see `Sessions.future_log_bandwidth`.
+            obs: of the players.
+            future_log_bandwidth: (B, 12) privileged, see `Sessions.future_log_bandwidth`.
 
         Raises:
             ConfigError: there is no critic.
@@ -193,7 +193,7 @@ def save(
     """Write a learned policy in one step: the tensors of actor and critic, and what it is.
 
     Args:
-        folder: replaced if it stands there already.
+        folder: replaced if it exists.
         design, actor, critic: the policy; without a critic the folder serves for acting only.
         description: `n_levels` and whatever else is worth knowing, as plain JSON types.
     """

@@ -33,7 +33,7 @@ class Mpc:
         self.reset(np.random.default_rng(0))
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget all errors; nothing is drawn."""
+        """Forget all errors."""
         self._errors = np.zeros((0, N_ERRORS))  # (B, 5) of the guess, newest last
         self._guess_mbps = np.zeros(0)  # (B,) 0 before the first one
 
@@ -91,7 +91,7 @@ class MpcReference(Mpc):
     sizes_ahead = 1
 
     def _forget_ended(self, obs: Observation) -> None:
-        """Nothing is forgotten: errors go on into the next session."""
+        """Errors are kept for the next session."""
 
 
 @njit(cache=True)

@@ -1,6 +1,6 @@
 """The best that a player could have done with full knowledge of the future: the upper reference of every report.
 
-A forward dynamic programme over the chunks, with the simulator's own steps. States are merged when they agree
+A forward dynamic program over the chunks, with the simulator's own steps. States are merged when they agree
 in the last rung and in the buckets of elapsed time and buffer; each bucket keeps the state with the best sum,
 of equal ones that with the fuller buffer. What it finds was played and can be had: a lower bound of the true
 optimum, close to it (with buckets of 0.25 s instead of 1 s the mean over ten FCC traces rises by 0.002). No
@@ -22,11 +22,11 @@ from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import Observation, check_finite
 
 BUCKET_S = 1.0
-DROPPED_BEHIND = 60.0  # a state that far behind the best one of its chunk is given up
+DROPPED_BEHIND = 60.0  # a state that far behind the best one of its chunk is dropped
 
 
 class OfflineOptimum:
-    """Plays the plan that `foresee` made for sessions that it was shown, trace and all."""
+    """Plays the plan that `foresee` made from the sessions and their traces."""
 
     def __init__(self, bucket_s: float = BUCKET_S) -> None:
         if not bucket_s > 0.0:
@@ -36,7 +36,7 @@ class OfflineOptimum:
         self._first_chunk = 0
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget the plan; nothing is drawn."""
+        """Forget the plan."""
         self._levels = np.zeros((0, 0), dtype=np.int64)
 
     def foresee(self, sessions: Sessions) -> None:
@@ -49,13 +49,13 @@ class OfflineOptimum:
         chunk = int(obs.chunk_index[0]) - self._first_chunk
         if len(self._levels) != obs.n or not 0 <= chunk < self._levels.shape[1]:
             raise ConfigError(
-                "offline-optimum needs the traces, not only what a player sees; test it with `netwright test`."
+                "offline-optimum needs the traces, not only observations; test it with `netwright test`."
             )
         return self._levels[:, chunk]
 
 
 def optimal_levels(sessions: Sessions, bucket_s: float = BUCKET_S) -> Ints:
-    """(B, T) rungs of the best play that the programme finds for the chunks that are left, delays without noise."""
+    """(B, T) rungs of the best play that the program finds for the chunks that are left, delays without noise."""
     return np.stack([_plan(sessions, index, bucket_s) for index in range(sessions.n)])
 
 
@@ -285,6 +285,6 @@ def _better(reals: Floats, one: int, other: int) -> bool:
 
 @njit(cache=True)
 def _hash(time: float, place: float) -> int:
-    """A number of at least 0 that spreads neighbours; both arguments are whole, of any size."""
+    """A number of at least 0 that spreads neighbors; both arguments are whole, of any size."""
     mixed = (time % 1e9) * 100_003.0 + place % 1e5
     return (int(mixed) * 2_654_435_761) >> 7 & 0x7FFFFFFFFFFF

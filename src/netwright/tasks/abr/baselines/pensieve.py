@@ -2,7 +2,7 @@
 
 Source: Mao, Netravali, Alizadeh, "Neural adaptive video streaming with Pensieve", SIGCOMM 2017, section 4.2. As the
 published code computes it, a convolution over a history is a dense layer on all of it. Departures: it is trained by
-PPO with our rewards' squashing and a critic of our own (`training`) instead of A3C, which makes it stronger.
+PPO with compressed rewards and a critic of our own (`training`) instead of A3C, which makes it stronger.
 """
 
 from __future__ import annotations
@@ -69,5 +69,5 @@ def train(
     progress: Progress,
     config: PpoConfig = CONFIG,
 ) -> None:
-    """Train on the sessions of the recipe's place and write the folder `out`; see `ppo.train`."""
+    """Train on the sessions of the recipe's training environment and write the folder `out`; see `ppo.train`."""
     training.train(training.Job(DESIGN, data, recipe, out, seed, progress, config))

@@ -45,14 +45,14 @@ def train(
     config: PpoConfig = CONFIG,
     stages: training.Stages = (),
 ) -> None:
-    """Train on the sessions of the recipe's place and write the folder `out`.
+    """Train on the sessions of the recipe's training environment and write the folder `out`.
 
     Args:
         data: traces and videos.
-        recipe: name of a recipe; its place says on which sessions.
-        out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call goes on.
+        recipe: name of a recipe; its training environment says on which sessions.
+        out: folder to write; `<out>.partial` holds a checkpoint meanwhile, from which a repeated call continues.
         seed: of weights and sessions.
-        progress: told about the run.
+        progress: called with one line from time to time.
         config: of the run.
         stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
     """

@@ -44,7 +44,7 @@ class PpoConfig:
     """Options of a training run; those of every PPO trainer are described at `rl.ppo.PpoOptions`.
 
     Attributes:
-        n_sessions: played in lock step in each iteration.
+        n_sessions: played in parallel in each iteration.
         learning_rate, final_rate: of Adam at the start, and the share of it at the end; linear in between.
         average: decay, per iteration, of the running average of the actor's weights, which is what is kept.
         scaled, scale_range: share of the sessions whose bandwidth is multiplied by exp(uniform(-range, range)).
@@ -127,7 +127,7 @@ class SessionEpisodes:
 class PpoTrainer(Trainer):
     """An actor and its critic in training; an update is one iteration: a round of sessions, and passes over it.
 
-    The result is the running average of the actor's weights at the end: validation is shown, and selects nothing.
+    The result is the running average of the actor's weights at the end: validation is only reported.
 
     Args:
         design: what the actor is.
@@ -203,7 +203,7 @@ class PpoTrainer(Trainer):
         return float(np.mean([rollout(policy, batch.copy(), rng).qoe.mean() for batch in self.validation]))
 
     def keep(self) -> None:
-        """Nothing: the average of all weights is the result."""
+        """No effect: the average of all weights is the result."""
 
     def tensors(self) -> dict[str, Tensor]:
         """As of any trainer, with the averaged actor."""

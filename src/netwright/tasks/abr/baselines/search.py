@@ -9,7 +9,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from netwright.tasks.abr.media import Floats
 
-LENGTH = 0.3  # over which values are alike, in units of the cube's side
+LENGTH = 0.3  # over which values are correlated, in units of the cube's side
 NOISE = 0.1  # variance of a measurement, in units of that of the values
 CAUTION = 1.5  # standard deviations by which an unknown place may be better than expected
 N_CANDIDATES = 512

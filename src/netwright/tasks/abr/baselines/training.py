@@ -30,9 +30,9 @@ Stages = Sequence[tuple[str, float]]
 
 
 def training_set(data: AbrData, recipe: str) -> TrainingSet:
-    """The sessions of a recipe's place; an unknown recipe raises `UnknownNameError`.
+    """The sessions of a recipe's training environment; an unknown recipe raises `UnknownNameError`.
 
-    Nothing else of a recipe concerns these policies.
+    Other fields of a recipe do not apply to these policies.
     """
     if recipe not in RECIPES:
         raise UnknownNameError("abr recipe", recipe, RECIPES)
@@ -131,7 +131,7 @@ class Variation:
     Attributes:
         begin: called with the trainer before the first iteration, after a checkpoint was restored.
         after_iteration: called with the trainer after every iteration.
-        more: entries for the description, asked for when it is written.
+        more: gives further entries of the description when it is written.
         stages: names and shares of the run after which the policy is kept in `<out>-<name>`, too.
     """
 
@@ -176,5 +176,5 @@ def _digest(data: AbrData) -> str | None:
 
 
 def _full_name(policy: str, recipe: str) -> str:
-    """As it stands in reports: the recipe behind the name unless it is the task's first."""
+    """Its name in reports: the recipe behind the name unless it is the task's first."""
     return policy if recipe == next(iter(RECIPES)) else f"{policy}:{recipe}"

@@ -117,7 +117,7 @@ def train(
         recipe: not used.
         out: folder to write.
         seed: of candidates and job sequences.
-        progress: called with a line now and then.
+        progress: called with a line from time to time.
         config: of the search.
     """
     config = config or EvolutionConfig()

@@ -28,7 +28,7 @@ class RuleScheduler:
         self._memory = np.zeros(2, dtype=np.int64)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Begin anew; only `random` draws from `rng`."""
+        """Begin again; only `random` draws from `rng`."""
         self._memory[:] = rng.integers(_LARGEST_SEED), 0
 
     def act(self, obs: Sequence[Observation]) -> Ints:

@@ -51,7 +51,7 @@ def train(
     progress: Progress,
     updates: int = 2000,
 ) -> None:
-    """Learn from the recipe's datasets (its other inputs play no part) and write the folder `out`."""
+    """Learn from the recipe's datasets (its other inputs are not used) and write the folder `out`."""
     network = training.initialized(Linear, seed)
     settings = training.Settings(updates, 3e-3, max(1, updates // 4))
     trainer = training.residual_trainer(network, _recipe(recipe), data, settings, seed=seed)
@@ -59,7 +59,7 @@ def train(
 
 
 def load(folder: Path) -> AdaptedViewportPolicy:
-    """The trained policy that stands in a folder."""
+    """The trained policy of a folder."""
     model, description = training.load_baseline(folder, NAME, lambda shape: training.Residual(Linear()))
     return training.described(model.policy(_recipe(description["recipe"])), description, folder)
 

@@ -13,7 +13,7 @@ class LinearRegression(WindowPolicy):
     """Least-squares line over the history, in closed form for all windows at once.
 
     The published code of Wu et al. 2024 fits again after each step with its own prediction appended; points
-    on the fitted line do not change the fit, so one line is the same. It fits raw angles; `unwrap` mends
+    on the fitted line do not change the fit, so one line is the same. It fits raw angles; `unwrap` corrects
     histories that cross the half turn.
     """
 

@@ -1,4 +1,4 @@
-"""A small residual network on everything that a recipe shows: the baseline that an adapted model must face."""
+"""A small residual network on all inputs of a recipe: the baseline of adapted models."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def train(
 
 
 def load(folder: Path) -> AdaptedViewportPolicy:
-    """The trained policy that stands in a folder."""
+    """The trained policy of a folder."""
     recipe = training.recipe_named(read_description(folder)["recipe"])
     model, description = training.load_baseline(
         folder, NAME, lambda shape: training.Residual(_network(recipe, shape))

@@ -4,7 +4,7 @@ Source: Romero Rondon et al., arXiv 1911.11702, in the form that Wu et al. 2024 
 against the previous position at each step). Departures from that published form, all of them corrections: the
 decoder starts from the last known position rather than from the first future one; input and output are in the same
 unit; the error wraps; the fusion decoder carries its state; yaw and saliency maps are relative to where the viewer
-looks last, so that nothing depends on where a dataset has its front. Without saliency the content branch is left out.
+looks last, so that answers do not depend on a dataset's front. Without saliency the content branch is left out.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ class Network(nn.Module):
         positions, horizon, maps = inputs
         history = positions.shape[1]
         seen, state = self.position["encode"](positions)
-        looks: list[Tensor] = []
+        content_states: list[Tensor] = []
         if self.content is not None:
             assert maps is not None
             content, content_state = self.content["encode"](maps[:, :history])
             seen = torch.cat([seen, content], dim=2)
-            looks = list(self.content["decode"](maps[:, history:], content_state)[0].split(1, dim=1))
+            content_states = list(self.content["decode"](maps[:, history:], content_state)[0].split(1, dim=1))
         _, fusion_state = self.fusion["encode"](seen)
         position = positions[:, -1:]
         answers = []
         for step in range(horizon):
             out, state = self.position["decode"](position, state)
-            out = torch.cat([out, looks[step]], dim=2) if looks else out
+            out = torch.cat([out, content_states[step]], dim=2) if content_states else out
             out, fusion_state = self.fusion["decode"](out, fusion_state)
             position = position + self.head(out)
             answers.append(position)
@@ -111,7 +111,7 @@ class Track(WindowPolicy):
     ) -> None:
         if (saliency is None) != (map_shape is None):
             raise ConfigError(
-                "TRACK without saliency cannot be shown any; train it with saliency=..."
+                "TRACK without saliency takes no maps; train it with saliency=..."
                 if map_shape is None
                 else "this TRACK was trained with saliency; give load() the source of its maps."
             )
@@ -139,7 +139,7 @@ def model_inputs(
     map_shape: tuple[int, int] | None,
     mirrored: NDArray[np.bool_] | None = None,
 ) -> tuple[Tensor, int, Tensor | None]:
-    """What the network is called with: positions seen from the last one, the horizon, and centred maps."""
+    """What the network is called with: positions seen from the last one, the horizon, and centered maps."""
     seen = unwrapped_deg(windows.seen_deg())
     seen[..., YAW] -= seen[:, -1:, YAW]
     if mirrored is not None:
@@ -154,14 +154,14 @@ def model_inputs(
             f"{windows.traces.name}: saliency maps of shape {maps.shape}, expected {expected}; "
             "give one map for each sample of history and horizon, of the size that TRACK was trained with."
         )
-    maps = centred(maps, windows.last_deg()[:, YAW])
+    maps = centered(maps, windows.last_deg()[:, YAW])
     if mirrored is not None:
         maps[mirrored] = maps[mirrored][..., ::-1]
     return positions, windows.horizon, torch.from_numpy(maps.reshape(*maps.shape[:2], -1).astype(np.float32))
 
 
-def centred(maps: Maps, yaw_deg: Floats) -> Maps:
-    """(N, T, height, width) maps rolled so that the column at each window's yaw stands in the middle."""
+def centered(maps: Maps, yaw_deg: Floats) -> Maps:
+    """(N, T, height, width) maps rolled so that the column at each window's yaw is in the middle."""
     width = maps.shape[3]
     shift = np.rint(yaw_deg * width / 360.0).astype(np.int64)
     columns = (np.arange(width) + shift[:, None]) % width  # (N, width)
@@ -187,14 +187,14 @@ def train(
     hidden: int = HIDDEN,
     updates: int = 600,
 ) -> None:
-    """Learn from the recipe's datasets (its other inputs play no part) and write the folder `out`.
+    """Learn from the recipe's datasets (its other inputs are not used) and write the folder `out`.
 
     Args:
         data: the datasets.
         recipe: says which of them are learned from.
         out: folder to write.
         seed: of weights and batches.
-        progress: told about every look at the validation windows.
+        progress: called with one line at every evaluation.
         saliency, map_shape: source and size of saliency maps; without them there is no content branch.
         hidden: size of the recurrent states.
         updates: optimizer steps of 64 windows each.
@@ -225,7 +225,7 @@ def train(
 
 
 def load(folder: Path, saliency: SaliencySource | None = None) -> Track:
-    """The trained policy that stands in a folder; one that was trained with saliency needs its source again."""
+    """The trained policy of a folder; one that was trained with saliency needs its source again."""
     network, description = training.load_baseline(folder, NAME, _build)
     map_shape = description["shape"]["map_shape"]
     policy = Track(network, saliency, None if map_shape is None else (map_shape[0], map_shape[1]))

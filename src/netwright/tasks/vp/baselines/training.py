@@ -1,4 +1,4 @@
-"""What the learned baselines share: their trainer, and how they are saved and loaded."""
+"""Common parts of the learned baselines: their trainer, saving and loading."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class BaselineTrainer(SupervisedTrainer):
     """Trains a model with AdamW; the latest weights that are about as good as the best are kept.
 
     They are selected within the same share of the best validation error as those of adapted models
-    (`TrainingConfig.tolerance`), so that neither side is selected more cleverly than the other.
+    (`TrainingConfig.tolerance`), so that both are selected alike.
 
     Args:
         model: called with the inputs that `batch` gives.
@@ -205,7 +205,7 @@ def save_baseline(
     """Write a learned baseline: its tensors and a description, in one step.
 
     Args:
-        folder: replaced if it stands there already.
+        folder: replaced if it exists.
         model: whose state is kept.
         about: what it is and what it learned from.
         validation_deg: error of the kept weights on the validation windows.
@@ -246,7 +246,7 @@ def load_baseline(
 
     Args:
         folder: written by `save_baseline`.
-        policy: the name that must stand in it.
+        policy: the name that it must have.
         build: makes the model from the saved `shape`.
 
     Raises:
@@ -273,7 +273,7 @@ def load_baseline(
 
 
 def described(policy: Viewports, description: Mapping[str, Any], folder: Path) -> Viewports:
-    """The policy of a saved baseline, which knows what it was trained for where its description says so."""
+    """The policy of a saved baseline, with what it was trained for, where its description says so."""
     if "trained_for" in description:
         policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)
     return policy
@@ -299,7 +299,7 @@ class Residual(nn.Module):
         return answer.view(-1, LONGEST_HORIZON, 3)
 
     def policy(self, recipe: VpRecipe) -> AdaptedViewportPolicy:
-        """The network as a viewport policy that is shown what the recipe says."""
+        """The network as a viewport policy with the recipe's inputs."""
         return AdaptedViewportPolicy(recipe, self.scale_deg.numpy(), predict(self))
 
 

@@ -13,7 +13,7 @@ from netwright.tasks.vp.windows import Windows
 class Velocity(WindowPolicy):
     """Mean velocity over the history, continued: (last - first) / (history - 1) per step.
 
-    Source: the published code of Wu et al. 2024, which takes the difference of raw angles; `unwrap` mends
+    Source: the published code of Wu et al. 2024, which takes the difference of raw angles; `unwrap` corrects
     histories that cross the half turn.
     """
 
