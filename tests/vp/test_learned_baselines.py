@@ -177,7 +177,7 @@ def random_maps(chosen):
 
 
 def test_track_takes_saliency(generated, tmp_path):
-    options = {"saliency": random_maps, "map_shape": MAP_SHAPE, "hidden": 8, "updates": 10}
+    options = {"content": track.Content(random_maps, MAP_SHAPE), "hidden": 8, "updates": 10}
     _, quick = METHODS["track"]
     out = tmp_path / "with"
     track.train(generated, recipe="strict", out=out, seed=0, progress=lambda line: None, **(quick | options))
@@ -195,7 +195,7 @@ def test_track_takes_saliency(generated, tmp_path):
 
 def test_track_without_content_takes_no_saliency(generated, tmp_path):
     learn("track", generated, tmp_path / "x", updates=1)
-    with pytest.raises(ConfigError, match="without saliency cannot be shown any"):
+    with pytest.raises(ConfigError, match="without saliency takes no maps"):
         track.load(tmp_path / "x", random_maps)
 
 

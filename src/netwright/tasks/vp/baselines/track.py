@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +41,13 @@ ANSWER_CHUNK = 1024
 Maps = NDArray[np.float32]
 SaliencySource = Callable[[Windows], Maps]
 """Gives (N, history + horizon, height, width) equirectangular maps, columns from yaw -180 to 180 degrees."""
+
+
+class Content(NamedTuple):
+    """What the content branch reads: the source of the maps, and their height and width."""
+
+    saliency: SaliencySource
+    map_shape: tuple[int, int]
 
 
 class Network(nn.Module):
@@ -111,7 +118,7 @@ class Track(WindowPolicy):
     ) -> None:
         if (saliency is None) != (map_shape is None):
             raise ConfigError(
-                "TRACK without saliency takes no maps; train it with saliency=..."
+                "TRACK without saliency takes no maps; train it with content=..."
                 if map_shape is None
                 else "this TRACK was trained with saliency; give load() the source of its maps."
             )
@@ -182,8 +189,7 @@ def train(
     out: Path,
     seed: int,
     progress: Progress,
-    saliency: SaliencySource | None = None,
-    map_shape: tuple[int, int] | None = None,
+    content: Content | None = None,
     hidden: int = HIDDEN,
     updates: int = 600,
 ) -> None:
@@ -195,10 +201,11 @@ def train(
         out: folder to write.
         seed: of weights and batches.
         progress: called with one line at every evaluation.
-        saliency, map_shape: source and size of saliency maps; without them there is no content branch.
+        content: source and size of saliency maps; without them there is no content branch.
         hidden: size of the recurrent states.
         updates: optimizer steps of 64 windows each.
     """
+    saliency, map_shape = content or (None, None)
     datasets = training.recipe_named(recipe).datasets
     examples = Examples(replace(training.recipe_named(recipe), modalities=("motion",)), data)
     shape = {"hidden": hidden, "map_shape": None if map_shape is None else list(map_shape)}
