@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from netwright.adaptation.api import Adapted, adapt
+from netwright.adaptation.api import Adapted, adapt, finetune_online
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.models.adapted import AutoregressiveModel
 from netwright.adaptation.saved_model import assemble, role_of
@@ -623,3 +624,39 @@ def test_the_learning_rate_stays_between_zero_and_its_peak(
     rate = learning_rate_at(min(step, iterations - 1), config, start=start)
     assert 0 <= rate <= config.learning_rate
     assert (rate == 0) == (min(step, iterations - 1) < start)
+
+
+def test_a_complete_run_keeps_its_name(adapted: Adapted, backbone: str) -> None:
+    with pytest.raises(ConfigError, match=r"is complete, and its model is named adapted:\S+; drop --name"):
+        adapt(
+            toy.TASK,
+            "toy",
+            out=adapted.folder,
+            backbone=backbone,
+            recipe="once",
+            seed=3,
+            options={"iterations": 120},
+            resume=True,
+            label="other",
+        )
+
+
+@pytest.mark.parametrize("label", ["\x1b[31mred", "a" * 300, "two\nlines"])
+def test_a_label_that_cannot_be_shown_is_refused_before_training(tmp_path: Path, label: str) -> None:
+    with pytest.raises(ConfigError, match="1 to 200 printable characters"):
+        adapt(toy.TASK, "toy", out=tmp_path / "out", backbone="none", label=label, progress=pytest.fail)
+
+
+@pytest.mark.parametrize("name", ["", "ev\x1b[31mil", "a" * 300, "\u202etxt"])
+def test_a_saved_name_that_cannot_be_shown_is_refused(adapted: Adapted, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(adapted.folder, folder)
+    document = json.loads((folder / "netwright.json").read_text())
+    (folder / "netwright.json").write_text(json.dumps(sealed({**document, "name": name})))
+    with pytest.raises(DataError, match=r"netwright\.json: name "):
+        load(folder, toy.TASK)
+
+
+def test_predictions_have_no_online_phase(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no online phase"):
+        finetune_online(toy.TASK, "toy", tmp_path / "start", out=tmp_path / "out")

@@ -64,6 +64,13 @@ def test_adapt_prints_one_json_document(cli, adaptation, tmp_path):
         (["--set", "patience=long"], "--set patience=long: input should be a valid integer"),
         (["--set", "patience"], "KEY=VALUE"),
         (["--data", "/no/such/folder"], "/no/such/folder: no such folder"),
+        (
+            ["--iterations", "1", "--set", "iterations=3"],
+            "iterations is given twice, by --iterations and by --set",
+        ),
+        (["--set", "learning-rate=0.1", "--learning-rate", "0.2"], "learning_rate is given twice"),
+        (["--set", "patience=3", "--set", "patience=4"], "--set patience is given twice"),
+        (["--online"], "task 'toy' has no online phase"),
     ],
 )
 def test_adapt_refuses_wrong_input(cli, adaptation, tmp_path, words, message):

@@ -546,3 +546,10 @@ def test_teachers_by_their_words():
     for wrong in ("noisy", "noisy:x", "noisy:-1", "perfect:3", "noisy:101", "jnd:nan"):
         with pytest.raises(ConfigError, match="teacher is perfect, noisy:P or jnd:P"):
             simulated_teacher(wrong)
+
+
+def test_a_cache_that_cannot_be_written_is_found_before_the_pool_is_built(cli, monkeypatch):
+    monkeypatch.setenv("NETWRIGHT_CACHE", "/dev/null/x")
+    run = cli("design", "pool", "--scenario", "mcf", "--topology", "abilene")
+    assert "set the variable NETWRIGHT_CACHE" in sentence(run)
+    assert "building the pool" not in run.err

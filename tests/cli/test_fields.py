@@ -60,8 +60,13 @@ def test_nothing_set_changes_nothing():
     assert customized(SETTING, []) is SETTING
 
 
-def test_the_last_one_counts_and_dashes_are_underscores():
-    assert parsed(TrainingConfig, ["batch-size=2", "batch_size=4", "max_layers=null"]) == {
+def test_dashes_are_underscores():
+    assert parsed(TrainingConfig, ["batch-size=4", "max_layers=null"]) == {
         "batch_size": 4,
         "max_layers": None,
     }
+
+
+def test_a_field_given_twice_is_refused_under_either_name():
+    with pytest.raises(ConfigError, match="--set batch_size is given twice; keep one"):
+        parsed(TrainingConfig, ["batch-size=2", "batch_size=4"])

@@ -1,6 +1,10 @@
+import dataclasses
+
 import pytest
 
+from netwright.core import registry
 from netwright.core.errors import DataError
+from netwright.core.task import PolicySpec
 from tests.cli import toy
 
 PROMISED = "task setting policy metric unit mean n_episodes per_episode seconds config version"
@@ -187,3 +191,42 @@ def test_a_failure_in_the_middle_names_what_is_kept(cli, data, monkeypatch, tmp_
     assert "damaged; restore it" in run.err
     assert f"{tmp_path / 'r.partial'} holds the finished evaluations" in run.err
     assert len(list((tmp_path / "r.partial").glob("*.json"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--guard", "future"], "policy 'future' knows the future and cannot take over"),
+        *[
+            (["--guard", "one", "--deadline-ms", ms], "at most a day")
+            for ms in ("inf", "nan", "1e13", "0", "-1")
+        ],
+    ],
+)
+def test_an_impossible_guard_is_refused_before_data_are_loaded(cli, adaptation, monkeypatch, words, message):
+    future = PolicySpec("future", "knows all", f"{toy.HERE}:one", clairvoyant=True)
+    monkeypatch.setattr(
+        toy, "TOY", dataclasses.replace(toy.TOY, policies={**toy.TOY.policies, "future": future})
+    )
+    monkeypatch.setattr(registry, "task", lambda name: toy.TOY)
+    monkeypatch.setattr(toy, "load_data", lambda *a, **k: pytest.fail("data were loaded"))
+    run = cli("test", "toy", "--adapted", "m", *words)
+    assert (run.code, run.out) == (2, "")
+    assert message in run.err
+
+
+def test_a_cache_that_cannot_be_written_is_found_before_training(cli, data, monkeypatch):
+    monkeypatch.setenv("NETWRIGHT_CACHE", "/dev/null/x")
+    run = cli("test", "toy", "--policy", "mean", "--data", data)
+    assert run.code == 2
+    assert "the cache /dev/null/x cannot be written; set the variable NETWRIGHT_CACHE" in run.err
+    assert "learning the mean" not in run.err
+
+
+@pytest.mark.parametrize("place", ["link", "link/report"])
+def test_a_link_to_nothing_is_refused_before_anything_is_played(cli, data, tmp_path, place):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    run = cli("compare", "toy", "--policy", "one", "--data", data, "--out", tmp_path / place)
+    assert run.code == 2
+    assert f"{tmp_path / 'link'}: is a symbolic link to a missing file or folder" in run.err
+    assert "default: one" not in run.err

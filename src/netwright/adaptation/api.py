@@ -21,6 +21,7 @@ from netwright.adaptation.saved_model import (
     ENCODER_HEAD,
     REMEDY,
     assemble,
+    check_name,
     read_description,
     read_model,
     role_of,
@@ -37,6 +38,7 @@ from netwright.core.policy import Policy
 from netwright.core.reading import decoding
 from netwright.core.results import versions
 from netwright.core.task import Recipe, Task, load_attribute
+from netwright.core.text import printable
 from netwright.core.trained_for import TrainedPolicy, from_json, to_json
 from netwright.llm.backbone import Backbone
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
@@ -137,6 +139,7 @@ class _Adaptation:
         """The adapted model, trained or already complete."""
         recipe = customised(self.task.recipe(self.recipe), self.recipe_options or {})
         config = TrainingConfig.from_options(self.task.training_defaults, self.options or {})
+        name = self._name(recipe, config)
         run = AdaptationRun(self.out, self.progress, resume=self.resume)
         with run.locked():
             llm = self._backbone(config)
@@ -144,7 +147,9 @@ class _Adaptation:
                 name=lasting_name(self.backbone), sha256=llm.weights_hash(), dtype=self.dtype, seed=self.seed
             )
             identity = self._identity(config, about, machine(config, llm_device(llm)))
-            if not run.is_complete(identity):
+            if run.is_complete(identity):
+                self._check_label(name)
+            else:
                 adapter = _adapter(self.task, recipe.config, self.data, self._folders, self.seed)
                 model = assemble(llm, adapter, config, self.seed)
                 trainer = AdaptationTrainer(
@@ -155,6 +160,18 @@ class _Adaptation:
                     assert llm.weights_hash() == about.sha256, "the frozen backbone changed in training"
                 run.write(model, self._description(recipe, trainer, identity, cost))
         return load(self.out, self.task, device=self.device, backbone=self.backbone)
+
+    def _name(self, recipe: Recipe, config: TrainingConfig) -> str:
+        return check_name(_adapted_name(self.task, self.backbone, recipe.name, config.method, self.label))
+
+    def _check_label(self, name: str) -> None:
+        """Refuse a label for a complete model that has another one."""
+        kept = read_description(self.out)["name"]
+        if self.label is not None and kept != name:
+            raise ConfigError(
+                f"{self.out} is complete, and its model is named {printable(kept)}; drop --name (`netwright compare "
+                f"--adapted NAME={self.out}` shows it under another)."
+            )
 
     @property
     def _folders(self) -> list[Path]:
@@ -196,7 +213,7 @@ class _Adaptation:
             "task": self.task.name,
             "recipe": recipe.name,
             "recipe_options": dict(self.recipe_options or {}),
-            "name": _adapted_name(self.task, self.backbone, recipe.name, config.method, self.label),
+            "name": self._name(recipe, config),
             "seed": self.seed,
             "backbone": identity.backbone.model_dump(),
             "training": asdict(config),
@@ -267,8 +284,10 @@ class _Finetuning:
 
     def result(self) -> Adapted:
         """The resulting model, trained or already complete."""
+        self.task.check_online()
         before = self._offline()
         config = self._config(before)
+        check_name(_online_name(before))
         run = AdaptationRun(self.out, self.progress, resume=self.resume)
         with run.locked():
             identity = self._identity(config, before)
@@ -281,9 +300,9 @@ class _Finetuning:
     def _offline(self) -> dict[str, Any]:
         """The description of the model to start from."""
         found = read_description(self.start)
-        if found["kind"] != "adapted" or found["task"] != self.task.name or self.task.kind != "decision":
+        if found["kind"] != "adapted" or found["task"] != self.task.name:
             raise ConfigError(
-                f"{self.start}: is no adapted model of a task of decisions; give the --out of `netwright adapt`."
+                f"{self.start}: is no adapted model of {self.task.name}; give the --out of `netwright adapt`."
             )
         return found
 
@@ -339,7 +358,7 @@ class _Finetuning:
         }
         return {
             **before,
-            "name": before["name"] + ":online",
+            "name": _online_name(before),
             "online": online,
             "validation": validation(self.task, trainer) | {"offline": before["validation"]},
             "cost": {
@@ -351,6 +370,10 @@ class _Finetuning:
             "versions": versions(),
             "identity": identity.model_dump(),
         }
+
+
+def _online_name(before: Mapping[str, Any]) -> str:
+    return f"{before['name']}:online"
 
 
 def customised(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:

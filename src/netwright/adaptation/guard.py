@@ -65,7 +65,21 @@ class FeatureBounds:
 
 
 PATIENCE_S = 5.0  # after which a model that still works on one decision is replaced by a copy
+LONGEST_DEADLINE_S = 86_400.0  # the system's clock takes no timeout of any length
 REASONS = ("late", "failed", "out_of_distribution")
+
+
+def check_deadline(seconds: float) -> None:
+    """Refuse a deadline that is not above 0 or exceeds a day.
+
+    Raises:
+        ConfigError: names the range.
+    """
+    if not 0.0 < seconds <= LONGEST_DEADLINE_S:
+        raise ConfigError(
+            f"the deadline must be above 0 seconds and at most a day ({LONGEST_DEADLINE_S:g} s), got {seconds:g} s; "
+            "give the time in which a decision is needed."
+        )
 
 
 @dataclass
@@ -123,8 +137,8 @@ class Guarded:
     ) -> None:
         if not isinstance(policy, OutOfDistributionPolicy):
             raise ConfigError("only an adapted model of a task of decisions can be guarded; drop --guard.")
-        if deadline_s is not None and not deadline_s > 0.0:
-            raise ConfigError(f"the deadline must be above 0 seconds, got {deadline_s}.")
+        if deadline_s is not None:
+            check_deadline(deadline_s)
         self.policy: OutOfDistributionPolicy = policy
         self.rule, self.deadline_s, self.clock = rule, deadline_s, clock
         self.decisions = 0

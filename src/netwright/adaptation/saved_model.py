@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -32,6 +32,7 @@ from netwright.core.files import check_format_version, read_json, sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, sha256_of
 from netwright.core.notes import note
 from netwright.core.reading import MissingFileError
+from netwright.core.text import printable
 from netwright.core.trained_for import Condition
 from netwright.llm.backbone import Backbone
 from netwright.llm.backbones import BACKBONES, build_backbone, device_named, dtype_named
@@ -51,6 +52,32 @@ Role = Literal["adapted", "control", "baseline"]
 CONTROLS = re.compile(r"none|random:.*|shuffled:.*")  # backbones without pre-training
 
 
+LONGEST_NAME = 200  # characters; a name may list options of its recipe
+
+
+def check_name(name: str) -> str:
+    """The name of a model, if reports and terminals can show it.
+
+    Raises:
+        ConfigError: it is empty, too long, or has characters that control a terminal or are invisible.
+    """
+    if not 1 <= len(name) <= LONGEST_NAME or printable(name) != name:
+        raise ConfigError(
+            f"the name of a model must have 1 to {LONGEST_NAME} printable characters, got {printable(name)[:60]!r}; "
+            "choose another --name, or rename the folder of the backbone."
+        )
+    return name
+
+
+def _shown(name: str) -> str:
+    if printable(name) != name:
+        raise ValueError("must be printable")
+    return name
+
+
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_shown)]
+
+
 class SavedModel(SavedFolder):
     """`netwright.json`: what a saved model is, what it learned from, and the hashes of its files.
 
@@ -65,7 +92,7 @@ class SavedModel(SavedFolder):
 
     role: Role
     task: str
-    name: str
+    name: ModelName
     seed: Count
     trained_for: dict[str, Condition] | None = None
     data: JsonObject = Field(default_factory=dict)

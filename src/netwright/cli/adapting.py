@@ -73,22 +73,34 @@ class Training:
     ] = None
 
     def arguments(self, task: Task) -> dict[str, object]:
-        """The corresponding arguments of `netwright.adapt`."""
+        """The corresponding arguments of `netwright.adapt`.
+
+        Raises:
+            ConfigError: an option is given twice, or is none.
+        """
         from netwright.cli.fields import divided, parsed
         from netwright.cli.inputs import given
+        from netwright.core.errors import ConfigError
         from netwright.core.task import load_attribute
 
         recipe = task.recipe(self.recipe)
         settings = load_attribute("netwright.adaptation.config:TrainingConfig")
         of_training, of_recipe = divided(self.more or [], settings, type(recipe.config))
-        named = {
-            key: getattr(self, key) for key in ("iterations", "rank", "method", "batch_size", "learning_rate")
-        }
+        named = given(
+            iterations=self.iterations,
+            rank=self.rank,
+            method=self.method,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+        )
+        others = parsed(settings, of_training)
+        for name in named.keys() & others.keys():
+            raise ConfigError(f"{name} is given twice, by --{name.replace('_', '-')} and by --set; keep one.")
         return {
             "recipe": recipe.name,
             "recipe_options": parsed(type(recipe.config), of_recipe) if of_recipe else {},
             "experience": self.experience or (),
-            "options": given(**named) | parsed(settings, of_training),
+            "options": named | others,
         }
 
 
@@ -120,11 +132,11 @@ class Online:
         ),
     ] = None
 
-    def options(self) -> dict[str, object]:
+    def options(self, task: Task) -> dict[str, object]:
         """The given fields of the online phase's config.
 
         Raises:
-            ConfigError: options of the online phase are given without --online.
+            ConfigError: the task has no online phase, or options of the online phase are given without --online.
         """
         from netwright.cli.fields import parsed
         from netwright.core.errors import ConfigError
@@ -133,6 +145,8 @@ class Online:
         found = parsed(load_attribute("netwright.adaptation.online.ppo:OnlineConfig"), self.more_online or [])
         if (self.start or self.more_online) and not self.online:
             raise ConfigError("--start and --set-online need --online; add it.")
+        if self.online:
+            task.check_online()
         return found
 
     def first(self, out: Path) -> Path:
@@ -156,7 +170,7 @@ def adapt(
     from netwright.core.task import load_attribute
 
     chosen = registry.task(task)
-    arguments, of_online, first = training.arguments(chosen), online.options(), online.first(out)
+    arguments, of_online, first = training.arguments(chosen), online.options(chosen), online.first(out)
     shared = {"seed": inputs.seed, "device": model.device, "progress": progress}
     with interruptible(
         f"{out}.partial holds what was learned; repeat the command with --resume to continue."

@@ -21,8 +21,8 @@ def customized(setting: Setting, assignments: Sequence[str]) -> Setting:
         assignments: `key=value` each; a value is parsed by the type of its field.
 
     Raises:
-        ConfigError: an assignment without `=`, an unknown field (the message lists the known ones), a value of the
-            wrong type, or a value that the config refuses.
+        ConfigError: an assignment without `=`, an unknown field (the message lists the known ones), a field given
+            twice, a value of the wrong type, or a value that the config refuses.
     """
     if not assignments:
         return setting
@@ -73,6 +73,8 @@ def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
         name = getattr(config, "RENAMED", {}).get(name, name)
         if name not in known:
             raise UnknownNameError(f"field of {config.__name__}", name, known)
+        if name in values:
+            raise ConfigError(f"--set {name} is given twice; keep one.")
         values[name] = _value(name, text, known[name])
     return values
 

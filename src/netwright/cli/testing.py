@@ -48,7 +48,7 @@ class Guard:
         ),
     ] = None
     deadline_ms: Annotated[
-        float | None, typer.Option(min=0.0, help="With --guard: decision time after which the model is late.")
+        float | None, typer.Option(help="With --guard: decision time after which the model is late.")
     ] = None
 
 
@@ -70,6 +70,8 @@ def test(
     place = customized(chosen.setting(setting), replacements or [])
     subjects.check_names(chosen, [name for name in (which.policy, rule.guard) if name])
     _check_given(which, rule)
+    if rule.guard is not None:
+        subjects.check_guard(chosen, rule.guard, rule.deadline_ms)
     with interruptible("repeat the command to start again."):
         loaded = subjects.loaded_data(chosen, inputs.data, inputs.seed, progress)
         subject = (

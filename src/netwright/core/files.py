@@ -114,6 +114,7 @@ def check_output(path: Path) -> None:
     Writes and removes a small file in the nearest existing folder; changes nothing else.
 
     Raises:
+        ConfigError: the path or a parent is a symbolic link to nothing.
         OutputError: a parent is a file, a folder cannot be written, the name is too long, or the disk is full.
     """
     with writing(path):
@@ -121,6 +122,11 @@ def check_output(path: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 (path.parent / name).lstat()
         folder = path.absolute().parent
+        for place in (path, *path.absolute().parents):
+            if place.is_symlink() and not place.exists():
+                raise ConfigError(
+                    f"{place}: is a symbolic link to a missing file or folder; remove it, or choose another path."
+                )
         while not folder.exists():
             folder = folder.parent
         for place in [folder, *([path] if path.is_dir() else [])]:
@@ -299,6 +305,21 @@ def check_format_version(document: Any, known: int, where: Path) -> None:
 def cache_folder() -> Path:
     """The folder named by the variable NETWRIGHT_CACHE, otherwise `~/.cache/netwright`."""
     return Path(os.environ.get("NETWRIGHT_CACHE") or Path.home() / ".cache" / "netwright")
+
+
+def check_cache(path: Path) -> None:
+    """Check that a file or folder of the cache can be written, before a long computation starts.
+
+    Raises:
+        ConfigError: it cannot; names the variable that sets the cache.
+    """
+    try:
+        check_output(path)
+    except NetwrightError as error:
+        raise ConfigError(
+            f"the cache {cache_folder()} cannot be written; set the variable NETWRIGHT_CACHE to a folder that can be "
+            f"({error})"
+        ) from None
 
 
 def sha256_of_file(path: Path) -> str:

@@ -158,6 +158,17 @@ class Task:
             raise ConfigError(f"task {self.name!r} has no recipe to adapt by; see `netwright list recipes`.")
         return _named(f"{self.name} recipe", name or next(iter(self.recipes)), self.recipes)
 
+    def check_online(self) -> None:
+        """Refuse the online phase for a task of predictions.
+
+        Raises:
+            ConfigError: there are no decisions to learn from.
+        """
+        if self.kind != "decision":
+            raise ConfigError(
+                f"task {self.name!r} has no online phase, because its models predict and do not decide; drop --online."
+            )
+
 
 def _named(kind: str, name: str, known: Mapping[str, Named]) -> Named:
     if name not in known:

@@ -12,7 +12,7 @@ import numpy as np
 
 from netwright import __version__
 from netwright.core.errors import ConfigError
-from netwright.core.files import cache_folder
+from netwright.core.files import cache_folder, check_cache
 from netwright.core.policy import Policy
 from netwright.core.task import PolicySpec, Task, load_attribute
 
@@ -31,13 +31,14 @@ def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progr
 
     Raises:
         UnknownNameError: there is no such policy or recipe.
-        ConfigError: a recipe is given for a policy that is not trainable.
+        ConfigError: a recipe is given for a policy that is not trainable, or the cache cannot be written.
     """
     spec, recipe = named(task, name)
     if spec.train is None or (spec.shipped and recipe == next(iter(task.recipes), "")):
         return _policy(load_attribute(spec.factory)())
     folder = cached_folder(task, spec, recipe, data, seed)
     if not (folder / "netwright.json").exists():
+        check_cache(folder)
         progress(f"{name}: not yet trained on these data with seed {seed}; training it once into {folder}")
         load_attribute(spec.train)(data, recipe=recipe, out=folder, seed=seed, progress=progress)
     return _policy(load_attribute(spec.factory)(folder))

@@ -89,6 +89,17 @@ def check_names(task: Task, names: Sequence[str]) -> None:
         named(task, name)
 
 
+def check_guard(task: Task, name: str, deadline_ms: float | None) -> None:
+    """Refuse a baseline that cannot take over from a model, and an impossible deadline, before any work is done."""
+    spec, _ = named(task, name)
+    if spec.clairvoyant:
+        raise ConfigError(
+            f"policy {spec.name!r} knows the future and cannot take over from a model; give --guard another baseline."
+        )
+    if deadline_ms is not None:
+        load_attribute("netwright.adaptation.guard:check_deadline")(deadline_ms / 1000.0)
+
+
 def baseline(task: Task, name: str, data: Any, seed: int, progress: Progress) -> Subject:
     """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a trainable one is trained once and cached."""
     spec, recipe = named(task, name)

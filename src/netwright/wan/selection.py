@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.core.errors import ConfigError
-from netwright.core.files import check_output
+from netwright.core.files import check_cache, check_output
 from netwright.core.notes import note
 from netwright.execution import executor
 from netwright.synthesis.pool import Pool
@@ -117,7 +117,7 @@ class Wanted:
         builder = pools.Builder(kind, self.data, progress=self.say)
         path = self.out if self.out is not None else builder.place(spec, instance)
         if not path.exists():
-            check_output(path)
+            (check_cache if self.out is None else check_output)(path)
             self.say(f"building the pool {spec.name} of {spec.n} objectives in {path}")
         return Source(builder.obtain(spec, path), path, instance)
 
