@@ -201,19 +201,19 @@ def test_a_copy_goes_its_own_way():
 def test_taken_and_joined_sessions_play_as_the_originals():
     sessions = _sessions(trace_of=[0, 0, 0], video_of=[0, 0, 0], start_rows=[1, 2, 3])
     sessions.step(np.array([1, 0, 1]))
-    both = sessions.take(np.array([2, 0, 2])).join(sessions.take(np.array([1])))
+    both = sessions.fork(np.array([2, 0, 2])).concat(sessions.fork(np.array([1])))
     chosen = np.array([0, 1, 1])
     expected = sessions.step(chosen).qoe
     assert both.step(chosen[[2, 0, 2, 1]]).qoe.tolist() == expected[[2, 0, 2, 1]].tolist()
     assert both.chunk == sessions.chunk
     with pytest.raises(ConfigError, match="at one chunk"):
-        both.join(_sessions(trace_of=[0], video_of=[0], start_rows=[1]))
+        both.concat(_sessions(trace_of=[0], video_of=[0], start_rows=[1]))
 
 
 def test_taken_without_noise_delays_are_those_without():
     noisy = _sessions(rules=Rules(noise=0.5), rng=np.random.default_rng(0))
     quiet = _sessions()
-    taken = noisy.take(np.arange(noisy.n), noise=False)
+    taken = noisy.fork(np.arange(noisy.n), noise=False)
     taken._clock_s[:], taken._row[:], taken._buffer_ms[:] = quiet._clock_s, quiet._row, quiet._buffer_ms
     levels = np.zeros(noisy.n, dtype=int)
     assert (taken.step(levels).delay_ms == quiet.step(levels).delay_ms).all()

@@ -307,9 +307,9 @@ class Sessions:
 
     def only(self, index: int) -> Sessions:
         """The session of that index alone, in the same state; it draws its noise from the same `rng`."""
-        return self.take(np.array([index]))
+        return self.fork(np.array([index]))
 
-    def take(self, rows: Ints, *, noise: bool = True) -> Sessions:
+    def fork(self, rows: Ints, *, noise: bool = True) -> Sessions:
         """Copies of the sessions of these rows (R,), in the same state; noise, if wanted, is from the same `rng`."""
         other = copy.copy(self)
         other.n = len(rows)
@@ -319,7 +319,7 @@ class Sessions:
             other.rules, other.rng = replace(self.rules, noise=0.0), None
         return other
 
-    def join(self, more: Sessions) -> Sessions:
+    def concat(self, more: Sessions) -> Sessions:
         """These sessions and, behind them, more of the same traces, videos and rules that are at the same chunk.
 
         Raises:
@@ -328,7 +328,7 @@ class Sessions:
         same = (more.traces is self.traces, more.videos is self.videos, more.rules == self.rules)
         if not all(same) or more.qoe != self.qoe or more.chunk != self.chunk:
             raise ConfigError(
-                "sessions are joined only over the same traces, videos and rules, at one chunk."
+                "sessions are concatenated only over the same traces, videos and rules, at one chunk."
             )
         other = copy.copy(self)
         other.n = self.n + more.n

@@ -140,8 +140,8 @@ class AbrEnvironment:
 
     def fork(self, rows: NDArray[np.int64]) -> AbrEnvironment:
         """Copies of these sessions. Their delays have no noise, so that copies of one differ by their choices only."""
-        return AbrEnvironment(self.sessions.take(rows, noise=False))
+        return AbrEnvironment(self.sessions.fork(rows, noise=False))
 
     def concat(self, other: AbrEnvironment) -> AbrEnvironment:
         """These sessions and those of another environment."""
-        return AbrEnvironment(self.sessions.join(other.sessions))
+        return AbrEnvironment(self.sessions.concat(other.sessions))
