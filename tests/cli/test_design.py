@@ -506,7 +506,7 @@ def test_wrong_words_are_refused_in_a_sentence(cli, words, message):
         (["simulate", "--runs", "120"], "1 to 119 can be held out"),
         (["simulate", "--truths", "maximum"], "unknown kind of truth"),
         (["ask", "--scenario", "mcf"], "--pool already determines"),
-        (["simulate", "--flows", "9", "--tunnels", "k2"], "what --flows, --tunnels would"),
+        (["simulate", "--flows", "9", "--tunnels", "k2"], "--pool already determines --flows, --tunnels"),
         (["ask", "--learner", "vote"], "did you mean"),
     ],
 )

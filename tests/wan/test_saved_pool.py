@@ -59,7 +59,7 @@ def test_a_pool_without_a_row_is_refused(made, tmp_path):
     table = pq.read_table(made)
     with pytest.raises(DataError, match="contains 11 rows, but was written with 12; build the pool again"):
         pools.read(rewritten(made, tmp_path, table=table.slice(0, 11)))
-    with pytest.raises(DataError, match="holds 0 rows"):
+    with pytest.raises(DataError, match="contains 0 rows"):
         pools.read(rewritten(made, tmp_path, table=table.slice(0, 0)))
 
 
@@ -77,7 +77,7 @@ def test_the_row_of_a_nan_is_named(made, tmp_path):
         pools.read(rewritten(made, tmp_path, table=with_value(table, metric_of(table), 3, float("nan"))))
     if "decision" in table.column_names:
         decision = [*table["decision"][5].as_py()[:-1], float("nan")]
-        with pytest.raises(DataError, match="column 'decision', row 6 holds"):
+        with pytest.raises(DataError, match="column 'decision', row 6 is not"):
             pools.read(rewritten(made, tmp_path, table=with_value(table, "decision", 5, decision)))
 
 

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.task import Setting
+from netwright.core.types import Json
 
 
 def customized(setting: Setting, assignments: Sequence[str]) -> Setting:
@@ -54,7 +55,7 @@ def divided(assignments: Sequence[str], first: type, second: Any) -> tuple[list[
     )
 
 
-def parsed(config: type, assignments: Sequence[str]) -> dict[str, Any]:
+def parsed(config: type, assignments: Sequence[str]) -> Json:
     """Parse `key=value` assignments to fields of a config class, each by the type of its field.
 
     Raises:

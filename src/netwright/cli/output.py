@@ -14,6 +14,7 @@ import typer.core
 from netwright.core import notes
 from netwright.core.interrupts import exit_code, listening
 from netwright.core.text import printable
+from netwright.core.types import JsonView
 
 
 def progress(line: str) -> None:
@@ -26,7 +27,7 @@ def print_line(line: str) -> None:
     print(printable(line))
 
 
-def print_json(document: Any) -> None:
+def print_json(document: object) -> None:
     """Print the JSON document of a command on stdout; the command's notes are added to an object."""
     lines = notes.so_far()
     if lines and isinstance(document, dict):
@@ -55,7 +56,7 @@ def print_table(
     console.print(Text(printable(title), style="bold"), table, sep="\n")
 
 
-def print_facts(facts: Mapping[str, Any]) -> None:
+def print_facts(facts: JsonView) -> None:
     """Print names and values on stdout, one per line; nested names are joined by a dot."""
     for name, value in facts.items():
         if isinstance(value, Mapping):

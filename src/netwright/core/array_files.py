@@ -31,6 +31,13 @@ _ITEM_BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32,
 _ITEM_BITS |= {"U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "C64": 64}
 
 
+RawArray = NDArray[Any]
+"""An array of any type, as its file declares it."""
+
+Arrays = dict[str, RawArray]
+"""Arrays by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorHeader:
     """What a safetensors file declares about one tensor."""
@@ -46,7 +53,7 @@ def read_npz(
     limit: int = MAX_ARRAY_BYTES,
     finite: bool = True,
     fault: str = "damaged or not an archive of arrays",
-) -> dict[str, NDArray[Any]]:
+) -> Arrays:
     """All arrays of an npz archive by name.
 
     Args:
@@ -71,12 +78,12 @@ def npz_of_bytes(
     limit: int = MAX_ARRAY_BYTES,
     finite: bool = True,
     fault: str = "damaged or not an archive of arrays",
-) -> dict[str, NDArray[Any]]:
+) -> Arrays:
     """Like `read_npz`, for an archive in memory."""
     return _arrays(io.BytesIO(content), where, remedy, limit=limit, finite=finite, fault=fault)
 
 
-def read_npy(path: Path, *, remedy: str, limit: int = MAX_ARRAY_BYTES) -> NDArray[Any]:
+def read_npy(path: Path, *, remedy: str, limit: int = MAX_ARRAY_BYTES) -> RawArray:
     """The array of an npy file.
 
     Raises:
@@ -87,13 +94,13 @@ def read_npy(path: Path, *, remedy: str, limit: int = MAX_ARRAY_BYTES) -> NDArra
     )
 
 
-def npy_of_bytes(content: bytes, where: object, *, remedy: str) -> NDArray[Any]:
+def npy_of_bytes(content: bytes, where: object, *, remedy: str) -> RawArray:
     """Like `read_npy`, for a file in memory."""
     stream = io.BytesIO(content)
     with decoding(where, "damaged or not an array", remedy):
         _check_member(stream, len(content), str(where))
         stream.seek(0)
-        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        array: RawArray = np.lib.format.read_array(stream, allow_pickle=False)
     _check_finite(array, str(where), remedy)
     return array
 
@@ -160,9 +167,7 @@ def _tensor_header(name: str, entry: Mapping[str, Any], n_bytes: int) -> TensorH
     return TensorHeader(entry["dtype"], shape)
 
 
-def _arrays(
-    stream: BinaryIO, where: object, remedy: str, *, limit: int, finite: bool, fault: str
-) -> dict[str, NDArray[Any]]:
+def _arrays(stream: BinaryIO, where: object, remedy: str, *, limit: int, finite: bool, fault: str) -> Arrays:
     with decoding(where, fault, remedy), zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
         if len(members) > MAX_MEMBERS or len({m.filename for m in members}) < len(members):
@@ -176,13 +181,13 @@ def _arrays(
     return arrays
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> RawArray:
     if not member.filename.endswith(".npy"):
         raise ValueError(f"holds {member.filename[:60]!r}, which is not an array")
     with archive.open(member) as stream:
         _check_member(stream, member.file_size, member.filename)
     with archive.open(member) as stream:
-        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        array: RawArray = np.lib.format.read_array(stream, allow_pickle=False)
         if stream.read(1):  # reading to the end also verifies the checksum
             raise ValueError(f"{member.filename[:60]!r} is longer than its header says")
     return array
@@ -206,7 +211,7 @@ def _check_member(stream: Any, n_bytes: int, name: str) -> None:
         raise ValueError(f"{name[:60]!r} declares {shape} of {dtype}, its {n_bytes} bytes do not fit")
 
 
-def _check_finite(array: NDArray[Any], where: str, remedy: str) -> None:
+def _check_finite(array: RawArray, where: str, remedy: str) -> None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise DataError(f"{where}: {array[place]} at {list(place)} is not a finite number; {remedy}.")

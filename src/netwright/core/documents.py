@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 from netwright.core.errors import ConfigError, DataError, UnknownNameError
 from netwright.core.files import check_format_version, read_json, sha256_of_file, write_json
 from netwright.core.text import printable
+from netwright.core.types import Json, JsonView
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$")]
@@ -46,12 +47,12 @@ class Document(BaseModel):
     FORMAT_VERSION: ClassVar[int] = 1
     """The only `format_version` that is written and read."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The document as plain JSON types, `format_version` first."""
         return {"format_version": self.FORMAT_VERSION, **self.model_dump(mode="json")}
 
     @classmethod
-    def of(cls, document: Any, where: object, *, remedy: str) -> Self:
+    def of(cls, document: object, where: object, *, remedy: str) -> Self:
         """The document from parsed JSON; `format_version` is not checked.
 
         Args:
@@ -190,7 +191,7 @@ def check_files(
             )
 
 
-def checked(kind: type[C], values: Mapping[str, Any], where: object, *, remedy: str) -> C:
+def checked(kind: type[C], values: JsonView, where: object, *, remedy: str) -> C:
     """A dataclass from the values of a document, validated as strictly as a `Document`; its own checks also run.
 
     Raises:
@@ -208,7 +209,7 @@ def checked(kind: type[C], values: Mapping[str, Any], where: object, *, remedy: 
         raise DataError(f"{where}: {error}") from None
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A value as JSON would return it: tuples become lists, keys become strings."""
     return json.loads(json.dumps(value, allow_nan=False))
 

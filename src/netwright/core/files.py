@@ -16,7 +16,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import ConfigError, FormatError, NetwrightError, OutputError
 from netwright.core.reading import opened
@@ -244,7 +243,7 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
         _write_new(temporary, text, private)
 
 
-def write_json(path: Path, document: Any, *, private: bool = False) -> None:
+def write_json(path: Path, document: object, *, private: bool = False) -> None:
     """Atomically write `document` as indented JSON; refuses NaN and infinity, which JSON lacks.
 
     Args:
@@ -253,7 +252,7 @@ def write_json(path: Path, document: Any, *, private: bool = False) -> None:
     write_text(path, json_text(document), private=private)
 
 
-def json_text(document: Any) -> str:
+def json_text(document: object) -> str:
     """The text that `write_json` writes."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
@@ -292,7 +291,7 @@ def _write_new(path: Path, text: str, private: bool) -> None:
         os.fsync(stream.fileno())
 
 
-def check_format_version(document: Any, known: int, where: Path) -> None:
+def check_format_version(document: object, known: int, where: Path) -> None:
     """Refuse an artifact whose `format_version` is missing or unknown to this release."""
     found = document.get("format_version") if isinstance(document, Mapping) else None
     if found != known:

@@ -17,6 +17,7 @@ from pydantic import Field, JsonValue
 from netwright.core.documents import Document, JsonObject, Sha256, plain
 from netwright.core.errors import ConfigError
 from netwright.core.notes import note
+from netwright.core.types import JsonView, TaskData
 
 
 class BackboneIdentity(Document):
@@ -58,9 +59,7 @@ class RunIdentity(Document):
     machine: JsonObject = Field(default_factory=dict)
 
     @classmethod
-    def made(
-        cls, *, config: Mapping[str, Any], options: Mapping[str, Any] | None = None, **rest: Any
-    ) -> Self:
+    def made(cls, *, config: JsonView, options: JsonView | None = None, **rest: Any) -> Self:
         """An identity from settings in memory; tuples become lists, as in JSON."""
         return cls(config=plain(dict(config)), options=plain(dict(options or {})), **rest)
 
@@ -94,7 +93,7 @@ class RunIdentity(Document):
                 )
 
 
-def data_sha256(data: Any) -> str:
+def data_sha256(data: TaskData) -> str:
     """SHA-256 of a task's data: of its files' hashes if it has `hashes`, else of its `source` (generated: the seed)."""
     source = data if isinstance(data, str) else str(getattr(data, "source", type(data).__qualname__))
     synthetic = bool(getattr(data, "synthetic", False))
@@ -105,7 +104,7 @@ def data_sha256(data: Any) -> str:
     return sha256_of({"synthetic": synthetic, **facts})
 
 
-def sha256_of(document: Any) -> str:
+def sha256_of(document: object) -> str:
     """SHA-256 of plain JSON types, independent of the order of keys."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()
 

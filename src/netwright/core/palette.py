@@ -33,7 +33,10 @@ LOADS = (
     ("#ab1f3c", "#ff7085"),
 )
 
-RC: dict[str, Any] = {
+Keywords = dict[str, Any]
+"""Keyword arguments of matplotlib."""
+
+RC: Keywords = {
     "font.family": "DejaVu Sans",  # comes with matplotlib; the page puts its own in place
     "font.size": 9.0,
     "figure.figsize": (5.2, 3.3),
@@ -107,14 +110,14 @@ class MethodStyle:
     zorder: float
 
     @property
-    def bar(self) -> dict[str, Any]:
+    def bar(self) -> Keywords:
         """Matplotlib arguments for a bar or box of this method: tinted, or open and hatched."""
         if self.hatch:
             return {"facecolor": "none", "edgecolor": self.color, "hatch": self.hatch, "linewidth": 0.9}
         return {"facecolor": self.color, "linewidth": 0, "alpha": 0.9 if self.kind == "adapted" else 0.6}
 
     @property
-    def line(self) -> dict[str, Any]:
+    def line(self) -> Keywords:
         """Matplotlib arguments for a line of this method."""
         return {
             "color": self.color,

@@ -31,6 +31,10 @@ class Policy(Protocol[Obs_contra, Act_co]):
         ...
 
 
+AnyPolicy = Policy[Any, Any]
+"""A policy whose observations and actions only its task knows."""
+
+
 @runtime_checkable
 class NamedPolicy(Protocol):
     """A policy with its own name for reports."""

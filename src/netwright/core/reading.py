@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from netwright.core.errors import DataError, NetwrightError
 from netwright.core.text import printable
+from netwright.core.types import Json
 
 MAX_TEXT_BYTES = 16 << 20
 MAX_BINARY_BYTES = 1 << 30
@@ -245,7 +246,7 @@ def _short_whole(digits: str) -> int:
     return int(digits)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Any]]) -> Json:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

@@ -19,8 +19,13 @@ from netwright.core.notes import note
 from netwright.core.palette import Kind, Role, kind_of
 from netwright.core.policy import CountingPolicy
 from netwright.core.reading import read_json_lines
+from netwright.core.types import Json, JsonView
 
 MOSTLY = 0.5  # share of out-of-distribution states above which a note is logged
+
+
+Details = Mapping[str, Any]
+"""Plain values by name, whose types only a task knows."""
 
 
 def versions() -> dict[str, str]:
@@ -52,8 +57,8 @@ class Evaluation:
     weights: tuple[float, ...]
     episodes: tuple[str, ...]
     seconds: float
-    config: Mapping[str, Any] = field(default_factory=dict)
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    config: Details = field(default_factory=dict)
+    detail: Details = field(default_factory=dict)
     role: Role | None = None
 
     def __post_init__(self) -> None:
@@ -75,7 +80,7 @@ class Evaluation:
         """Weighted mean over the episodes, in `unit`."""
         return float(np.average(self.per_episode, weights=self.weights))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types, as `netwright test --json` prints it."""
         return {
             "task": self.task,
@@ -116,9 +121,9 @@ class ResultRow:
     n: int
     seeds: tuple[int, ...]
     command: str
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: JsonView = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The row with this machine, these versions and today's date."""
         row = {k: v for k, v in asdict(self).items() if k != "extra"}
         row["version"] = versions()
@@ -130,14 +135,14 @@ class ResultRow:
 MAX_ROWS_BYTES = 64 << 20
 
 
-def write_rows(path: Path, rows: Sequence[ResultRow], *, replaces: Mapping[str, Any]) -> None:
+def write_rows(path: Path, rows: Sequence[ResultRow], *, replaces: JsonView) -> None:
     """Atomically replace the rows of a results file that match all of `replaces` by `rows`."""
     kept = [r for r in read_rows(path) if any(r.get(k) != v for k, v in replaces.items())]
     lines = [json.dumps(r, allow_nan=False) for r in [*kept, *(row.to_json() for row in rows)]]
     write_text(path, "".join(line + "\n" for line in lines))
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[Json]:
     """All rows of a results file; empty if the file does not exist.
 
     Raises:

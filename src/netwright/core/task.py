@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.core.policy import Policy
+from netwright.core.policy import AnyPolicy
 from netwright.core.results import Evaluation
+from netwright.core.types import JsonView, TaskData
 
 Named = TypeVar("Named")
 
@@ -89,7 +90,7 @@ class Loader(Protocol):
 class Evaluator(Protocol):
     """Tests a policy in one setting of a task."""
 
-    def __call__(self, policy: Policy[Any, Any], setting: Setting, data: Any, *, name: str) -> Evaluation: ...
+    def __call__(self, policy: AnyPolicy, setting: Setting, data: TaskData, *, name: str) -> Evaluation: ...
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,8 @@ class Task:
     area: str | None = None
     demo: DemoPart | None = None
     documentation: str = ""
-    training_defaults: Mapping[str, Any] = field(default_factory=dict)
-    online_defaults: Mapping[str, Any] = field(default_factory=dict)
+    training_defaults: JsonView = field(default_factory=dict)
+    online_defaults: JsonView = field(default_factory=dict)
 
     def setting(self, name: str) -> Setting:
         """The setting of that name; raises `UnknownNameError` if there is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from netwright.core.documents import Document, JsonObject
 from netwright.core.notes import note
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting, Task, load_attribute
+from netwright.core.types import TaskData
 
 TOLERANCE = 0.01  # relative: a ladder in other roundings is the same ladder
 OUTSIDE = "outside_training"
@@ -92,7 +93,7 @@ def to_json(conditions: Conditions) -> JsonObject:
     return {name: condition.model_dump(mode="json") for name, condition in conditions.items()}
 
 
-def from_json(document: Any, where: object, *, remedy: str) -> dict[str, Condition]:
+def from_json(document: object, where: object, *, remedy: str) -> dict[str, Condition]:
     """Conditions of a saved model; raises `DataError` if they are invalid."""
     return dict(SavedConditions.of({"conditions": document}, where, remedy=remedy).conditions)
 
@@ -120,7 +121,7 @@ def remark(policy: object, here: Conditions) -> str | None:
     return f"was trained for {before}; here there is {now}: its results may be far off"
 
 
-def conditions_of(task: Task, setting: Setting, data: Any) -> Conditions:
+def conditions_of(task: Task, setting: Setting, data: TaskData) -> Conditions:
     """The conditions of a setting; empty if the task defines none."""
     return load_attribute(task.conditions)(setting.config, data) if task.conditions else {}
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from netwright.core.types import Json
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Verification:
         """Whether every field differs by at most the tolerance."""
         return all(value <= self.tolerance for value in self.largest.values())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types; an infinite difference becomes null."""
         return {
             "file": str(self.path),

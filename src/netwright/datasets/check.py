@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import DataError
+from netwright.core.types import Json
 from netwright.datasets import area, area_names
 from netwright.datasets.area import Area, Finding
 from netwright.datasets.manifest import differences
@@ -30,7 +30,7 @@ class CheckReport:
         """Findings that do not make the data invalid."""
         return [f for found in self.findings.values() for f in found if f.level == "warning"]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         return {
             "folder": self.folder,

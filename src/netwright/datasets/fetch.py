@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import DataError
 from netwright.core.files import replacing
 from netwright.core.reading import read_bytes
+from netwright.core.types import Json
 from netwright.datasets import area, area_names
 from netwright.datasets.archives import DamagedArchiveError, members
 from netwright.datasets.area import Area, Conversion, Progress, Source
@@ -32,7 +32,7 @@ class AreaFetch:
     failed: dict[str, str] = field(default_factory=dict)
     not_public: dict[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         return {
             "area": self.area,

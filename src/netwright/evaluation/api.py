@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netwright.core import registry
 from netwright.core.errors import ConfigError
-from netwright.core.policy import Policy, name_of
+from netwright.core.policy import AnyPolicy, Policy, name_of
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting, Task, load_attribute
+from netwright.core.types import Json, TaskData
 from netwright.evaluation import comparison, subjects
 from netwright.evaluation.comparison import SettingComparison
 from netwright.evaluation.playing import NotApplicable, play, tries_of
@@ -34,12 +35,12 @@ class Comparison:
     """
 
     task: Task
-    data: dict[str, Any]
+    data: Json
     evaluations: tuple[Evaluation, ...]
     not_applicable: tuple[NotApplicable, ...]
     settings: tuple[SettingComparison, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         return {
             "task": self.task.name,
@@ -51,7 +52,7 @@ class Comparison:
 
 
 def test(
-    task: Task | str, policy: Policy[Any, Any] | Adapted | str, setting: Setting | str, data: Any
+    task: Task | str, policy: AnyPolicy | Adapted | str, setting: Setting | str, data: TaskData
 ) -> Evaluation:
     """Test a policy in one setting of a task (`Test` of Fig. 9, Wu et al. 2024).
 
@@ -86,9 +87,9 @@ def compare(
     task: Task | str,
     *,
     settings: Sequence[Setting | str] | None = None,
-    policies: Sequence[Policy[Any, Any] | str] = (),
+    policies: Sequence[AnyPolicy | str] = (),
     adapted: Sequence[Adapted | Path | str] = (),
-    data: Any = None,
+    data: TaskData = None,
     seed: int = 0,
     backbone: str | None = None,
     partial: Path | str | None = None,

@@ -6,20 +6,20 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from netwright import __version__
 from netwright.core.errors import ConfigError
 from netwright.core.files import cache_folder, check_cache
-from netwright.core.policy import Policy
+from netwright.core.policy import AnyPolicy, Policy
 from netwright.core.task import PolicySpec, Task, load_attribute
+from netwright.core.types import TaskData
 
 Progress = Callable[[str], None]
 
 
-def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progress) -> Policy[Any, Any]:
+def ready_policy(task: Task, name: str, data: TaskData, *, seed: int, progress: Progress) -> AnyPolicy:
     """A baseline ready to act: a rule, a policy with shipped weights, or one that is trained now.
 
     Args:
@@ -44,7 +44,7 @@ def ready_policy(task: Task, name: str, data: Any, *, seed: int, progress: Progr
     return _policy(load_attribute(spec.factory)(folder))
 
 
-def train_policy(task: Task, name: str, data: Any, *, out: Path, seed: int, progress: Progress) -> None:
+def train_policy(task: Task, name: str, data: TaskData, *, out: Path, seed: int, progress: Progress) -> None:
     """Train the baseline `NAME` or `NAME:RECIPE` and write it to the folder `out`.
 
     Raises:
@@ -78,7 +78,7 @@ def named(task: Task, name: str) -> tuple[PolicySpec, str]:
     return spec, task.recipe(recipe or None).name
 
 
-def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: int) -> Path:
+def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: TaskData, seed: int) -> Path:
     """Cache folder of the trained copy, by task, policy, recipe, seed, version and content of the data.
 
     Below `core.files.cache_folder`.
@@ -87,14 +87,14 @@ def cached_folder(task: Task, spec: PolicySpec, recipe: str, data: Any, seed: in
     return cache_folder() / "policies" / known
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint(value: object) -> str:
     """SHA-256 of a value (dataclass, mapping, sequence, array or plain value) in hexadecimal digits."""
     digest = hashlib.sha256()
     _feed(digest.update, value)
     return digest.hexdigest()
 
 
-def _feed(update: Callable[[bytes], None], value: Any) -> None:
+def _feed(update: Callable[[bytes], None], value: object) -> None:
     if isinstance(value, np.ndarray):
         update(f"array {value.dtype} {value.shape};".encode())
         update(np.ascontiguousarray(value).tobytes())
@@ -117,6 +117,6 @@ def _feed(update: Callable[[bytes], None], value: Any) -> None:
         update(f"{value!r};".encode())
 
 
-def _policy(made: Any) -> Policy[Any, Any]:
+def _policy(made: object) -> AnyPolicy:
     assert isinstance(made, Policy), f"{made!r} is not a Policy"
     return made

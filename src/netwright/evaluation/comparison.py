@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.palette import Kind
 from netwright.core.results import Evaluation
 from netwright.core.task import Task
+from netwright.core.types import Json
 from netwright.evaluation.pooling import Pooled, pool
 from netwright.evaluation.statistics import Interval, bootstrap_mean
 
@@ -60,7 +61,7 @@ class Contrast:
             return "level"
         return "better" if self.advantage.low > 0 else "worse"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         document = {k: v for k, v in asdict(self).items() if k != "lower_is_better"}
         return document | {"outcome": self.outcome}
@@ -92,7 +93,7 @@ class MethodResult:
     to_controls: tuple[Contrast, ...]
     outside: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         contrasts = ("to_reference", "to_best_baseline", "to_best")
         return {
@@ -174,7 +175,7 @@ class SettingComparison:
         """The methods of one kind, best first."""
         return tuple(m for m in self.ranked if m.kind == kind)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         return {
             "setting": self.setting,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from netwright.core.errors import ConfigError
+from netwright.core.types import Json, JsonView
 
 NOT_THE_METHOD = (
     "seed",
@@ -27,7 +27,7 @@ SHOWN = 3  # differences in a label
 SHORT = 8  # characters of a hash
 
 
-def labels(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> list[str]:
+def labels(names: Sequence[str], descriptions: Sequence[JsonView]) -> list[str]:
     """A name for each model: equal for the seeds of one method; different methods of one name show what differs.
 
     Args:
@@ -53,21 +53,21 @@ def labels(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> l
     return found
 
 
-def flat(description: Mapping[str, Any]) -> dict[str, Any]:
+def flat(description: JsonView) -> Json:
     """The entries that define the method, by dotted names, without those that depend only on the seed."""
-    found: dict[str, Any] = {}
+    found: Json = {}
     for key, value in description.items():
         if key not in NOT_THE_METHOD:
             _flatten(key, value, found)
     found.pop("backbone.seed", None)
-    if description.get("backbone", {}).get("name", "").startswith("random:"):
+    if str(found.get("backbone.name", "")).startswith("random:"):
         found.pop("backbone.sha256", None)  # drawn from the seed
     for key in [k for k in found if k.split(".")[-1] in ("seed", "start")]:
         del found[key]
     return found
 
 
-def _flatten(name: str, value: Any, found: dict[str, Any]) -> None:
+def _flatten(name: str, value: object, found: Json) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             _flatten(f"{name}.{key}", item, found)
@@ -75,14 +75,14 @@ def _flatten(name: str, value: Any, found: dict[str, Any]) -> None:
         found[name] = value
 
 
-def _shown(keys: Sequence[str], method: Mapping[str, Any]) -> str:
+def _shown(keys: Sequence[str], method: JsonView) -> str:
     """Up to three differences, settings before values derived from them."""
     ordered = sorted(keys, key=lambda key: (not key.startswith(("training", "recipe", "online")), key))
     parts = [f"{key.split('.')[-1]}={_text(method.get(key))}" for key in ordered[:SHOWN]]
     return ",".join(parts) + (f",+{len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 16 else hashlib.sha256(text.encode()).hexdigest()[:SHORT]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -16,13 +16,14 @@ from netwright.core.identity import data_sha256
 from netwright.core.locks import locked
 from netwright.core.notes import note
 from netwright.core.palette import Role
-from netwright.core.policy import Policy
+from netwright.core.policy import AnyPolicy
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting, Task, load_attribute
+from netwright.core.types import TaskData
 from netwright.evaluation.baselines import fingerprint
 from netwright.evaluation.subjects import Progress, Subject, evaluate, key
 
-Try = Callable[[Policy[Any, Any]], None]
+Try = Callable[[AnyPolicy], None]
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def kept_beside(out: Path) -> Iterator[Path]:
             raise
 
 
-def tries_of(task: Task, settings: Sequence[Setting], data: Any) -> dict[str, Try]:
+def tries_of(task: Task, settings: Sequence[Setting], data: TaskData) -> dict[str, Try]:
     """For each setting a function that asks a policy for one decision; empty for a task without `trial`.
 
     Raises:
@@ -131,7 +132,7 @@ def play(
     task: Task,
     subjects: Sequence[Subject],
     settings: Sequence[Setting],
-    data: Any,
+    data: TaskData,
     *,
     tries: Mapping[str, Try] | None = None,
     folder: Path | None = None,
@@ -177,7 +178,7 @@ def play(
 
 
 def _evaluated(
-    task: Task, subject: Subject, setting: Setting, data: Any, kept: Kept, data_hash: str
+    task: Task, subject: Subject, setting: Setting, data: TaskData, kept: Kept, data_hash: str
 ) -> Evaluation:
     name = key(task, subject, setting, data_hash) if kept.folder is not None else ""
     found = kept.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,11 @@ from netwright.core.files import sha256_of_file
 from netwright.core.identity import sha256_of
 from netwright.core.notes import note
 from netwright.core.palette import Role
-from netwright.core.policy import Policy, name_of
-from netwright.core.results import Evaluation, counts_of, versions, with_counts
+from netwright.core.policy import AnyPolicy, name_of
+from netwright.core.results import Details, Evaluation, counts_of, versions, with_counts
 from netwright.core.task import Setting, Task, load_attribute
 from netwright.core.trained_for import conditions_of, with_remark
+from netwright.core.types import Json, TaskData
 from netwright.evaluation.baselines import fingerprint, named, ready_policy
 from netwright.evaluation.labels import labeled, labels
 
@@ -41,14 +42,14 @@ class Subject:
     """
 
     name: str
-    policy: Policy[Any, Any]
+    policy: AnyPolicy
     seed: int
     role: Role = "baseline"
-    info: Mapping[str, Any] = field(default_factory=dict)
+    info: Details = field(default_factory=dict)
     identity: str = ""
 
 
-def loaded_data(task: Task, data: Any, seed: int, progress: Progress) -> Any:
+def loaded_data(task: Task, data: TaskData, seed: int, progress: Progress) -> Any:
     """The task's data from a folder, or generated from the seed for None (with a message); other objects are data.
 
     Raises:
@@ -64,7 +65,7 @@ def loaded_data(task: Task, data: Any, seed: int, progress: Progress) -> Any:
     return load_attribute(task.load_data)(folder, seed=seed)
 
 
-def provenance(data: Any) -> dict[str, Any]:
+def provenance(data: TaskData) -> Json:
     """Source of the data, as stated in every result."""
     source, synthetic = getattr(data, "source", "unknown"), getattr(data, "synthetic", False)
     return {"data": str(source), "synthetic": bool(synthetic)}
@@ -100,7 +101,7 @@ def check_guard(task: Task, name: str, deadline_ms: float | None) -> None:
         load_attribute("netwright.adaptation.guard:check_deadline")(deadline_ms / 1000.0)
 
 
-def baseline(task: Task, name: str, data: Any, seed: int, progress: Progress) -> Subject:
+def baseline(task: Task, name: str, data: TaskData, seed: int, progress: Progress) -> Subject:
     """A baseline by `NAME` or `NAME:RECIPE`, ready to act; a trainable one is trained once and cached."""
     spec, recipe = named(task, name)
     policy = ready_policy(task, name, data, seed=seed, progress=progress)
@@ -108,7 +109,7 @@ def baseline(task: Task, name: str, data: Any, seed: int, progress: Progress) ->
     return Subject(name, policy, seed, "clairvoyant" if spec.clairvoyant else "baseline", identity=identity)
 
 
-def of_policy(policy: Policy[Any, Any], seed: int) -> Subject:
+def of_policy(policy: AnyPolicy, seed: int) -> Subject:
     """A subject from a policy object, whose origin is unknown."""
     return Subject(name_of(policy), policy, seed)
 
@@ -149,7 +150,7 @@ def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
     return [dataclasses.replace(s, name=name) for s, name in zip(subjects, names, strict=True)]
 
 
-def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evaluation:
+def evaluate(task: Task, subject: Subject, setting: Setting, data: TaskData) -> Evaluation:
     """Test one subject in one setting; the result's config names the subject's seed and the data's origin."""
     learned_from = subject.info.get("data", {}).get("synthetic")
     if learned_from is not None and learned_from != provenance(data)["synthetic"]:
@@ -160,7 +161,7 @@ def evaluate(task: Task, subject: Subject, setting: Setting, data: Any) -> Evalu
     return dataclasses.replace(found, config=config, role=subject.role)
 
 
-def tested(task: Task, policy: Policy[Any, Any], name: str, setting: Setting, data: Any) -> Evaluation:
+def tested(task: Task, policy: AnyPolicy, name: str, setting: Setting, data: TaskData) -> Evaluation:
     """Test a policy in one setting; adds its counts and whether it was trained for other conditions."""
     before = counts_of(policy)
     found: Evaluation = load_attribute(task.evaluate)(policy, setting, data, name=name)

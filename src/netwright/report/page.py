@@ -21,6 +21,7 @@ from netwright.core.palette import KINDS, RC, Kind, kind_of, method_styles
 from netwright.core.results import Evaluation, kinds_of, versions
 from netwright.core.task import Task, load_attribute
 from netwright.core.text import printable
+from netwright.core.types import Json, JsonView
 from netwright.evaluation.comparison import SettingComparison, compare
 from netwright.evaluation.playing import NotApplicable
 from netwright.evaluation.pooling import seed_of
@@ -122,7 +123,7 @@ def _document(
     settings: Sequence[SettingComparison],
     evaluations: Sequence[Evaluation],
     notes: Mapping[str, str],
-) -> dict[str, Any]:
+) -> Json:
     return {
         "format_version": FORMAT_VERSION,
         "task": task.name,
@@ -193,7 +194,7 @@ def render_page(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> Any:
     """A value as templates show it: untrusted names without control characters."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value, lines=True)
@@ -221,9 +222,9 @@ def _sources(evaluations: Iterable[Evaluation]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(config: JsonView, prefix: str = "") -> Json:
     """A nested config flattened to "outer.inner" names and plain values."""
-    found: dict[str, Any] = {}
+    found: Json = {}
     for key, value in config.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return found

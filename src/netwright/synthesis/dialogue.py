@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.results import versions
+from netwright.core.types import Json, JsonView
 from netwright.synthesis.bayes import Bayes
 from netwright.synthesis.contradictions import Contradiction, contradictions
 from netwright.synthesis.learner import Learner
@@ -35,12 +34,12 @@ class DialogueResult:
     metrics: Design
     scores: tuple[float, ...]
     expected_quality: float | None
-    objective: Mapping[str, Any] | None
+    objective: JsonView | None
     exchanges: tuple[Exchange, ...]
     contradictions: tuple[str, ...]
     setup: Setup
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types."""
         return {
             "problem": self.problem,
@@ -173,13 +172,13 @@ class Dialogue:
             self.setup,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The whole state as plain data."""
         exchanges = [_exchange_to_json(e) for e in self.exchanges]
         return saved_document(self.problem.identity(), self.setup, exchanges)
 
     @classmethod
-    def from_json(cls, document: Any, problem: Problem, where: Path = Path("dialogue")) -> Dialogue:
+    def from_json(cls, document: object, problem: Problem, where: Path = Path("dialogue")) -> Dialogue:
         """Resume a saved dialogue; the next question is the same as without the interruption.
 
         Raises:
@@ -214,5 +213,5 @@ class Dialogue:
         self._learner, self._asked = learner, None
 
 
-def _exchange_to_json(exchange: Exchange) -> dict[str, Any]:
+def _exchange_to_json(exchange: Exchange) -> Json:
     return {"query": exchange.query.to_json(), "answer": exchange.answer.to_json()}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netwright.core.errors import ConfigError
+from netwright.core.types import Json, JsonView
 from netwright.synthesis.problem import Array, ObjectiveFamily
 
 
@@ -60,14 +60,14 @@ class Query:
             return "A first design, which becomes the best so far."
         return ASKS[self.kind]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain data."""
         return {"kind": str(self.kind), "designs": list(self.designs), "ties": self.ties}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Query:
+    def from_json(cls, document: JsonView) -> Query:
         """The inverse of `to_json`."""
-        return cls(Kind(document["kind"]), tuple(document["designs"]), bool(document["ties"]))
+        return cls(Kind(str(document["kind"])), _indices(document["designs"]), bool(document["ties"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,22 @@ class Answer:
         """Whether the answer carries no information."""
         return not self.best
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain data."""
         return {"best": list(self.best), "strength": self.strength}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Answer:
+    def from_json(cls, document: JsonView) -> Answer:
         """The inverse of `to_json`."""
-        return cls(tuple(document["best"]), document["strength"])
+        strength = document["strength"]
+        return cls(_indices(document["best"]), None if strength is None else str(strength))
+
+
+def _indices(saved: object) -> tuple[int, ...]:
+    """A list of indices from a document; raises `TypeError` for anything else."""
+    if not isinstance(saved, list | tuple):
+        raise TypeError(f"a list of indices is needed, got {saved!r}")
+    return tuple(saved)
 
 
 CANNOT_SAY = Answer(())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from netwright.core.documents import Count, Document, JsonObject, Sha256, digest, sealed
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import check_format_version
+from netwright.core.types import Json, JsonView
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 from netwright.synthesis.setup import Setup
 
@@ -73,7 +73,7 @@ class SavedDialogue(Document):
     sha256: Sha256 | None = None
 
     @classmethod
-    def parse(cls, document: Any, where: Path) -> SavedDialogue:
+    def parse(cls, document: object, where: Path) -> SavedDialogue:
         """Validate a document.
 
         Raises:
@@ -83,7 +83,9 @@ class SavedDialogue(Document):
         earlier = isinstance(document, dict) and document.get("format_version") == EARLIER_FORMAT
         check_format_version(document, EARLIER_FORMAT if earlier else cls.FORMAT_VERSION, where)
         found = cls.of(document, f"{where}: not a saved dialogue", remedy=REMEDY)
-        if found.sha256 != digest(document) and not (earlier and found.sha256 is None):
+        if (not isinstance(document, dict) or found.sha256 != digest(document)) and not (
+            earlier and found.sha256 is None
+        ):
             raise FormatError(
                 f"{where}: not a saved dialogue as it was written, its SHA-256 differs; the file is damaged or was "
                 f"edited, {REMEDY}."
@@ -102,9 +104,7 @@ class SavedDialogue(Document):
             raise FormatError(f"{where}: not a saved dialogue ({error}); {REMEDY}.") from None
 
 
-def saved_document(
-    problem: Mapping[str, Any], setup: Setup, exchanges: list[dict[str, Any]]
-) -> dict[str, Any]:
+def saved_document(problem: JsonView, setup: Setup, exchanges: list[Json]) -> Json:
     """A dialogue as a plain document for `SavedDialogue.parse`."""
     document = {
         "format_version": SavedDialogue.FORMAT_VERSION,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from netwright.core.errors import ConfigError, FormatError, UnknownNameError
 from netwright.core.seeding import generator
+from netwright.core.types import Json
 from netwright.synthesis.bayes import QUESTIONS, Bayes
 from netwright.synthesis.generation import Improve, OnlineGenerator
 from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
@@ -71,11 +72,11 @@ class Problem(Protocol):
         """Makes the learner of a dialogue."""
         ...
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """Plain data that identifies the problem in a saved dialogue."""
         ...
 
-    def check_identity(self, document: Any, where: Path) -> None:
+    def check_identity(self, document: object, where: Path) -> None:
         """Raise `FormatError` if a saved identity is of another problem."""
         ...
 
@@ -115,11 +116,11 @@ class PoolProblem:
             confirm_at=setup.confirm_at,
         )
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """See `Problem`."""
         return {"name": self.name, "pool": self.pool.fingerprint()}
 
-    def check_identity(self, document: Any, where: Path) -> None:
+    def check_identity(self, document: object, where: Path) -> None:
         """See `Problem`."""
         _check_same(self.identity(), document, where)
 
@@ -169,16 +170,17 @@ class OnlineProblem:
         self._source.scores = later.scores
         return later
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """See `Problem`; includes the designs, to which saved questions refer."""
         return {"name": self.name, "family": self.family.name, "designs": self._source.scores.tolist()}
 
-    def check_identity(self, document: Any, where: Path) -> None:
+    def check_identity(self, document: object, where: Path) -> None:
         """See `Problem`; restores the saved designs."""
-        own = {"name": self.name, "family": self.family.name}
-        _check_same(own, {k: v for k, v in document.items() if k != "designs"}, where)
+        own: Json = {"name": self.name, "family": self.family.name}
+        saved = document if isinstance(document, dict) else {}
+        _check_same(own, {k: v for k, v in saved.items() if k != "designs"}, where)
         try:
-            scores = np.array(document["designs"], dtype=np.float64).reshape(-1, len(self.group))
+            scores = np.array(saved["designs"], dtype=np.float64).reshape(-1, len(self.group))
         except (KeyError, TypeError, ValueError):
             raise FormatError(f"{where}: its designs cannot be read; start a new dialogue.") from None
         self._source.scores = scores if len(scores) else np.empty((0, 0))
@@ -188,7 +190,7 @@ class OnlineProblem:
         return len(self._source.scores)
 
 
-def _check_same(own: dict[str, Any], saved: Any, where: Path) -> None:
+def _check_same(own: Json, saved: object, where: Path) -> None:
     if saved != own:
         held = saved.get("name") if isinstance(saved, dict) else saved
         raise FormatError(

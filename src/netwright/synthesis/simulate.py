@@ -7,14 +7,14 @@ computation: their runs form a tree of dialogues.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
+from netwright.core.types import Json, JsonView
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.learner import Learner
 from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
@@ -67,7 +67,7 @@ class OracleRuns:
     alike: Array
     chosen: Index
     question_seconds: Array
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: JsonView = field(default_factory=dict)
 
     def percentile(self, q: float) -> Array:
         """Percentile of quality over the runs; shape (Q,)."""
@@ -79,7 +79,7 @@ class OracleRuns:
         """Mean time to the next question."""
         return float(self.question_seconds.mean())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """A document of plain types: percentiles of quality, mean gain, time."""
         return {
             "median": self.percentile(50).tolist(),

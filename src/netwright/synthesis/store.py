@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
 from netwright.core.locks import locked
+from netwright.core.types import JsonView
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.setup import Problem, Setup
 
@@ -27,7 +28,7 @@ class DialogueStore(Protocol):
         """Hold exclusive access inside the block; raises `BusyError` if the dialogue is in use."""
         ...
 
-    def load(self) -> Mapping[str, Any] | None:
+    def load(self) -> JsonView | None:
         """The last saved document of `Dialogue.to_json`; None if there is none."""
         ...
 
@@ -53,9 +54,9 @@ class FileStore:
             self.file.resolve(), remedy="continue there, or give another --out for a separate dialogue"
         )
 
-    def load(self) -> Mapping[str, Any] | None:
+    def load(self) -> JsonView | None:
         """See `DialogueStore`."""
-        found: Mapping[str, Any] | None = read_json(self.file) if self.file.exists() else None
+        found: JsonView | None = read_json(self.file) if self.file.exists() else None
         return found
 
     def save(self, dialogue: Dialogue) -> None:

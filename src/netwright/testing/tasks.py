@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
 from netwright.core import registry
-from netwright.core.policy import Policy
+from netwright.core.policy import AnyPolicy, Policy
 from netwright.core.results import Evaluation
 from netwright.core.task import PolicySpec, Setting, Task, load_attribute
+from netwright.core.types import JsonView, TaskData
 from netwright.evaluation.comparison import compare
 
 ITERATIONS = 2
@@ -27,7 +27,7 @@ def require(condition: object, sentence: str) -> None:
         raise AssertionError(sentence)
 
 
-def check_task(task: Task | str, data: Any = None, *, adapt: bool = True) -> None:
+def check_task(task: Task | str, data: TaskData = None, *, adapt: bool = True) -> None:
     """Check a task's names, data, policies, evaluation, comparison and adaptation by using them.
 
     Args:
@@ -55,11 +55,11 @@ def check_task(task: Task | str, data: Any = None, *, adapt: bool = True) -> Non
 
 
 def check_policy(
-    policy: Policy[Any, Any],
+    policy: AnyPolicy,
     task: Task | str,
     *,
     setting: Setting | str | None = None,
-    data: Any = None,
+    data: TaskData = None,
     name: str = "policy",
 ) -> Evaluation:
     """Check that a policy can be tested in a task, twice with the same result.
@@ -132,7 +132,7 @@ def _loadable(reference: str, where: str) -> None:
         raise AssertionError(f'{where}: {reference!r} is not a "module:attribute" ({error}).') from error
 
 
-def _check_data(task: Task, data: Any) -> None:
+def _check_data(task: Task, data: TaskData) -> None:
     who = f"task {task.name}: load_data"
     for name, kind in (("source", str), ("synthetic", bool)):
         require(
@@ -154,7 +154,7 @@ def _check_comparison(task: Task, evaluations: list[Evaluation]) -> None:
         load_attribute(task.report)(evaluations)
 
 
-def _check_adaptation(task: Task, data: Any, setting: Setting) -> None:
+def _check_adaptation(task: Task, data: TaskData, setting: Setting) -> None:
     from netwright.adaptation.api import adapt, load
 
     options = {"iterations": ITERATIONS, "batch_size": 4, "evaluate_every": 1, "warm_start": 0.0}
@@ -175,7 +175,7 @@ def _check_adaptation(task: Task, data: Any, setting: Setting) -> None:
     _plain(model.info, f"task {task.name}: the adapted model's description")
 
 
-def _experience(task: Task, data: Any, out: Path) -> Path:
+def _experience(task: Task, data: TaskData, out: Path) -> Path:
     from netwright.adaptation.offline.collect import Plan, rl_collect
 
     require(task.collector, f"task {task.name}: a decision task needs a collector.")
@@ -192,7 +192,7 @@ def _can_collect(spec: PolicySpec) -> bool:
     return (spec.train is None or spec.shipped) and not spec.clairvoyant
 
 
-def _plain(document: Mapping[str, Any], where: str) -> None:
+def _plain(document: JsonView, where: str) -> None:
     """Require a document of plain JSON types with finite numbers."""
     try:
         json.dumps(document, allow_nan=False)
@@ -201,7 +201,7 @@ def _plain(document: Mapping[str, Any], where: str) -> None:
     require(all(math.isfinite(v) for v in _numbers(document)), f"{where} holds a number that is not finite.")
 
 
-def _numbers(value: Any) -> list[float]:
+def _numbers(value: object) -> list[float]:
     if isinstance(value, Mapping):
         return [n for item in value.values() for n in _numbers(item)]
     if isinstance(value, list | tuple):

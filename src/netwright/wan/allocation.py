@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from netwright.core.errors import ConfigError
+from netwright.core.types import Json
 from netwright.wan.instance import Instance
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Array
 
 STARVED_BELOW = 0.01  # share of its demand below which a flow counts as starved
@@ -77,7 +78,7 @@ class Allocation:
         """Number of tunnels on which the allocation differs from today's."""
         return int((np.abs(self.share - today.share) > SAME_WITHIN).sum())
 
-    def for_operators(self, today: Allocation | None = None) -> dict[str, Any]:
+    def for_operators(self, today: Allocation | None = None) -> Json:
         """Figures for operators besides the scenario's metrics."""
         link, utilization = self.worst_link
         figures = {
@@ -90,7 +91,7 @@ class Allocation:
             figures["tunnels changed from today"] = self.changes_from(today)
         return figures
 
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
+    def tables(self) -> Tables:
         """Tables "tunnels" and "links" with one flat row per tunnel and per arc."""
         topology, demands, tunnels = self.instance.topology, self.instance.demands, self.instance.tunnels
         names = topology.nodes

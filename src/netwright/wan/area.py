@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from netwright.core.errors import DataError
+from netwright.core.types import Json
 from netwright.datasets.area import Area, Conversion
 from netwright.datasets.sources import FLEXILE, TOPOLOGY_ZOO
 
@@ -37,7 +38,7 @@ _HEADER = {
 }
 
 
-def topology(name: str, graphml: bytes) -> dict[str, Any]:
+def topology(name: str, graphml: bytes) -> Json:
     """The prepared topology of one graph of the Zoo.
 
     Parallel edges are collapsed, self loops dropped, nodes of degree <= 1 removed repeatedly, and the remaining nodes
@@ -76,7 +77,7 @@ def _document(
     nodes: dict[str, dict[str, str]],
     edges: list[tuple[str, str, dict[str, str]]],
     neighbors: dict[str, set[str]],
-) -> dict[str, Any]:
+) -> Json:
     number = {node: i for i, node in enumerate(n for n in nodes if n in neighbors)}
     known = {
         n: (float(f["Latitude"]), float(f["Longitude"]))
@@ -84,13 +85,14 @@ def _document(
         if n in number and "Latitude" in f and "Longitude" in f
     }
     place = _positions(known, neighbors, number)
-    links: dict[tuple[int, int], dict[str, Any]] = {}
+    links: dict[tuple[int, int], Json] = {}
+    parallel: Counter[tuple[int, int]] = Counter()
     for a, b, facts in edges:
         if a == b or a not in number or b not in number:
             continue
         pair = (min(number[a], number[b]), max(number[a], number[b]))
+        parallel[pair] += 1
         if pair in links:
-            links[pair]["parallel_in_zoo"] += 1
             continue
         label = facts.get("LinkLabel", "")
         links[pair] = {
@@ -116,7 +118,7 @@ def _document(
             }
             for node, i in number.items()
         ],
-        "links": [links[pair] for pair in sorted(links)],
+        "links": [{**links[pair], "parallel_in_zoo": parallel[pair]} for pair in sorted(links)],
     }
 
 
@@ -185,7 +187,7 @@ def b4(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {"topologies/b4.json": _json(document)}
 
 
-def _json(document: Any) -> bytes:
+def _json(document: object) -> bytes:
     return (json.dumps(document, indent=0) + "\n").encode()
 
 

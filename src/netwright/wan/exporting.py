@@ -6,14 +6,14 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import DataError, FormatError
 from netwright.core.files import check_format_version, json_text, read_json, write_files
 from netwright.core.text import printable
+from netwright.core.types import JsonView
 from netwright.synthesis.pool import Pool
 from netwright.wan.allocation import SAME_WITHIN, STARVED_BELOW, shortest_paths_today
 from netwright.wan.importing.text import escaped
@@ -21,13 +21,11 @@ from netwright.wan.instance import Instance
 from netwright.wan.pools import read_decision
 from netwright.wan.registry import scenario
 from netwright.wan.scenario import Scenario
+from netwright.wan.tables import Cell, Rows, Tables
 from netwright.wan.topology import Array
 
 FORMAT_VERSION = 1
 DESIGN_FILE = "design.json"
-
-Rows = Sequence[Mapping[str, Any]]
-Tables = Mapping[str, Rows]
 
 
 def decision_of(pool: Pool, path: Path, instance: Instance, design: int) -> Array:
@@ -114,7 +112,7 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is_table(rows: Any) -> bool:
+def _is_table(rows: object) -> bool:
     return isinstance(rows, list) and bool(rows) and all(isinstance(row, dict) for row in rows)
 
 
@@ -171,7 +169,7 @@ def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
         "worst link (%)": 100.0 * float(worst["utilization"]),
     }
     if "tunnels" in tables:
-        served: dict[tuple[Any, ...], float] = {}
+        served: dict[tuple[Cell, ...], float] = {}
         for row in tables["tunnels"]:
             flow = (row["source"], row["target"], row["class"])
             served[flow] = served.get(flow, 0.0) + float(row["share_of_demand"])
@@ -194,7 +192,7 @@ def changes(tables: Tables, today: Tables) -> int:
 
 
 def write_design(
-    folder: Path, document: Mapping[str, Any], tables: Tables, texts: Mapping[str, str] | None = None
+    folder: Path, document: JsonView, tables: Tables, texts: Mapping[str, str] | None = None
 ) -> list[Path]:
     """Write a CSV file per table, and `design.json` with all content and the files' SHA-256; returns the paths.
 
@@ -214,7 +212,7 @@ def write_design(
     return write_files(folder, {**texts, DESIGN_FILE: json_text(whole)}, private=True)
 
 
-def _check_finite(value: Any, place: str) -> None:
+def _check_finite(value: object, place: str) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise DataError(
             f"{place}: {value} is not a valid result; nothing was written. Check demands and capacities for values "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
@@ -53,7 +52,7 @@ def read(path: Path, topology: Topology) -> tuple[Failure, ...]:
     Raises:
         DataError: the file is malformed, or names a link that does not exist.
     """
-    document: Any = read_json(path)
+    document = read_json(path)
     try:
         groups = [[(str(a), str(b)) for a, b in group] for group in document]
     except (TypeError, ValueError):

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 
 from netwright.core.palette import INK, LOADS, PAPER, RC, RULE
 from netwright.core.text import printable
-from netwright.wan.exporting import Tables
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Array, Topology
 
 MAP_FILE = "map.svg"

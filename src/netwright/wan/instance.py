@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from netwright.core.seeding import generator
+from netwright.core.types import Json
 from netwright.wan import catalog, failures
 from netwright.wan.demands import Demands, gravity, read_csv, scale_to_load
 from netwright.wan.failures import Failure
@@ -76,7 +77,7 @@ class Instance:
         digest.update(repr(self.failures).encode())
         return digest.hexdigest()[:16]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Json:
         """Plain facts for provenance."""
         return {
             **asdict(self.config),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from netwright.core.types import Json
 from netwright.wan.demands import shortest_path_utilization
 from netwright.wan.instance import Instance
 from netwright.wan.units import rate_unit
@@ -73,7 +73,7 @@ class LoadFacts:
             "capacities are in the same unit, or scale the demands with --load"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain data."""
         return {
             "flows": self.flows,

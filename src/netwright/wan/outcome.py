@@ -9,11 +9,16 @@ from pathlib import Path
 
 from netwright.core.files import read_json
 from netwright.synthesis.dialogue import Dialogue
+from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.details import Details
-from netwright.wan.exporting import DESIGN_FILE, Solved, write_design
+from netwright.wan.exporting import DESIGN_FILE, Solved, figures, write_design
 from netwright.wan.figures import MAP_FILE, map_svg
+from netwright.wan.instance import Instance
+from netwright.wan.load_facts import LoadFacts
+from netwright.wan.registry import scenario
 from netwright.wan.selection import Source
 from netwright.wan.settled import Settled
+from netwright.wan.tables import Tables
 
 Facts = dict[str, object]
 
@@ -118,3 +123,43 @@ def result_facts(dialogue: Dialogue) -> Facts:
     if result.contradictions:
         facts["disagreements"] = "; ".join(result.contradictions)
     return facts
+
+
+@dataclass(frozen=True)
+class BestDesign:
+    """The best design of a known objective: its document for `design.json`, facts in readable form, and tables."""
+
+    document: Facts
+    facts: Facts
+    tables: Tables
+
+
+def best_design(
+    name: str, instance: Instance, family: ObjectiveFamily, parameters: Array, today: Tables | None
+) -> BestDesign:
+    """Solve for the best design of an objective.
+
+    Args:
+        name: of the scenario.
+        parameters: of the objective; shape (k,).
+        today: the design in use, from which changes are counted.
+    """
+    chosen = scenario(name)
+    decision = chosen.decide(instance, family, parameters)
+    tables = chosen.export(instance, decision)
+    values = zip(chosen.metrics(instance).metrics, chosen.evaluate(instance, decision), strict=True)
+    metrics: Facts = {f"{m.name} ({m.unit})": float(v) for m, v in values}
+    shown = figures(tables, today)
+    objective = {
+        "text": family.describe(parameters),
+        "parameters": {k.name: float(v) for k, v in zip(family.parameters, parameters, strict=True)},
+    }
+    document: Facts = {
+        "scenario": name,
+        "instance": instance.describe(),
+        "load": LoadFacts.of(instance).to_json(),
+        "objective": objective,
+        "metrics": metrics,
+        "figures": shown,
+    }
+    return BestDesign(document, {"objective": objective["text"], **metrics, **shown}, tables)

@@ -10,7 +10,7 @@ import json
 import resource
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from netwright.core.notes import note
 from netwright.core.reading import MissingFileError, parse_json
 from netwright.core.results import versions
 from netwright.core.seeding import generator
+from netwright.core.types import Json, JsonView
 from netwright.execution import Executor, SerialExecutor
 from netwright.synthesis.pool import Pool
 from netwright.synthesis.problem import Metric, MetricGroup
@@ -148,7 +149,7 @@ def _solve_and_write(spec: PoolSpec, instance: Instance, path: Path, work: Work)
     parameters = family.sample(generator(spec.seed, 2), spec.n)
     optima = scenario.optimize(instance, family, reference, parameters, work)
     pool = Pool.gather(spec.name, group, family, parameters, optima.scores)
-    found: dict[str, Any] = {
+    found: Json = {
         "format_version": FORMAT_VERSION,
         "scenario": spec.scenario,
         "n": spec.n,
@@ -191,10 +192,10 @@ def _write(
     parameters: Array,
     optima: Optima,
     pool: Pool,
-    facts: Mapping[str, Any],
+    facts: JsonView,
 ) -> None:
     values = group.oriented(optima.scores)
-    columns: dict[str, Any] = {"design": pool.optimum}
+    columns: Json = {"design": pool.optimum}
     columns |= {
         _PARAMETER + parameter.name: parameters[:, i] for i, parameter in enumerate(pool.family.parameters)
     }
@@ -275,7 +276,7 @@ def _matrix(table: pa.Table, names: list[str]) -> Array:
     return np.column_stack([table[name].to_numpy() for name in names])
 
 
-def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any], SavedPool]:
+def _read_table(path: Path) -> tuple[pa.Table, Json, SavedPool]:
     """The table with its document, raw and typed, after validation.
 
     Raises:
@@ -289,7 +290,7 @@ def _read_table(path: Path) -> tuple[pa.Table, dict[str, Any], SavedPool]:
     raw = (table.schema.metadata or {}).get(_KEY)
     if raw is None:
         raise FormatError(f"{path}: is not a pool of netwright; build one with `netwright design pool`.")
-    facts: dict[str, Any] = parse_json(raw, path)
+    facts: Json = parse_json(raw, path)
     check_format_version(facts, FORMAT_VERSION, path)
     saved = SavedPool.of(facts, path, remedy=REMEDY)
     check_table(table, saved, path)

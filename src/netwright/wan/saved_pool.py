@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from netwright.core.documents import Count, Document, JsonObject, Sha256
 from netwright.core.errors import ConfigError, DataError
+from netwright.core.types import JsonView
 from netwright.synthesis.problem import Array, ObjectiveFamily
 
 REMEDY = "build the pool again"
@@ -77,7 +77,7 @@ class SavedPool(Document):
     sha256: Sha256 | None = None
 
 
-def digest(facts: Mapping[str, Any], table: pa.Table) -> str:
+def digest(facts: JsonView, table: pa.Table) -> str:
     """SHA-256 of the entries of a pool's document except `sha256`, and of every value of its table."""
     entries = {key: value for key, value in facts.items() if key != "sha256"}
     text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)

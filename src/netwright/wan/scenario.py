@@ -13,9 +13,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from netwright.core.types import JsonView
 from netwright.synthesis.problem import MetricGroup, ObjectiveFamily
 from netwright.wan.chunks import Work
 from netwright.wan.instance import Instance, InstanceConfig
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Array, Topology
 
 Reference = Mapping[str, Any]  # plain data, stored with a pool
@@ -35,7 +37,7 @@ class Optima:
 
     scores: Array
     decisions: npt.NDArray[np.float64] | None = None
-    report: Mapping[str, Any] = field(default_factory=dict)
+    report: JsonView = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Scenario:
     optimize: Callable[[Instance, ObjectiveFamily, Reference, Array, Work], Optima]
     decide: Callable[[Instance, ObjectiveFamily, Array], Array]
     evaluate: Callable[[Instance, Array], Array]
-    export: Callable[[Instance, Array], Mapping[str, list[dict[str, Any]]]]
+    export: Callable[[Instance, Array], Tables]
     fits_settle: bool = False
     changes_in: Literal["tunnels", "links"] = "tunnels"
 

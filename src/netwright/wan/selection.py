@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import check_cache, check_output
 from netwright.core.notes import note
+from netwright.core.types import Json
 from netwright.execution import executor
 from netwright.synthesis.pool import Pool
 from netwright.wan import pools
@@ -54,7 +54,7 @@ class Network:
             return self.topology
         return str(Path(self.topology).absolute())
 
-    def overrides(self) -> dict[str, Any]:
+    def overrides(self) -> Json:
         """Fields of `InstanceConfig`, with absolute paths, so that a pool's instance can be rebuilt."""
         return {
             "demands": _whole(self.demands),
@@ -146,7 +146,7 @@ class Wanted:
             raise ConfigError(f"--pool already determines {', '.join(too_many)}; drop one or the other.")
 
 
-def pool_facts(source: Source) -> dict[str, Any]:
+def pool_facts(source: Source) -> Json:
     """Plain facts about a pool."""
     pool, made = source.pool, source.pool.provenance
     return {

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from netwright.core.errors import DataError
 from netwright.core.files import check_format_version, read_json, write_json
+from netwright.core.types import Json
 
 FORMAT_VERSION = 1
 DIRECTED_FORMAT_VERSION = 2  # version of documents with directed arcs, which older releases refuse
@@ -304,7 +305,7 @@ def write(path: Path, topology: Topology) -> None:
     write_json(path, to_json(topology))
 
 
-def to_json(topology: Topology) -> dict[str, Any]:
+def to_json(topology: Topology) -> Json:
     """The document that `read` accepts.
 
     Links are undirected, unless a link has only one direction or directions that differ: then the document is
@@ -334,7 +335,7 @@ def to_json(topology: Topology) -> dict[str, Any]:
     }
 
 
-def _node_json(topology: Topology, number: int) -> dict[str, Any]:
+def _node_json(topology: Topology, number: int) -> Json:
     latitude, longitude = topology.positions[number].tolist()
     unknown = np.isnan(topology.positions[number]).any()
     return {

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from netwright.core.types import Json
 from netwright.solvers.blocks import BlockSolver
 from netwright.solvers.highs import Flags, Solver, cold_gap, optimum
 from netwright.solvers.program import LinearProgram
@@ -141,7 +142,7 @@ def _solve_chunk(make: Make, instance: Instance, time_limit_s: float, weights: A
     }
 
 
-def _report(chunks: list[Arrays]) -> dict[str, Any]:
+def _report(chunks: list[Arrays]) -> Json:
     def all_of(key: str) -> npt.NDArray[Any]:
         return np.concatenate([chunk[key] for chunk in chunks])
 

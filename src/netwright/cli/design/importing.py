@@ -11,6 +11,7 @@ from netwright.cli import options
 from netwright.cli.groups import group
 from netwright.cli.output import print_facts, print_json, progress
 from netwright.core.files import writing
+from netwright.core.types import Json
 from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
 from netwright.wan.importing.demand_files import with_demands
 from netwright.wan.importing.raw import count
@@ -120,7 +121,7 @@ def set_aside(demands: Path) -> list[str]:
 _SAID = ("ignored", "dropped", "notes")  # printed on stderr
 
 
-def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions) -> dict[str, Any]:
+def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions) -> Json:
     """Read and write the files; returns the JSON document."""
     graph = read_graph(file, options=wanted)
     if demands is not None:
@@ -142,7 +143,7 @@ def _imported(file: Path, out: Path, demands: Path | None, wanted: ImportOptions
     return {**facts, "ignored": ignored, "dropped": dropped, "notes": notes}
 
 
-def _facts(graph: ImportedGraph, found: Topology, out: Path) -> dict[str, Any]:
+def _facts(graph: ImportedGraph, found: Topology, out: Path) -> Json:
     return {
         "file": str(out),
         "name": found.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -16,10 +16,10 @@ from netwright.cli.output import interruptible, print_facts, print_json, print_l
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.chunks import Work
-from netwright.wan.exporting import DESIGN_FILE, Tables, figures, today_of, write_design
+from netwright.wan.exporting import DESIGN_FILE, today_of, write_design
 from netwright.wan.figures import MAP_FILE, map_svg
 from netwright.wan.instance import Instance
-from netwright.wan.load_facts import LoadFacts
+from netwright.wan.outcome import best_design
 from netwright.wan.registry import scenario as scenario_named
 from netwright.wan.selection import Wanted, built
 
@@ -51,37 +51,14 @@ def solve(
         name, instance, family = _problem(wanted)
         parameters = read_parameters(family, parameter or [])
         in_use = today_of(scenario_named(name), instance, today)
-        document, tables = _solved(name, instance, family, parameters)
-        document["figures"] = figures(tables, in_use)
-        drawn = map_svg(instance.topology, tables)
-        files = write_design(folder, document, tables, {MAP_FILE: drawn})
+        found = best_design(name, instance, family, parameters, in_use)
+        drawn = map_svg(instance.topology, found.tables)
+        files = write_design(folder, found.document, found.tables, {MAP_FILE: drawn})
     if as_json:
-        print_json({**document, "files": [str(path) for path in files]})
+        print_json({**found.document, "files": [str(path) for path in files]})
     else:
-        print_facts(
-            {"objective": document["objective"]["text"], **document["metrics"], **document["figures"]}
-        )
+        print_facts(found.facts)
         print_line(f"files: {', '.join(str(path) for path in files)}")
-
-
-def _solved(
-    name: str, instance: Instance, family: ObjectiveFamily, parameters: Array
-) -> tuple[dict[str, Any], Tables]:
-    """The best design for an objective: a document and its tables."""
-    chosen = scenario_named(name)
-    decision = chosen.decide(instance, family, parameters)
-    metrics, values = chosen.metrics(instance).metrics, chosen.evaluate(instance, decision)
-    document = {
-        "scenario": name,
-        "instance": instance.describe(),
-        "load": LoadFacts.of(instance).to_json(),
-        "objective": {
-            "text": family.describe(parameters),
-            "parameters": {k.name: float(v) for k, v in zip(family.parameters, parameters, strict=True)},
-        },
-        "metrics": {f"{m.name} ({m.unit})": float(v) for m, v in zip(metrics, values, strict=True)},
-    }
-    return document, chosen.export(instance, decision)
 
 
 def _problem(wanted: Wanted) -> tuple[str, Instance, ObjectiveFamily]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.results import Evaluation, ResultRow, write_rows
 from netwright.core.task import Task, load_attribute
+from netwright.core.types import JsonView, TaskData
 from netwright.evaluation.baselines import train_policy
 from netwright.evaluation.comparison import Pairs
 from netwright.evaluation.pooling import pool
@@ -51,8 +51,8 @@ class Variant:
     seed: int
     backbone: str = "tiny"
     recipe: str = "distill"
-    recipe_options: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe_options: JsonView = field(default_factory=dict)
+    options: JsonView = field(default_factory=dict)
     place: str = "training"
     start: str | None = None
 
@@ -67,9 +67,9 @@ def folder_name(name: str, seed: int) -> str:
     return f"{name.replace(':', '-')}-seed{seed}"
 
 
-OFFLINE: Mapping[str, Any] = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
-JOINED: Mapping[str, Any] = {"iterations": 700, "warm_start": 0.5, "evaluate_every": 175}
-ONLINE: Mapping[str, Any] = {"iterations": 100, "evaluate_every": 25}
+OFFLINE: JsonView = {"iterations": 1000, "warm_start": 0.94, "evaluate_every": 250}
+JOINED: JsonView = {"iterations": 700, "warm_start": 0.5, "evaluate_every": 175}
+ONLINE: JsonView = {"iterations": 100, "evaluate_every": 25}
 
 
 def variants() -> Iterator[Variant]:
@@ -262,7 +262,7 @@ def adapt_and_test(variant: Variant, *, data_folder: Path, runs: Path) -> list[E
     ]
 
 
-def test_rules(task: Task, data: Any) -> list[Evaluation]:
+def test_rules(task: Task, data: TaskData) -> list[Evaluation]:
     """The baselines in all settings, trainable ones with shipped weights."""
     return [
         load_attribute(task.evaluate)(load_attribute(task.policy(name).factory)(), setting, data, name=name)

@@ -14,6 +14,7 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.task import Setting, Task, load_attribute
+from netwright.core.types import Json, JsonView, TaskData
 from netwright.experiments.abr import adapted as abr
 from netwright.experiments.abr.adapted import Variant
 
@@ -63,7 +64,7 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
     write_rows(results_folder / "abr.jsonl", rows, replaces={"area": "abr", "command": COMMAND})
 
 
-def target_rows(task: Task, data: Any, runs: Path, variant: Variant) -> Iterator[ResultRow]:
+def target_rows(task: Task, data: TaskData, runs: Path, variant: Variant) -> Iterator[ResultRow]:
     """QoE of a return-conditioned model for each target."""
     from netwright.adaptation.api import load
 
@@ -77,7 +78,7 @@ def target_rows(task: Task, data: Any, runs: Path, variant: Variant) -> Iterator
         )
 
 
-def weight_rows(task: Task, data: Any, runs: Path, variant: Variant) -> Iterator[ResultRow]:
+def weight_rows(task: Task, data: TaskData, runs: Path, variant: Variant) -> Iterator[ResultRow]:
     """One model under several weights: the target (relative to the pool's mean) and the achieved QoE."""
     from netwright.adaptation.api import load
 
@@ -91,7 +92,7 @@ def weight_rows(task: Task, data: Any, runs: Path, variant: Variant) -> Iterator
         asked = max(reached, key=lambda r: r[0] - rebuffer * r[1] - change * r[2])
         for subject, decider in ((variant, policy), (rule, load_attribute(task.policy("mpc").factory)())):
             found = load_attribute(task.evaluate)(decider, setting, data, name=subject.name)
-            extra: dict[str, Any] = {f: found.detail[f] for f in FACTORS}
+            extra: Json = {f: found.detail[f] for f in FACTORS}
             if subject is variant:
                 extra["asked"] = dict(zip(FACTORS, asked, strict=True))
             yield _row(name, subject, "qoe", task.unit, found.mean, n=len(found.episodes), extra=extra)
@@ -110,7 +111,7 @@ def cost_rows(runs: Path, variant: Variant) -> Iterator[ResultRow]:
 
 
 def _row(
-    setting: str, variant: Variant, metric: str, unit: str, value: float, *, n: int, extra: Mapping[str, Any]
+    setting: str, variant: Variant, metric: str, unit: str, value: float, *, n: int, extra: JsonView
 ) -> ResultRow:
     return ResultRow(
         area="abr",

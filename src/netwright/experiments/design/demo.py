@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ STORY_QUERIES = FEW = 5
 SEED = 0
 
 Progress = Callable[[str], None]
+
+
+Story = dict[str, Any]
+"""One dialogue in words and numbers, for the report's template."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,7 @@ def run(out: Path, *, short: bool, progress: Progress) -> PartResult:
     return PartResult(_result(problems[0], min(FEW, queries)), maps)
 
 
-def _write(
-    out: Path, problems: Sequence[Problem], story: Mapping[str, Any], maps: Panel, command: str
-) -> None:
+def _write(out: Path, problems: Sequence[Problem], story: Story, maps: Panel, command: str) -> None:
     """Write the report: page, numbers and figures."""
     queries = len(problems[0].curves[0].median)
     verdict = _verdict(problems, min(FEW, queries))
@@ -182,7 +184,7 @@ def _measured(name: str, pool: Pool, truths: Array, queries: int, progress: Prog
     return Problem(title, known.summary, len(pool), pool.n_designs, len(truths), tuple(curves))
 
 
-def told(pool: Pool, truth: Array) -> dict[str, Any]:
+def told(pool: Pool, truth: Array) -> Story:
     """One dialogue with an operator of that objective (k,), in words and numbers."""
     values = pool.values(truth)[0]
     operator = Oracle(values, pool.counts)

@@ -10,13 +10,13 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netwright.core.palette import FAINT, RC
+from netwright.core.palette import FAINT, RC, Keywords
 from netwright.core.results import read_rows
 from netwright.report.render import png
 
 COMMAND = "netwright experiments design"
 TITLES = {"mcf": "MCF", "bw": "BW", "nf": "NF", "ospf": "OSPF"}
-STYLES: dict[str, dict[str, Any]] = {
+STYLES: dict[str, Keywords] = {
     "no-prune": {"color": "#77828f", "linestyle": (0, (1.2, 1.2)), "linewidth": 1.2},
     "objective-only": {"color": "#b39f6b", "linestyle": (0, (4, 1.4)), "linewidth": 1.2},
     "voting": {"color": "#a8713a", "linestyle": (0, (6, 1.5, 1.2, 1.5)), "linewidth": 1.6},

@@ -20,6 +20,7 @@ from netwright.core.files import read_json, write_json
 from netwright.core.identity import RunIdentity, sha256_of
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
+from netwright.core.types import Json
 from netwright.execution import executor
 from netwright.synthesis.bayes import BayesConfig
 from netwright.synthesis.bounds import general_bound, sortability, sortable_bound
@@ -77,6 +78,10 @@ INSTANCES: dict[tuple[str, str], int] = {  # number of objectives, including tru
 SMALL = ("abilene", "b4", "cwix", "btnorthamerica")  # topologies also tested with operators of concave power
 
 Progress = Callable[[str], None]
+
+
+Measured = dict[str, Any]
+"""Curves and figures of one cell."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def run(
         progress(f"drew {path}")
 
 
-def _same_cell(row: ResultRow) -> dict[str, Any]:
+def _same_cell(row: ResultRow) -> Json:
     """The entries that identify the rows of a cell."""
     document = row.to_json()
     keys = ("area", "command", "setting", "subject", "truths", "noise_percent", "jnd_share")
@@ -203,7 +208,7 @@ def obtain(scenario: str, topology: str, n: int, *, data_folder: Path | None, ru
     return Builder(data=data_folder).obtain(spec, runs / "pools" / f"{scenario}-{topology}-{n}.parquet")
 
 
-def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, Any]:
+def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> Measured:
     """Compute or load one cell; runs in a worker process."""
     scenario, topology, n = _pool_of(cell)
     pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
@@ -218,7 +223,7 @@ def measure(cell: Cell, *, data_folder: Path | None, runs: Path) -> dict[str, An
         data=sha256_of(pool.fingerprint()),
     )
     if path.exists():
-        kept: dict[str, Any] = read_json(path)
+        kept: Measured = read_json(path)
         if kept["identity"] == identity.model_dump(mode="json"):
             return kept
     rest, held_out = with_truths(pool)
@@ -246,7 +251,7 @@ def with_truths(pool: Pool) -> tuple[Pool, Array]:
     return pool, pool.family.sample(generator(SEED, TRUTH_STREAM), N_TRUTHS)
 
 
-def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, dict[str, Any]]:
+def simulated(cell: Cell, pool: Pool, held_out: Array) -> tuple[OracleRuns, Measured]:
     """The runs, and the quality of their designs in the whole pool, of which the learner may have a part."""
     learner, _, question = cell.learner.partition(":")
     part = pool if cell.size is None else pool.subset(np.arange(min(cell.size, len(pool))))
@@ -284,7 +289,7 @@ def median_interval(values: Array, confidence: float = 0.95) -> tuple[float, flo
     return float(ordered[max(tail - 1, 0)]), float(ordered[min(n - tail, n - 1)])
 
 
-def result_rows(cell: Cell, found: dict[str, Any]) -> Iterator[ResultRow]:
+def result_rows(cell: Cell, found: Measured) -> Iterator[ResultRow]:
     """One row per reported query; the last one includes the whole curve."""
     reported = [q for q in REPORTED if q <= cell.n_queries]
     for query in reported:

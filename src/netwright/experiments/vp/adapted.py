@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.results import Evaluation, ResultRow, write_rows
 from netwright.core.task import Task, load_attribute
+from netwright.core.types import TaskData
 from netwright.evaluation.baselines import train_policy
 from netwright.evaluation.comparison import Pairs
 from netwright.evaluation.pooling import pool
@@ -130,7 +130,7 @@ def train_and_test(variant: Variant, *, data_folder: Path, runs: Path) -> list[E
     ]
 
 
-def test_rules(task: Task, data: Any) -> list[Evaluation]:
+def test_rules(task: Task, data: TaskData) -> list[Evaluation]:
     """The baselines that are not trainable, in all settings."""
     return [
         load_attribute(task.evaluate)(load_attribute(task.policy(name).factory)(), setting, data, name=name)

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from netwright.core import registry
 from netwright.core.files import read_json
 from netwright.core.reading import read_json_lines
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.task import load_attribute
+from netwright.core.types import JsonView
 from netwright.execution import executor
 
 NAME = "cost"
@@ -25,6 +25,10 @@ UPDATES = 30
 NEAR = 1.02  # tolerance relative to the final validation error
 
 Progress = Callable[[str], None]
+
+
+Cost = dict[str, float]
+"""Figures of one adaptation by name."""
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
@@ -44,7 +48,7 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
             extra=share.to_json(),
         )
     ]
-    measured: dict[str, list[dict[str, Any]]] = {method: [] for method in METHODS}
+    measured: dict[str, list[Cost]] = {method: [] for method in METHODS}
     for _ in range(ROUNDS):
         for method in METHODS:
             work = partial(short_run, data_folder=data_folder)
@@ -72,7 +76,7 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
     write_rows(results_folder / "speed.jsonl", rows, replaces={"command": COMMAND})
 
 
-def short_run(method: str, *, data_folder: Path | None) -> dict[str, Any]:
+def short_run(method: str, *, data_folder: Path | None) -> Cost:
     """Cost of a short adaptation of `tiny`; peak memory is that of this process."""
     from netwright.adaptation.api import adapt
 
@@ -81,7 +85,7 @@ def short_run(method: str, *, data_folder: Path | None) -> dict[str, Any]:
     options = {"method": method, "iterations": UPDATES, "evaluate_every": UPDATES, "warm_start": 0.0}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "model"
-        cost: dict[str, Any] = adapt(task, data, out=out, backbone="tiny", options=options).info["cost"]
+        cost: Cost = adapt(task, data, out=out, backbone="tiny", options=options).info["cost"]
     return cost
 
 
@@ -115,7 +119,7 @@ def _row(
     unit: str,
     value: float,
     n: int,
-    extra: dict[str, Any] | None = None,
+    extra: JsonView | None = None,
 ) -> ResultRow:
     return ResultRow(
         area="speed",

@@ -20,6 +20,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
+from netwright.core.types import Json
 from netwright.tasks.abr.batch import Outcomes, Sessions
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.generator import generate
@@ -67,22 +69,20 @@ class AbrEnv(gymnasium.Env[Seen, np.int64]):
         self.observation_space = observation_space(self._sessions)
         self.action_space = spaces.Discrete(self._sessions.n_levels)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Seen, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Json | None = None) -> tuple[Seen, Json]:
         """Start a session; a seed decides all later ones too."""
         super().reset(seed=seed)
         self._sessions = self.draw(self.np_random, 1)
         return _one(_seen(self._sessions.observe())), {}
 
-    def step(self, action: np.int64) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[Seen, float, bool, bool, Json]:
         """Download the next chunk at rung `action`."""
         seen = self._sessions.step(np.array([action], dtype=np.int64))
-        info = {name: float(values[0]) for name, values in _info(seen).items()}
+        info: Json = {name: float(values[0]) for name, values in _info(seen).items()}
         return _one(_seen(self._sessions.observe())), float(seen.qoe[0]), self._sessions.done, False, info
 
 
-class AbrVectorEnv(VectorEnv[Seen, NDArray[np.int64], NDArray[Any]]):
+class AbrVectorEnv(VectorEnv[Seen, NDArray[np.int64], RawArray]):
     """Many players in lock step; all sessions end together, and the step after that starts new ones.
 
     Args:
@@ -101,17 +101,13 @@ class AbrVectorEnv(VectorEnv[Seen, NDArray[np.int64], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Seen, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Json | None = None) -> tuple[Seen, Json]:
         """Start all sessions; a seed decides all later ones too."""
         super().reset(seed=seed)
         self._sessions = self.draw(self.np_random, self.num_envs)
         return _seen(self._sessions.observe()), {}
 
-    def step(
-        self, actions: NDArray[np.int64]
-    ) -> tuple[Seen, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+    def step(self, actions: NDArray[np.int64]) -> tuple[Seen, RawArray, RawArray, RawArray, Json]:
         """Download the next chunk of every session; where the sessions had ended, start new ones instead."""
         never = np.zeros(self.num_envs, dtype=np.bool_)
         if self._sessions.done:
@@ -119,7 +115,7 @@ class AbrVectorEnv(VectorEnv[Seen, NDArray[np.int64], NDArray[Any]]):
             return _seen(self._sessions.observe()), np.zeros(self.num_envs), never, never, {}
         seen = self._sessions.step(actions)
         ended = np.full(self.num_envs, self._sessions.done)
-        return _seen(self._sessions.observe()), seen.qoe, ended, never, _info(seen)
+        return _seen(self._sessions.observe()), seen.qoe, ended, never, {**_info(seen)}
 
 
 def _seen(observation: Observation) -> Seen:
@@ -133,7 +129,7 @@ def _one(seen: Seen) -> Seen:
     return {name: np.asarray(values[0]) for name, values in seen.items()}
 
 
-def _info(seen: Outcomes) -> dict[str, Any]:
+def _info(seen: Outcomes) -> dict[str, RawArray]:
     return {f.name: getattr(seen, f.name) for f in fields(Outcomes)}
 
 

@@ -62,7 +62,14 @@ def verify(path: Path, data: AbrData) -> Verification:
     )
 
 
-def _sessions(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+Session = dict[str, Any]
+"""One recorded session."""
+
+Cells = Sequence[float | list[float]]
+"""One row of a session, in the order of `COLUMNS`."""
+
+
+def _sessions(path: Path) -> Iterator[tuple[int, Session]]:
     """Line number and content of each session of a file, whose header is checked."""
     n_lines = 0
     for number, document in read_json_lines(path):
@@ -77,9 +84,10 @@ def _sessions(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"{path}: holds no session; give a file of golden transitions.")
 
 
-def _replay(session: dict[str, Any], data: AbrData, where: str) -> Iterator[Sequence[Any]]:
-    names = {folder: name for name, folder in FOLDERS.items()}
-    traces = data.traces(names.get(session["trace_set"], session["trace_set"]))
+def _replay(session: Session, data: AbrData, where: str) -> Iterator[Cells]:
+    names: dict[str, str] = {folder: name for name, folder in FOLDERS.items()}
+    recorded: str = session["trace_set"]
+    traces = data.traces(names.get(recorded, recorded))
     trace = next((t for t in traces if t.name == session["trace"]), None)
     if trace is None:
         raise DataError(f"{where}: there is no trace {session['trace']!r} in {data.source}; check --data.")
@@ -90,7 +98,7 @@ def _replay(session: dict[str, Any], data: AbrData, where: str) -> Iterator[Sequ
 
 def _play(
     trace: Trace, video: Video, row: int, levels: Sequence[int], factors: Sequence[float]
-) -> Iterator[Sequence[Any]]:
+) -> Iterator[Cells]:
     state = sim.start(trace, row)
     for level, factor in zip(levels, factors, strict=True):
         state, seen = sim.step(state, level, video, trace, Rules(), factor)
@@ -108,7 +116,7 @@ def _play(
         )
 
 
-def _factors(session: dict[str, Any]) -> list[float]:
+def _factors(session: Session) -> list[float]:
     n_rows = len(session["rows"])
     if not session["noise"]:
         return [1.0] * n_rows

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.core.errors import ConfigError, DataError
 
 Floats = NDArray[np.float64]
@@ -167,8 +167,8 @@ class QoE:
 PUBLISHED_RULES, PUBLISHED_QOE = Rules(), QoE()
 
 
-def _frozen(values: ArrayLike, kind: type) -> NDArray[Any]:
+def _frozen(values: ArrayLike, kind: type) -> RawArray:
     """A contiguous, read-only copy."""
-    array: NDArray[Any] = np.array(values, dtype=kind, order="C")
+    array: RawArray = np.array(values, dtype=kind, order="C")
     array.setflags(write=False)
     return array

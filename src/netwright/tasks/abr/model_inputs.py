@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import Arrays, RawArray
 from netwright.tasks.abr.observation import HISTORY, Observation
 from netwright.tasks.abr.state_features import (
     COLUMNS,
@@ -39,12 +39,12 @@ class StateInputs:
     rungs: Floats
 
 
-def columns(observation: Observation) -> dict[str, NDArray[Any]]:
+def columns(observation: Observation) -> Arrays:
     """The fields that an experience keeps, in single precision."""
     return {name: np.asarray(getattr(observation, name), dtype=np.float32) for name in COLUMNS}
 
 
-def state_inputs(kept: Mapping[str, NDArray[Any]], memory: int = HISTORY) -> StateInputs:
+def state_inputs(kept: Mapping[str, RawArray], memory: int = HISTORY) -> StateInputs:
     """What a model reads of states whose kept fields (B, ..) these are, with `memory` chunks back in each."""
     if memory < HISTORY:
         here = np.arange(HISTORY) >= HISTORY - memory

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.core.errors import DataError
 from netwright.tasks.abr.media import Floats, Ints
 
@@ -87,7 +87,7 @@ def check_finite(observation: Observation) -> None:
 
 
 @njit(cache=True, fastmath={"reassoc"})  # type: ignore[untyped-decorator]
-def _sum_of_nothing(values: NDArray[Any]) -> float:
+def _sum_of_nothing(values: RawArray) -> float:
     """0 if all values are finite, else NaN; in any order, so that it compiles to vector instructions."""
     total = 0.0
     for value in values:
@@ -97,15 +97,15 @@ def _sum_of_nothing(values: NDArray[Any]) -> float:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _all_finite(
-    throughputs: NDArray[Any],
-    delays: NDArray[Any],
-    buffer: NDArray[Any],
-    sizes: NDArray[Any],
-    bitrates: NDArray[Any],
-    chunk: NDArray[Any],
-    cap: NDArray[Any],
-    rebuffer: NDArray[Any],
-    change: NDArray[Any],
+    throughputs: RawArray,
+    delays: RawArray,
+    buffer: RawArray,
+    sizes: RawArray,
+    bitrates: RawArray,
+    chunk: RawArray,
+    cap: RawArray,
+    rebuffer: RawArray,
+    change: RawArray,
 ) -> bool:
     total = _sum_of_nothing(throughputs.ravel()) + _sum_of_nothing(delays.ravel())
     total += _sum_of_nothing(sizes.ravel()) + _sum_of_nothing(bitrates.ravel())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from netwright.core.types import JsonView
 from netwright.tasks.abr.media import Floats, Trace
 
 MOST_SAMPLES = 2_000  # of the bandwidth in a session, however long it stalls
@@ -89,7 +90,7 @@ class Playback:
         return {k: v.round(3).tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Playback:
+    def of(cls, document: JsonView) -> Playback:
         """What `to_json` gave."""
         values: dict[str, Any] = {k: np.asarray(v) if isinstance(v, list) else v for k, v in document.items()}
         return cls(**values)

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.tasks.abr import state_parts as parts
 from netwright.tasks.abr.observation import HISTORY, RECENT
 from netwright.tasks.abr.state_parts import AHEAD, POINTS
 
-Array = NDArray[Any]
+Array = RawArray
 Floats = NDArray[np.float32]
 
 N_MEMORY = HISTORY - RECENT + 4  # numbers about the chunks before the recent ones

@@ -7,16 +7,15 @@ are newest last and 0 where there was no chunk yet.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import RECENT
 
-Array = NDArray[Any]
+Array = RawArray
 
 POINTS = 6  # positions, from the lowest to the highest rung, at which a ladder of any size is read
 AHEAD = 5  # chunks looked ahead

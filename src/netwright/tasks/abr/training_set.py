@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import derived_seed
+from netwright.core.types import Json
 from netwright.tasks.abr.batch import Sessions, TraceTable, VideoTable
 from netwright.tasks.abr.dataset import AbrData, is_norway, log_of
 from netwright.tasks.abr.generator import FAST, SynthRange, synth_traces
@@ -141,7 +141,7 @@ class TrainingSet:
         """The same fresh sessions every time, a batch for each source; in all videos, bandwidth as measured."""
         return [self._validation(source) for source in self._sources]
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Where the sessions come from, as plain JSON types."""
         return (
             self._origin

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from netwright.core.errors import DataError
 from netwright.core.policy import BatchedPolicy, Policy, name_of
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
+from netwright.core.types import Json
 from netwright.tasks.vp import metrics
 from netwright.tasks.vp.angles import Floats
 from netwright.tasks.vp.dataset import VpData
@@ -114,7 +114,7 @@ def _check_answer(predicted: Floats, actual: Floats, who: str) -> None:
         raise DataError(f"{who}: answered NaN or infinity; its model is damaged, train it again.")
 
 
-def _examples(chosen: Windows, predicted: Floats) -> list[dict[str, Any]]:
+def _examples(chosen: Windows, predicted: Floats) -> list[Json]:
     """The same few windows for every policy, spread evenly over the setting."""
     index = np.unique(np.linspace(0, len(chosen) - 1, N_EXAMPLES).round().astype(np.int64))
     few = chosen.take(index)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from netwright.core.documents import checked
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import read_json, write_json
 from netwright.core.seeding import derived_seed, generator
+from netwright.core.types import Json
 from netwright.tasks.abr.baselines import learned, pensieve, training
 from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.mpc import Mpc
@@ -242,5 +242,5 @@ def describe(e: Environment) -> str:
     )
 
 
-def _about(curriculum: Curriculum) -> dict[str, Any]:
+def _about(curriculum: Curriculum) -> Json:
     return {"curriculum": [asdict(e) for e in curriculum.environments]}

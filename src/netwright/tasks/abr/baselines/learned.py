@@ -21,6 +21,7 @@ from netwright.core.files import replacing
 from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.core.trained_for import Conditions
+from netwright.core.types import JsonView
 from netwright.llm.tensors import read_tensors
 from netwright.rl.ppo import RETURN_SCALE
 from netwright.tasks.abr import features
@@ -188,7 +189,7 @@ def _of_levels(steps: Floats, last_level: Ints, n_levels: int) -> Floats:
 
 
 def save(
-    folder: Path, design: Design, actor: nn.Module, critic: nn.Module | None, description: Mapping[str, Any]
+    folder: Path, design: Design, actor: nn.Module, critic: nn.Module | None, description: JsonView
 ) -> None:
     """Write a learned policy in one step: the tensors of actor and critic, and what it is.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from netwright.core.errors import UnknownNameError
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.trained_for import to_json
+from netwright.core.types import Json, JsonView
 from netwright.tasks.abr.baselines import learned
 from netwright.tasks.abr.baselines.learned import Design
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer
@@ -94,12 +94,12 @@ class Job:
             },
         )
 
-    def write(self, trainer: PpoTrainer, out: Path, more: Mapping[str, Any]) -> None:
+    def write(self, trainer: PpoTrainer, out: Path, more: JsonView) -> None:
         """Write actor, critic and what they learned from as the folder `out`; `more` entries are added."""
         description = {**self._description(trainer), **more}
         learned.save(out, self.design, trainer.average, trainer.critic, description)
 
-    def _description(self, trainer: PpoTrainer) -> dict[str, Any]:
+    def _description(self, trainer: PpoTrainer) -> Json:
         made_of = {
             k: v for k, v in self.sessions.provenance().items() if k != "data"
         }  # a folder may be moved
@@ -137,7 +137,7 @@ class Variation:
 
     begin: Callable[[PpoTrainer], None] = lambda trainer: None
     after_iteration: Callable[[PpoTrainer], None] = lambda trainer: None
-    more: Callable[[], Mapping[str, Any]] = dict
+    more: Callable[[], JsonView] = dict
     stages: Stages = ()
 
 

@@ -9,10 +9,10 @@ looks last, so that answers do not depend on a dataset's front. Without saliency
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -239,7 +239,7 @@ def load(folder: Path, saliency: SaliencySource | None = None) -> Track:
     return training.described(policy, description, folder)
 
 
-def _build(shape: Mapping[str, Any]) -> Network:
+def _build(shape: training.Shape) -> Network:
     height, width = shape["map_shape"] or (0, 0)
     return Network(shape["hidden"], height * width)
 

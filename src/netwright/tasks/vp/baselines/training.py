@@ -25,6 +25,7 @@ from netwright.core.reading import MissingFileError
 from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
 from netwright.core.trained_for import from_json, to_json
+from netwright.core.types import JsonView
 from netwright.llm.tensors import read_tensors
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.dataset import VpData
@@ -41,6 +42,12 @@ ANSWER_CHUNK = 4096
 
 Module = TypeVar("Module", bound=nn.Module)
 Viewports = TypeVar("Viewports", bound=WindowPolicy)
+Shape = Mapping[str, Any]
+"""Sizes of a network by name."""
+
+Description = dict[str, Any]
+"""The document of a saved baseline."""
+
 Batch = Callable[[np.random.Generator], tuple[Any, Tensor]]
 """Draws inputs and target of an update."""
 
@@ -167,7 +174,7 @@ class Baseline:
     recipe: str
     data: VpData
     seed: int
-    shape: Mapping[str, Any]
+    shape: Shape
 
     def train(self, trainer: BaselineTrainer, out: Path, progress: Progress) -> None:
         """Train to the end and write the folder `out`; `<out>.partial` holds a checkpoint meanwhile.
@@ -239,9 +246,7 @@ def save_baseline(
         write_folder(temporary, DESCRIPTION, saved)
 
 
-def load_baseline(
-    folder: Path, policy: str, build: Callable[[Mapping[str, Any]], Module]
-) -> tuple[Module, dict[str, Any]]:
+def load_baseline(folder: Path, policy: str, build: Callable[[Shape], Module]) -> tuple[Module, Description]:
     """A saved baseline, ready to answer, and its description.
 
     Args:
@@ -272,7 +277,7 @@ def load_baseline(
     return model.requires_grad_(False).eval(), description
 
 
-def described(policy: Viewports, description: Mapping[str, Any], folder: Path) -> Viewports:
+def described(policy: Viewports, description: JsonView, folder: Path) -> Viewports:
     """The policy of a saved baseline, with what it was trained for, where its description says so."""
     if "trained_for" in description:
         policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from scipy import sparse
 
@@ -16,6 +13,7 @@ from netwright.wan.chunks import Work
 from netwright.wan.instance import Instance
 from netwright.wan.scenario import Optima, Reference
 from netwright.wan.scenarios.bw.metrics import BREAKPOINTS, LEAST_SHARE, SLOPES
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Array
 from netwright.wan.weighted import LinearDesign
 
@@ -59,6 +57,6 @@ def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Ar
     return weighted.best(linear_design, instance, parameters)
 
 
-def export(instance: Instance, share: Array) -> Mapping[str, list[dict[str, Any]]]:
+def export(instance: Instance, share: Array) -> Tables:
     """Tables of tunnels and links."""
     return Allocation(instance, share).tables()

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +24,7 @@ from netwright.wan.instance import Instance
 from netwright.wan.routing import carried_within_capacity
 from netwright.wan.scenario import Optima, Reference
 from netwright.wan.scenarios.mcf.space import ThroughputLatency
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Array
 
 TOLERANCE = 1e-9  # share of all demand; the frontier of small networks is exact to the solver's precision
@@ -212,6 +211,6 @@ def _best_between(family: ThroughputLatency, parameters: Array, ends: Array, x_a
     return found
 
 
-def export(instance: Instance, share: Array) -> Mapping[str, list[dict[str, Any]]]:
+def export(instance: Instance, share: Array) -> Tables:
     """Tables of tunnels and links."""
     return Allocation(instance, share).tables()

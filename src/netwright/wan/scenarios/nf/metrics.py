@@ -6,9 +6,8 @@ reservations (FFC: Liu et al., SIGCOMM 2014).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +17,7 @@ from netwright.synthesis.problem import Metric, MetricGroup
 from netwright.wan.allocation import Allocation
 from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.scenario import tunnel_rule
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Array, Ints, Topology
 
 N_GROUPS = 2
@@ -131,7 +131,7 @@ def evaluate(instance: Instance, reserved: Array) -> Array:
     return found
 
 
-def export(instance: Instance, reserved: Array) -> Mapping[str, list[dict[str, Any]]]:
+def export(instance: Instance, reserved: Array) -> Tables:
     """Tables of tunnels (with reservations), links, and flows normally and in their worst failure."""
     demands, names = instance.demands, instance.topology.nodes
     normal, worst = outcome(instance, reserved)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +24,7 @@ from netwright.wan.scenarios.ospf.routing import (
 )
 from netwright.wan.scenarios.ospf.search import Archive, SearchConfig, latency_weights, search
 from netwright.wan.scenarios.ospf.space import UtilizationThresholds
+from netwright.wan.tables import Tables
 from netwright.wan.topology import Topology
 
 LOAD = 0.6  # at full load nearly all objectives prefer the setting of least utilization
@@ -32,8 +32,6 @@ TUNNELS = "k1"  # unused: routing does not need tunnels
 # Seeds and loads with at least 15 effectively distinct optima; elsewhere traffic of seed 0 at `LOAD` has them.
 SEEDS = {"abilene": 13, "btnorthamerica": 2}
 LOADS = {"deltacom": 0.75}
-
-Rows = list[dict[str, Any]]
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
@@ -151,7 +149,7 @@ def checked(instance: Instance, decision: Array) -> Any:
     return weights
 
 
-def export(instance: Instance, decision: Array) -> Mapping[str, Rows]:
+def export(instance: Instance, decision: Array) -> Tables:
     """Table "links": weight, traffic and utilization of every arc."""
     topology, net = instance.topology, routing_network(instance)
     weights = checked(instance, decision)
