@@ -425,6 +425,10 @@ def test_a_loss_that_is_not_finite_is_reported(tmp_path: Path, backbone: str) ->
         ({"learning_rate": float("nan")}, ConfigError),
         ({"encoder_dropout": 1.0}, ConfigError),
         ({"method": "lorra"}, UnknownNameError),
+        ({"alpha": float("nan")}, ConfigError),
+        ({"alpha": -1.0}, ConfigError),
+        ({"rank": 10**6}, ConfigError),
+        ({"max_layers": 0}, ConfigError),
         ({"iteration": 5}, UnknownNameError),
     ],
 )

@@ -129,6 +129,22 @@ def test_ctrl_c_inside_of_code_from_a_string_is_130_as_well(tmp_path):
     assert run.returncode == 130
 
 
+def test_an_interruption_that_a_library_swallows_is_no_success(cli, monkeypatch):
+    """Python reports what `__del__` raises and goes on."""
+
+    class Swallowing:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def app(**_):
+        Swallowing()
+
+    monkeypatch.setattr(module, "app", app)
+    run = cli("list")
+    assert run.code == 130
+    assert "Traceback" not in run.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_below_stdout_is_one_sentence():
     program = "import sys; from netwright.cli.main import main; sys.exit(main(['list']))"

@@ -34,7 +34,7 @@ def test_a_folder_may_be_a_text(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 9223372036854775807, got -1"),
         ({"seed": "a"}, "seed must be a whole number"),
         ({"seed": True}, "seed must be a whole number"),
         ({"settings": "default"}, "settings must be a list, got 'default'"),

@@ -12,6 +12,7 @@ import transformers
 from safetensors.torch import save_file
 
 from netwright.adaptation.api import adapt, load
+from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, FormatError, NetwrightError, UnknownNameError
 from netwright.llm import backbones, loading
 from netwright.llm.backbones import build_backbone, llama_config, wrap_model
@@ -212,15 +213,15 @@ def test_a_saved_model_cannot_name_a_backbone_by_itself(folder, no_network, tmp_
     assert no_network == []
 
 
-def test_a_rank_of_a_million_is_refused_before_memory_is_taken(folder, tmp_path):
+def test_another_rank_is_refused_before_memory_is_taken(folder, tmp_path):
     out = tmp_path / "out"
     adapt(toy.TASK, "toy", out=out, backbone=str(folder), options={"iterations": 2})
     path = out / "netwright.json"
     document = json.loads(path.read_text())
-    document["training"]["rank"] = 10**6
-    path.write_text(json.dumps(document))
+    document["training"]["rank"] = 9999
+    path.write_text(json.dumps(sealed(document)))
     began = time.perf_counter()
-    with pytest.raises(FormatError, match=r"has rank 4, the description says 1000000"):
+    with pytest.raises(FormatError, match=r"has rank 4, the description says 9999"):
         load(out, toy.TASK, backbone=str(folder))
     assert time.perf_counter() - began < 5.0
 
@@ -296,3 +297,25 @@ def test_a_file_of_weights_alone_is_no_folder(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "x.bin")
     with pytest.raises(ConfigError, match="is a file"):
         build_backbone(str(tmp_path / "x.bin"))
+
+
+def test_the_check_works_where_gradients_are_off():
+    with torch.no_grad():
+        check_backbone(
+            wrap_model("small", model("LlamaModel", "LlamaConfig", **(TINY | {"intermediate_size": 32})))
+        )
+
+
+def test_a_configuration_that_cannot_be_is_one_sentence(folder):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_attention_heads": 5}))
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        build_backbone(str(folder))
+
+
+@pytest.mark.parametrize("content", [b"GGUF", b"GGUF" + b"\x03\x00\x00\x00" + b"\xff" * 16, b"nothing"])
+def test_a_damaged_gguf_file_is_one_sentence(tmp_path, content):
+    pytest.importorskip("gguf")
+    (tmp_path / "cut.gguf").write_bytes(content)
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        build_backbone(str(tmp_path / "cut.gguf"))

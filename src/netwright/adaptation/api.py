@@ -37,6 +37,7 @@ from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
 from netwright.core.policy import Policy
 from netwright.core.reading import decoding
 from netwright.core.results import versions
+from netwright.core.seeding import check_seed
 from netwright.core.task import Recipe, Task, load_attribute
 from netwright.core.text import printable
 from netwright.core.trained_for import TrainedPolicy, from_json, to_json
@@ -137,6 +138,7 @@ class _Adaptation:
 
     def result(self) -> Adapted:
         """The adapted model, trained or already complete."""
+        check_seed(self.seed)
         recipe = customised(self.task.recipe(self.recipe), self.recipe_options or {})
         config = TrainingConfig.from_options(self.task.training_defaults, self.options or {})
         name = self._name(recipe, config)

@@ -12,6 +12,9 @@ Method = Literal["lora", "full"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
+LARGEST_RANK = 10_000  # of low-rank matrices: above the width of every model, and far below what fills memory
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """Settings of one adaptation.
@@ -79,6 +82,12 @@ class TrainingConfig:
         for name in ("weight_decay", "patience", "checkpoint_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        if self.rank > LARGEST_RANK:
+            raise ConfigError(f"rank must be at most {LARGEST_RANK}, got {self.rank}.")
+        if self.alpha is not None and not 0 < self.alpha < float("inf"):
+            raise ConfigError(f"alpha must be above 0 and finite, got {self.alpha}.")
+        if self.max_layers is not None and self.max_layers < 1:
+            raise ConfigError(f"max_layers must be a whole number from 1, got {self.max_layers}.")
         for name, choices in (("method", get_args(Method)), ("precision", get_args(Precision))):
             if getattr(self, name) not in choices:
                 raise UnknownNameError(name, getattr(self, name), choices)

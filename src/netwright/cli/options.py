@@ -12,7 +12,8 @@ from netwright.core.files import check_output
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task from `netwright list tasks`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all randomness.")]
+LARGEST_SEED = 2**63 - 1
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of all randomness.")]
 Data = Annotated[
     Path | None,
     typer.Option(

@@ -11,6 +11,7 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.policy import AnyPolicy, Policy, name_of
 from netwright.core.results import Evaluation
+from netwright.core.seeding import check_seed
 from netwright.core.task import Setting, Task, load_attribute
 from netwright.core.types import Json, TaskData
 from netwright.evaluation import comparison, subjects
@@ -117,8 +118,7 @@ def compare(
     """
     task = _task(task)
     _check_lists(settings=settings, policies=policies, adapted=adapted)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"seed must be a whole number of at least 0, got {seed!r}.")
+    check_seed(seed)
     chosen = subjects.settings_of(task, settings)
     wanted = [task.reference_policy] if task.reference_policy else []
     named = dict.fromkeys([*wanted, *(p for p in policies if isinstance(p, str))])

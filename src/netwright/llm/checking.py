@@ -41,8 +41,9 @@ def check_backbone(backbone: Backbone) -> None:
             banded = windowed(backbone, tokens, 1, WINDOW)
             memory = WindowMemory(1, 1, WINDOW, weight.device)
             remembered = [memory.extend(backbone, tokens[:, i : i + 1]) for i in range(CHECKED_TOKENS)]
-        leaf = tokens.clone().requires_grad_(True)
-        backbone(leaf).float().square().sum().backward()
+        with torch.enable_grad():  # also where the caller tests without gradients
+            leaf = tokens.clone().requires_grad_(True)
+            backbone(leaf).float().square().sum().backward()
     except NetwrightError:
         raise
     except Exception as error:

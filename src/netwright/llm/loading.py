@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from netwright.core.errors import ConfigError, FormatError, MissingExtraError
+from netwright.core.errors import ConfigError, FormatError, MissingExtraError, NetwrightError
 
 BIN = "bin:"
 """Beginning of a name that allows weights in pickled `.bin` files, which can run code when they are read."""
@@ -185,7 +184,9 @@ def readable_errors(name: str, kind: str) -> Iterator[None]:
     """What transformers raises inside, as one `ConfigError` sentence."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (NetwrightError, MemoryError):
+        raise
+    except Exception as error:  # transformers, its readers and validators raise many kinds
         clause = " ".join(str(error).split()).split(". ")[0].rstrip(".:")[:200] or type(error).__name__
         raise ConfigError(
             f"{kind} {name!r} cannot be loaded ({clause}); give a folder with config.json and weights, "

@@ -47,7 +47,9 @@ class Talk:
     queries: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of questions; 10 by default.")
     ] = None
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the questions; 0 by default.")] = None
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of the questions; 0 by default.")
+    ] = None
 
     def given(self) -> dict[str, object]:
         """The fields of `Setup` that were given."""

@@ -62,7 +62,9 @@ Failures = Annotated[
 Objectives = Annotated[
     int, typer.Option("--objectives", metavar="N", help="Number of objectives in the pool.")
 ]
-PoolSeed = Annotated[int, typer.Option("--pool-seed", min=0, help="Seed of the pool's objectives.")]
+PoolSeed = Annotated[
+    int, typer.Option("--pool-seed", min=0, max=2**63 - 1, help="Seed of the pool's objectives.")
+]
 PoolFile = Annotated[
     Path | None,
     typer.Option("--pool", metavar="FILE", help="A pool from `design pool`, instead of building one."),

@@ -12,7 +12,7 @@ from torch import Tensor
 from netwright.adaptation.contract import Inputs
 from netwright.adaptation.guard import FeatureBounds
 from netwright.adaptation.models.decision import CANDIDATES, StepwiseInference, choice_loss
-from netwright.adaptation.offline.experience import OBSERVATION, Experience
+from netwright.adaptation.offline.experience import COMPONENTS, OBSERVATION, REWARD, Experience
 from netwright.adaptation.offline.imitation import imitation_targets
 from netwright.adaptation.offline.return_conditioning import TargetReturn
 from netwright.adaptation.saved_state import SavedFeatureBounds, SavedReturnConditioning
@@ -24,6 +24,7 @@ from netwright.rl.advantages import compress_rewards
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import AbrCollector, AbrEnvironment
 from netwright.tasks.abr.evaluation import rollout
+from netwright.tasks.abr.experience_checks import check_observations
 from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.model_inputs import N_RUNG, N_SUMMARY, SUMMARY_SLICES, columns, state_inputs
 from netwright.tasks.abr.observation import RECENT, Observation, check_finite
@@ -85,7 +86,9 @@ class AbrAdapter:
         self.collector = None if data is None else AbrCollector(data)
         self._experience = experience
         if experience is not None:
-            read = state_inputs(_kept(experience), recipe.memory)
+            kept = _kept(experience)
+            check_observations(kept, experience.array(REWARD), experience.array(COMPONENTS))
+            read = state_inputs(kept, recipe.memory)
             self._imitation_targets = imitation_targets(
                 recipe.method,
                 experience,
