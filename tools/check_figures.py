@@ -31,7 +31,7 @@ AREAS = {
     "docs/tasks/abr.md": ("abr", "speed"),
     "docs/adaptation.md": ("abr", "speed"),
 }
-AREAS |= {"docs/tasks/vp.md": ("vp", "speed")}
+AREAS |= {"docs/tasks/vp.md": ("vp", "speed"), "docs/tasks/cjs.md": ("cjs", "speed")}
 
 Row = Mapping[str, Any]
 

@@ -4,6 +4,7 @@ from netwright.core.task import PolicySpec, Task
 from netwright.tasks.cjs.settings import SETTINGS
 
 _RULES = "netwright.tasks.cjs.baselines.ruled"
+_EVOLVED = "netwright.tasks.cjs.baselines.es_rule"
 
 _POLICIES = (
     PolicySpec("fifo", "jobs in order of arrival", f"{_RULES}:fifo"),
@@ -23,6 +24,13 @@ _POLICIES = (
     ),
     PolicySpec("sjf-cp", "all executors for the shortest job, its critical path first", f"{_RULES}:sjf_cp"),
     PolicySpec("weighted-fair", "shares in proportion to (work left)^0.25", f"{_RULES}:weighted_fair"),
+    PolicySpec(
+        "es-rule",
+        "caps and order of jobs by eleven numbers found by evolution",
+        f"{_EVOLVED}:load",
+        f"{_EVOLVED}:train",
+        shipped=True,
+    ),
     PolicySpec("random", "any job, any number of executors", f"{_RULES}:random"),
 )
 

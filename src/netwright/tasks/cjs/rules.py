@@ -188,7 +188,8 @@ def evolved(obs: Observation, p: Floats) -> tuple[int, int]:
                       + p6 ln(total W / (E * 25 s) + 0.05)
         score = -ln(W / 1e6) + [source's job] (p7 + p8 ln(W / 1e6)) + p9 [held > cap] + p10 ln((D + 1) / E)
 
-    The job with the highest score is served. Executors promised to another job do not count as held.
+    The job with the highest score is served up to its cap, with one executor where it is at the cap or above. Executors
+    promised to another job do not count as held; those to be committed count in [held > cap] of the source's job only.
     """
     n_jobs = len(obs.job)
     total = 0.0
@@ -216,7 +217,7 @@ def evolved(obs: Observation, p: Floats) -> tuple[int, int]:
         score = -size + own * (p[7] + p[8] * size) + p[9] * over + p[10] * wanted
         if score > highest:
             best, highest = node, score
-            room = obs.committable if own else cap - held
+            room = cap - held + own * obs.committable
     return best, max(1, min(obs.committable, room))
 
 

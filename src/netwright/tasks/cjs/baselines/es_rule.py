@@ -36,11 +36,13 @@ DESCRIPTION = "netwright.json"
 SHIPPED = Path(__file__).parent / "weights" / NAME
 REMEDY = "train the policy again"
 
-START = (np.log(1.5), 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 12.0, 0.0, -24.0, 0.0)
-"""The parameters with which the formula is `fair-plus-c`."""
+START = (0.4, 0.1, -1.0, 0.2, 0.0, 0.0, 0.1, 10.0, 0.0, -12.0, 0.0)
+"""Where the search begins: as `fair-plus-c`, with caps that grow with a job's work and with the backlog."""
 
-SCALES = (0.15, 0.1, 0.1, 0.1, 0.1, 0.03, 0.1, 2.0, 0.2, 5.0, 0.2)
+SCALES = (0.2, 0.1, 0.1, 0.1, 0.05, 0.03, 0.1, 2.0, 0.4, 3.0, 0.1)
 """First standard deviations of the search."""
+
+VALIDATION_JOBS = 200
 
 Progress = Callable[[str], None]
 
@@ -65,19 +67,17 @@ class EvolutionConfig:
         n_sequences: that each candidate plays in it.
         n_jobs, n_executors: ranges from which those of a sequence are drawn.
         validate_every: generations between two looks at the validation sequences.
-        n_workers: threads.
     """
 
-    generations: int = 64
+    generations: int = 48
     population: int = 14
-    n_sequences: int = 22
-    n_jobs: tuple[int, int] = (50, 200)
+    n_sequences: int = 12
+    n_jobs: tuple[int, int] = (50, 150)
     n_executors: tuple[int, int] = (30, 50)
-    validate_every: int = 4
-    n_workers: int = 2
+    validate_every: int = 6
 
 
-Sequence = tuple[Workload, Rules, int]  # jobs, cluster, seed of the durations
+Episode = tuple[Workload, Rules, int]  # jobs, cluster, seed of the durations
 
 
 def load(folder: Path | None = None) -> RuleScheduler:
@@ -109,6 +109,7 @@ def train(
     seed: int,
     progress: Progress,
     config: EvolutionConfig | None = None,
+    n_workers: int = 2,
 ) -> None:
     """Evolve the rule and write the folder `out`.
 
@@ -119,10 +120,11 @@ def train(
         seed: of candidates and job sequences.
         progress: called with a line from time to time.
         config: of the search.
+        n_workers: threads; the result does not depend on their number.
     """
     config = config or EvolutionConfig()
     began, spent = time.monotonic(), time.process_time()
-    best, loss = evolve(data, seed, config, progress)
+    best, loss = evolve(data, seed, config, progress, n_workers)
     named: JsonObject = {name: round(float(value), 4) for name, value in zip(rules.NAMES, best, strict=True)}
     about = {
         "task": "cjs",
@@ -146,14 +148,16 @@ def train(
         write_document(temporary / DESCRIPTION, SavedRule.of(plain(about), out / DESCRIPTION, remedy=REMEDY))
 
 
-def evolve(data: CjsData, seed: int, config: EvolutionConfig, progress: Progress) -> tuple[Floats, float]:
+def evolve(
+    data: CjsData, seed: int, config: EvolutionConfig, progress: Progress, n_workers: int = 2
+) -> tuple[Floats, float]:
     """The parameters that were best in validation, and their loss there: mean log of JCT over that of `fair-plus-c`."""
     search = CmaEs(np.array(START), np.array(SCALES), config.population)
-    with ThreadPoolExecutor(config.n_workers) as workers:
+    with ThreadPoolExecutor(n_workers) as workers:
         validation = Comparison(
             [_validation(data, number) for number in range(2 * len(VALIDATION_SEEDS))], workers
         )
-        best, lowest = search.mean, 0.0
+        best, lowest = search.mean, float("inf")
         for generation in range(config.generations):
             rng = generator(seed, generation)
             drawn = [_drawn(data, rng, config) for _ in range(config.n_sequences)]
@@ -179,7 +183,7 @@ class Comparison:
         workers: threads that play them.
     """
 
-    def __init__(self, sequences: list[Sequence], workers: ThreadPoolExecutor) -> None:
+    def __init__(self, sequences: list[Episode], workers: ThreadPoolExecutor) -> None:
         self.sequences, self.workers = sequences, workers
         policy = fair_plus_c()
         self.reference = np.array(list(workers.map(lambda s: mean_log_jct(policy, s), sequences)))
@@ -193,7 +197,7 @@ class Comparison:
         return found
 
 
-def mean_log_jct(policy: RuleScheduler, sequence: Sequence) -> float:
+def mean_log_jct(policy: RuleScheduler, sequence: Episode) -> float:
     """Logarithm of the mean JCT of a sequence."""
     workload, cluster_rules, seed = sequence
     cluster = Cluster(workload, cluster_rules, seed)
@@ -201,7 +205,7 @@ def mean_log_jct(policy: RuleScheduler, sequence: Sequence) -> float:
     return float(np.log((cluster.completion_ms - workload.arrival_ms).mean()))
 
 
-def _drawn(data: CjsData, rng: np.random.Generator, config: EvolutionConfig) -> Sequence:
+def _drawn(data: CjsData, rng: np.random.Generator, config: EvolutionConfig) -> Episode:
     seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
     n_jobs = int(rng.integers(config.n_jobs[0], config.n_jobs[1] + 1))
     n_executors = int(rng.integers(config.n_executors[0], config.n_executors[1] + 1))
@@ -209,8 +213,8 @@ def _drawn(data: CjsData, rng: np.random.Generator, config: EvolutionConfig) -> 
     return workload, Rules(n_executors, durations="hashed"), seed
 
 
-def _validation(data: CjsData, number: int) -> Sequence:
-    """A validation sequence of 200 jobs, on 50 and then on 30 executors."""
+def _validation(data: CjsData, number: int) -> Episode:
+    """A validation sequence: each on 50, then each on 30 executors."""
     seed = VALIDATION_SEEDS[number % len(VALIDATION_SEEDS)]
-    workload = data.workload(np.random.default_rng(seed), 200)
+    workload = data.workload(np.random.default_rng(seed), VALIDATION_JOBS)
     return workload, Rules(50 if number < len(VALIDATION_SEEDS) else 30, durations="hashed"), seed

@@ -1,0 +1,1 @@
+"""Measured figures of cluster job scheduling."""
