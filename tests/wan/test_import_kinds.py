@@ -204,3 +204,29 @@ def test_a_demand_below_0_in_a_networks_file_is_refused(read):
     document = {**json.loads(links(capacity=1)), "graph": {"demands": {"A": {"B": -5}}}}
     with pytest.raises(DataError, match="from 'A' to 'B' must be at least 0, got -5"):
         read("a.json", json.dumps(document))
+
+
+def test_a_network_is_directed_only_where_a_direction_is_missing_or_differs(read):
+    both = as_topology(read("a.json", links(capacity=10)))
+    assert not both.directed
+    one_way = [*json.loads(links(capacity=10))["links"], {"source": "B", "target": "A", "capacity": 7}]
+    assert as_topology(
+        read("a.json", json.dumps({"directed": True, "nodes": [{"id": n} for n in "ABC"], "links": one_way}))
+    ).directed
+    opposite = [{"source": b, "target": a, "capacity": 7} for a, b in TRIANGLE]
+    differing = json.dumps(
+        {
+            "directed": True,
+            "nodes": [{"id": name} for name in "ABC"],
+            "links": json.loads(links(capacity=10))["links"] + opposite,
+        }
+    )
+    assert as_topology(read("a.json", differing)).directed
+
+
+def test_latencies_from_lengths_are_counted_where_the_file_gives_none(read):
+    entries = json.loads(links(capacity=10, length=400))["links"]
+    entries[0]["latency"] = 9.0
+    graph = read("a.json", json.dumps({"nodes": [{"id": name} for name in "ABC"], "links": entries}))
+    assert "latency of 2 links from the length at 200 km per ms" in notes(graph)
+    assert sorted(as_topology(graph).latency_ms) == pytest.approx([2.0, 2.0, 2.0, 2.0, 9.0, 9.0])
