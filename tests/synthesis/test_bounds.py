@@ -45,3 +45,12 @@ def test_bad_arguments_are_named():
         general_bound(0)
     with pytest.raises(ConfigError, match="share in 0 to 1"):
         sortable_bound(3, 1.0)
+
+
+def test_a_rise_of_the_tolerance_itself_counts_as_rounding():
+    """One objective, best at program 0: a later value may exceed the one before by 0.25, not by more."""
+    order, own = np.arange(3), np.array([0])
+    assert sortability(np.array([[1.0, 0.5, 0.75]]), own, order, tolerance=0.25).sortable
+    assert not sortability(np.array([[1.0, 0.5, 0.875]]), own, order, tolerance=0.25).sortable
+    assert sortability(np.array([[0.5, 0.25, 1.0]]), np.array([2]), order, tolerance=0.25).sortable
+    assert not sortability(np.array([[0.5, 0.125, 1.0]]), np.array([2]), order, tolerance=0.25).sortable

@@ -9,7 +9,9 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
 from netwright.synthesis.bayes import BayesConfig
 from netwright.synthesis.learners import LEARNERS, learner_factory
+from netwright.synthesis.particles import sample_ces
 from netwright.synthesis.pool import quality
+from netwright.synthesis.setup import Setup
 from netwright.synthesis.simulate import _TEACHER_STREAM, Simulation, simulate, truth_values
 from netwright.synthesis.teachers import Oracle, SimulatedTeacher
 from tests.synthesis.problems import weighted_pool
@@ -117,3 +119,50 @@ def test_a_simulation_holds_its_truths_out_of_the_pool():
     )
     np.testing.assert_array_equal(found.chosen, again.chosen)
     assert plan.to_json()["question"] == "propose and compare"
+
+
+def test_truths_outside_the_template_are_what_they_say():
+    """min_i (x_i + 0.02) / (w_i + 0.02), and sum_i w_i x_i^e_i, computed one by one."""
+    m, n = len(POOL.group), len(TRUTHS)
+    for kind in ("minimum", "power"):
+        found, rng = truth_values(kind, POOL, TRUTHS, np.random.default_rng(5)), np.random.default_rng(5)
+        weights = (10.0 if m == 2 else 100.0) ** rng.uniform(0.0, 1.0, (n, m))
+        weights /= weights.sum(axis=1)[:, None]
+        exponents = rng.uniform(0.2, 1.0, (n, m)) if kind == "power" else None
+        for truth in (0, 7):
+            for design in (0, 3, POOL.n_designs - 1):
+                x, w = POOL.scaled[design], weights[truth]
+                if exponents is None:
+                    expected = min((x[i] + 0.02) / (w[i] + 0.02) for i in range(m))
+                else:
+                    expected = sum(w[i] * x[i] ** exponents[truth, i] for i in range(m))
+                assert found[truth, design] == pytest.approx(expected)
+
+
+def test_functions_of_constant_elasticity_lie_between_the_least_and_the_largest_metric():
+    """Half of them are power means of the metrics; the others, of x / w with the weights w, likewise."""
+    scaled = np.random.default_rng(0).random((30, 3))
+    found = sample_ces(scaled, 400, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    weights = np.exp(rng.uniform(0.0, np.log(100.0), (400, 3)))
+    weights /= weights.sum(axis=1)[:, None]
+    raised = scaled[None] + 0.02
+    means = (found >= raised.min(-1) - 1e-9) & (found <= raised.max(-1) + 1e-9)
+    shares = raised / weights[:, None]
+    ratios = (found >= shares.min(-1) - 1e-9) & (found <= shares.max(-1) + 1e-9)
+    assert (means.all(1) | ratios.all(1)).all()
+    assert 100 < means.all(1).sum() < 300
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_candidates": 3}, {"n_particles": 0}, {"n_samples": 0}, {"n_pairs": 0}, {"n_triples": 0}]
+)
+def test_a_learner_without_particles_or_candidates_is_refused(wrong):
+    with pytest.raises(ConfigError, match="at least 4 candidates"):
+        BayesConfig(**wrong)
+
+
+def test_a_single_question_is_never_spent_on_a_confirmation():
+    assert Setup(n_queries=1).confirm_at is None
+    assert Setup(n_queries=2).confirm_at == 2
+    assert Setup().seed == 0
