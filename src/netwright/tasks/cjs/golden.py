@@ -4,6 +4,8 @@ Format ("cjs-golden-1"): one gzipped JSON object for each workload, with the job
 hold `decisions` (in the columns of `COLUMNS`), `completion_ms` by job and `num_events`. Kinds: "table" states the
 duration of each task, "profile" a deterministic choice among those of TPC-H profiles, "native" the seed of Python's
 `random` module, which the published simulator drew them from.
+
+Files of the other kind, `.npz`, hold forward passes of Decima's network: see `baselines.decima_golden`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.reading import parse_json, read_bytes, size_in_words
+from netwright.core.task import load_attribute
 from netwright.core.verification import Verification
 from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.dataset import CjsData
@@ -47,13 +50,16 @@ MAX_BYTES = 256 << 20
 
 
 def verify(path: Path, data: CjsData) -> Verification:
-    """Replay all episodes of one file; the largest difference of each field to what was recorded.
+    """Replay all episodes, or forward passes of Decima, of one file; the largest difference of each field.
 
     A recorded choice that cannot be made here is an infinite difference of its time.
 
     Raises:
         DataError: the file is of another form, or a profile of it is not in the data.
     """
+    if path.suffix == ".npz":
+        found: Verification = load_attribute("netwright.tasks.cjs.baselines.decima_golden:verify")(path)
+        return found
     document = _document(path)
     largest = dict.fromkeys(FIELDS, 0.0)
     counts = {"episodes": 0, "decisions": 0}
