@@ -230,7 +230,7 @@ def work(target: Target, cases: range, seed: int, connection: multiprocessing.co
 
 
 def run(target: Target, n: int, seed: int) -> list[Outcome]:
-    """`n` cases of a target; a process that hangs or crashes is replaced, and the next case goes on."""
+    """`n` cases of a target; a process that hangs or crashes is replaced, and the next case continues."""
     content, outcomes, number = target.file.read_bytes(), [], 0
     context = multiprocessing.get_context("fork")
     while number < n:

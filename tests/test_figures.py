@@ -1,4 +1,4 @@
-"""Quoted figures are held against their rows: a change of any of them by one unit in the last place is caught."""
+"""Quoted figures are compared with their rows: a change of any of them by one unit in the last place is caught."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """Hold every figure that README and docs quote against the row of `results/` that it is from.
 
     python tools/check_figures.py            # as `make check` does; exit 1 and a line for each figure that is wrong
-    python tools/check_figures.py --write    # after a page or the results have changed: name the rows anew
+    python tools/check_figures.py --write    # after a page or the results have changed: name the rows again
 
 Quoted figures are the numbers with two or more decimals between `<!-- results -->` and `<!-- /results -->`.
 `results/figures.jsonl` names for each, in the order of the page, its row (area, setting, subject, metric, ..) and the
@@ -228,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--write", action="store_true", help="name the rows of all figures anew")
+    parser.add_argument("--write", action="store_true", help="name the rows of all figures again")
     parser.add_argument("--root", type=Path, default=ROOT, help="of the project")
     options = parser.parse_args(arguments)
     results = Results(options.root)

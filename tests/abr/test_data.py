@@ -192,7 +192,7 @@ def test_a_folder_without_data_says_what_to_do(tmp_path):
         read_trace_folder(tmp_path / "empty")
 
 
-def test_logs_are_told_by_name():
+def test_logs_are_identified_by_name():
     assert log_of("000_trace_942154_http---www.ebay.com_0") == "fcc-942154"
     assert log_of("test_fcc_trace_5554_http---www.amazon.com_720_0") == "fcc-5554"
     ride = "test_norway_tram.ljabru-jernbanetorget-report.2011-01-31_2032CET.log_420_0"

@@ -41,7 +41,7 @@ def test_the_vector_environment_plays_the_same(draw):
         for name, value in one.items():
             assert (many[name][0] == value).all(), (step, name)
         many, rewards, ended, _, _ = vector.step(np.array([step % 6]))
-        if step == 47:  # the step after the end starts anew and ignores the action
+        if step == 47:  # the step after the end starts again and ignores the action
             one = env.reset()[0]
             assert not ended[0]
             continue

@@ -80,7 +80,7 @@ def test_verify_fails_above_the_tolerance(recorded, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda s: s.update(trace="nobody"), "golden.jsonl:2: there is no trace 'nobody'"),
+        (lambda s: s.update(trace="no-such"), "golden.jsonl:2: there is no trace 'no-such'"),
         (lambda s: s.update(video="video9"), "unknown video 'video9'"),
         (lambda s: s.pop("rows"), "golden.jsonl:2: not a session"),
         (lambda s: s["rows"][0].pop(), "golden.jsonl:2: not a session"),

@@ -86,7 +86,7 @@ def test_the_search_finds_where_bba_trails_most(base):
     assert found == genet.find_environment(Bba(), base, seed=0, iteration=3)
 
 
-def test_an_interrupted_curriculum_goes_on(generated, tmp_path, monkeypatch):
+def test_an_interrupted_curriculum_continues(generated, tmp_path, monkeypatch):
     from netwright.tasks.abr.baselines import ppo_trainer as learner
 
     def run(out):

@@ -40,7 +40,7 @@ def by_hand() -> Playback:
     )  # fmt: skip
 
 
-def test_the_clock_of_a_session_worked_out_by_hand():
+def test_the_clock_of_a_session_computed_by_hand():
     session = by_hand()
     assert session.start_s.tolist() == [0.0, 2.0, 5.0, 11.0]
     assert session.arrival_s.tolist() == [2.0, 5.0, 11.0]

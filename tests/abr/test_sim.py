@@ -54,7 +54,7 @@ def test_a_full_buffer_waits_in_whole_steps_and_reports_what_was_left():
     assert all(0.0 <= outcome.sleep_ms < 1000.0 for _, outcome in waits)  # rows of 1 s
 
 
-def test_behind_the_last_row_the_trace_goes_on_at_row_one():
+def test_behind_the_last_row_the_trace_continues_at_row_one():
     late = Trace("late", np.array([1.0, 2.0, 3.0]), np.array([99.0, 8.0, 8.0]))
     ((state, outcome),) = _steps([1], trace=late, row=2, rules=Rules(payload=1.0, rtt_ms=0.0))
     assert outcome.delay_ms == pytest.approx(1000.0)

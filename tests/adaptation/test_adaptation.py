@@ -268,7 +268,7 @@ def test_a_complete_run_of_other_settings_is_not_taken_for_this_one(adapted: Ada
 
 
 @pytest.mark.parametrize("what", ["backbone", "recipe"])
-def test_an_unfinished_run_of_another_origin_is_not_gone_on_with(
+def test_an_unfinished_run_of_another_origin_is_not_continued_with(
     tmp_path: Path, backbone: str, what: str
 ) -> None:
     def interrupt(line: str) -> None:
@@ -296,7 +296,7 @@ OTHER_RUNS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_resume_goes_on_with_the_very_same_run_only(tmp_path: Path, backbone: str, finished: bool) -> None:
+def test_resume_continues_with_the_very_same_run_only(tmp_path: Path, backbone: str, finished: bool) -> None:
     stop = iter([finished])
 
     def started(line: str) -> None:

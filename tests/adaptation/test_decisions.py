@@ -1,4 +1,4 @@
-"""Decisions end to end on a toy task: collect, adapt by every method, decide with a cache, go on online, guard."""
+"""Decisions end to end on a toy task: collect, adapt by every method, decide with a cache, continue online, guard."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_distilling_needs_labels(tmp_path: Path, backbone: str) -> None:
 
 
 class TestOnline:
-    def test_it_goes_on_from_the_adapted_model_and_says_what_it_cost(
+    def test_it_continues_from_the_adapted_model_and_says_what_it_cost(
         self, tmp_path: Path, adapted: Adapted
     ) -> None:
         before = {p.name: p.read_bytes() for p in adapted.folder.iterdir()}
@@ -376,7 +376,7 @@ class TestGuard:
         assert guarded.by_rule["late"] == 3 * 40
         assert model.calls == 1  # the second and third decision found it at work
 
-    def test_after_a_late_answer_the_model_begins_anew(self, adapted: Adapted) -> None:
+    def test_after_a_late_answer_the_model_begins_again(self, adapted: Adapted) -> None:
         release = threading.Event()
         waits = iter([release.wait, lambda: None])
         guarded = Guarded(Slow(adapted.policy, lambda: next(waits)()), toy.bad(), deadline_s=0.05)

@@ -1,4 +1,4 @@
-"""Collecting experience: the same whoever does the work and however often it stops; whole on disk, or refused."""
+"""Collecting experience: independent of workers and interruptions; whole on disk, or refused."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_cold_executors_take_fresh_durations_and_warm_ones_those_of_the_rest():
 
 
 def test_an_executor_committed_ahead_stays_warm():
-    # Executor 1 is free at 3 s. Executor 0, which still runs, is committed with it, and goes on at 5 s.
+    # Executor 1 is free at 3 s. Executor 0, which still runs, is committed with it, and continues at 5 s.
     job = workload([profile("one", [2, 2], fresh=[5000.0, 3000.0], first=[700.0], rest=[9.0])])
     cluster = Cluster(job, Rules(n_executors=2, moving_ms=0.0, durations="listed"), record=True)
     cluster.step(0, 2)

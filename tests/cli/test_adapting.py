@@ -80,7 +80,7 @@ def test_adapt_refuses_wrong_input(cli, adaptation, tmp_path, words, message):
     assert adaptation == []
 
 
-def test_ctrl_c_exits_130_and_says_how_to_go_on(cli, adaptation, monkeypatch, tmp_path):
+def test_ctrl_c_exits_130_and_says_how_to_continue(cli, adaptation, monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules["netwright.adaptation.api"], "adapt", _interrupted)
     run = cli("adapt", "toy", "--backbone", "tiny", "--out", tmp_path / "m")
     assert run.code == 130

@@ -154,7 +154,7 @@ def test_a_dialogue_ends_in_files(cli, pool_file, said):
     assert max(float(r["utilization"]) for r in links) <= 1.0 + 1e-6
 
 
-def test_a_dialogue_that_was_left_goes_on_with_the_same_question(cli, pool_file, said):
+def test_a_dialogue_that_was_left_continues_with_the_same_question(cli, pool_file, said):
     words = ["design", "ask", "--pool", pool_file, "--queries", 3, "--question", "pair"]
     said("a", "b", "a")
     whole = cli(*words, "--out", "whole", "--json")
@@ -188,7 +188,7 @@ def test_what_is_no_answer_is_asked_again(cli, pool_file, said):
     assert "nothing can be recommended before the first answer" in run.err
 
 
-def test_a_contradiction_is_shown_and_the_dialogue_goes_on(folder, tmp_path, capsys):
+def test_a_contradiction_is_shown_and_the_dialogue_continues(folder, tmp_path, capsys):
     """An operator who likes whatever is new better than the best so far, and so goes round in a circle."""
     path = folder / "few.parquet"
     pool = pools.Builder().obtain(pools.spec_of("mcf", "abilene", n=6), path)
@@ -268,7 +268,7 @@ def test_ctrl_c_that_a_library_swallows_ends_the_dialogue(cli, pool_file, monkey
     assert "the dialogue is kept in" in run.err
 
 
-def test_who_was_told_to_ignore_ctrl_c_still_does():
+def test_a_process_that_ignores_ctrl_c_still_does():
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with interruptible("continue."):

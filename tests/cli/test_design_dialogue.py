@@ -94,7 +94,7 @@ def test_a_kill_between_answers_loses_none(terminal, tmp_path):
         assert answers(tmp_path / "d") == given + 1
 
 
-def test_a_kill_at_any_moment_leaves_a_dialogue_that_goes_on(terminal, tmp_path):
+def test_a_kill_at_any_moment_leaves_a_dialogue_that_continues(terminal, tmp_path):
     seen = 0
     for delay_s in (0.0, 0.002, 0.005, 0.01, 0.02):
         process = terminal("--question", "pair", "--queries", "60", "--learner", "voting")

@@ -154,7 +154,7 @@ def test_compare_keeps_other_peoples_files(cli, report, tmp_path):
     assert "would be lost" in run.err
 
 
-def test_an_interrupted_comparison_goes_on_and_ends_in_the_same_report(cli, data, monkeypatch, tmp_path):
+def test_an_interrupted_comparison_continues_and_ends_in_the_same_report(cli, data, monkeypatch, tmp_path):
     words = ["--policy", "one", "--policy", "mean", "--data", data, "--json"]
     whole = cli("compare", "toy", *words, "--out", tmp_path / "whole").document
     plain, calls = toy.evaluate, []

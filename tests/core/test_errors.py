@@ -25,7 +25,7 @@ def test_a_missing_extra_names_its_command():
 
 
 @pytest.mark.parametrize("error", [UnknownNameError("task", "x", []), MissingExtraError("torch", "llm")])
-def test_every_error_is_the_users_to_mend(error):
+def test_every_error_is_for_the_user_to_correct(error):
     assert isinstance(error, NetwrightError)
 
 

@@ -59,5 +59,5 @@ def test_parts_are_found_by_name(two_tasks):
     ("part", "kind"), [("setting", "beta setting"), ("policy", "beta policy"), ("recipe", "beta")]
 )
 def test_an_unknown_part_says_what_there_is(two_tasks, part, kind):
-    with pytest.raises(UnknownNameError, match=f"unknown {kind}.*'nobody'"):
-        getattr(registry.task("beta"), part)("nobody")
+    with pytest.raises(UnknownNameError, match=f"unknown {kind}.*'unknown'"):
+        getattr(registry.task("beta"), part)("unknown")

@@ -77,7 +77,7 @@ def test_one_unreachable_source_does_not_hold_up_the_others(site: Site, tmp_path
     assert f"reading {FLEXILE.repository}" in ran.stderr
 
 
-def test_interrupted_fetch_says_how_to_go_on(
+def test_interrupted_fetch_says_how_to_continue(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*arguments: object, **options: object) -> None:

@@ -105,7 +105,7 @@ def test_busy_server_is_asked_again_and_a_refusal_is_not(site: Site, tmp_path: P
     assert len(site.requests) == 1
 
 
-def test_nobody_answers(tmp_path: Path) -> None:
+def test_no_server_answers(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="failed 2 times in a row"):
         download(
             "http://127.0.0.1:9/file", tmp_path / "file", progress=lambda _: None, attempts=2, pause_s=0.0

@@ -170,7 +170,7 @@ def test_a_damaged_kept_evaluation_is_played_again(tmp_path, caplog):
     assert len(played) == 4
 
 
-def test_a_second_comparison_into_the_same_folder_is_told(tmp_path):
+def test_a_second_comparison_into_the_same_folder_is_refused(tmp_path):
     with locked(tmp_path / "r.partial"), pytest.raises(BusyError), kept_beside(tmp_path / "r"):
         pass
 

@@ -75,7 +75,7 @@ def test_conditioned_arms_and_an_online_phase_from_experience_to_rows(
     assert {row.metric for row in sweep if row.subject == continued.name} == set(abr_conditioning.PHASES)
 
 
-def test_an_variant_is_chosen_with_those_that_it_goes_on_from() -> None:
+def test_a_variant_is_chosen_with_those_that_it_continues_from() -> None:
     chosen = abr.chosen_variants(lambda name: name == "adapted:tiny:online:twice")
     assert [variant.label for variant in chosen if variant.seed == 1] == [
         "adapted-tiny-seed1",

@@ -101,7 +101,7 @@ def test_an_image_trains_its_projection_only() -> None:
     }
 
 
-def test_series_sees_time_inside_a_patch_and_its_neighbours() -> None:
+def test_series_sees_time_inside_a_patch_and_its_neighbors() -> None:
     network = SERIES.network()
     series = observations()["series"].requires_grad_()
     network(series)[:, 0].sum().backward()

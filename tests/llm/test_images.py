@@ -59,7 +59,7 @@ def test_features_are_computed_once(vision: Path, tmp_path: Path, monkeypatch: p
     assert again(pictures[:0]).shape == (0, 24)
 
 
-def test_other_weights_and_other_normalisation_have_their_own_features(vision: Path, tmp_path: Path) -> None:
+def test_other_weights_and_other_normalization_have_their_own_features(vision: Path, tmp_path: Path) -> None:
     pictures = images(1)
     cache = tmp_path / "cache"
     first = ImageFeatures(str(vision), cache)(pictures)

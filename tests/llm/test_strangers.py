@@ -176,7 +176,7 @@ def test_pickled_weights_are_read_only_where_the_user_says_so(folder):
     ("remove", "reason"),
     [("config.json", "has no config.json"), ("model.safetensors", "has no weights")],
 )
-def test_a_folder_that_lacks_a_file_is_told_which(folder, remove, reason):
+def test_a_folder_that_lacks_a_file_is_refused_with_its_name(folder, remove, reason):
     (folder / remove).unlink()
     with pytest.raises(ConfigError, match=reason):
         build_backbone(str(folder))

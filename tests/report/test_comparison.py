@@ -52,7 +52,7 @@ def test_higher_is_better_turns_the_outcome():
     assert found.method("mlp").to_reference.advantage.value == pytest.approx(1)
 
 
-def test_who_knows_the_future_is_shown_and_beats_nobody():
+def test_a_clairvoyant_method_is_shown_and_not_ranked():
     task = make_task()
     known = replace(task.policies["track"], clairvoyant=True)
     task = replace(task, policies={**task.policies, "track": known})

@@ -65,7 +65,7 @@ def test_random_programs_have_the_value_that_highs_finds(seed):
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 100_000))
-def test_going_on_with_other_costs_ends_where_a_cold_start_does(seed):
+def test_continuing_with_other_costs_ends_where_a_cold_start_does(seed):
     program = linked_blocks(seed)
     solver, rng = BlockSolver(program, N_LINKS), np.random.default_rng(seed)
     assert not solver.solve().report.warm

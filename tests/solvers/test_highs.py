@@ -103,7 +103,7 @@ def test_a_warm_start_needs_fewer_pivots():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_cannot_be_is_told_by_the_status(method):
+def test_an_infeasible_program_is_reported_by_the_status(method):
     infeasible = program([1.0], [[1.0]], [2.0], row_lower=[1.0], upper=[0.5])
     found = solve(infeasible, method)
     assert found.status is Status.INFEASIBLE
@@ -112,7 +112,7 @@ def test_what_cannot_be_is_told_by_the_status(method):
         optimum(Solver(infeasible, method), "the best design")
 
 
-def test_an_unbounded_program_is_told_so():
+def test_an_unbounded_program_is_reported():
     assert solve(program([1.0, 1.0], [[1.0, -1.0]], [1.0])).status is Status.UNBOUNDED
 
 
@@ -199,7 +199,7 @@ def test_the_unit_of_the_costs_does_not_matter(scale):
     assert solver.solve().value == pytest.approx(backwards * scale, rel=1e-9)
 
 
-def test_the_primal_simplex_goes_on_where_only_costs_changed_and_the_dual_elsewhere():
+def test_the_primal_simplex_continues_where_only_costs_changed_and_the_dual_elsewhere():
     p = transport(2)
     solver, used = Solver(p), []
     assert solver._highs.getOptionValue("threads")[1] == 1

@@ -152,7 +152,7 @@ def test_an_objective_never_contradicts_itself(seed):
     assert contradictions(held, POOL.scores) == []
 
 
-def test_a_contradiction_is_shown_and_the_dialogue_goes_on():
+def test_a_contradiction_is_shown_and_the_dialogue_continues():
     for learner in ("voting", "bayes"):
         dialogue = _held(learner, 2, question="pair", ties=False)
         a, b = dialogue.ask().designs

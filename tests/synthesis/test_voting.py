@@ -109,7 +109,7 @@ def test_a_fork_goes_its_own_way():
     assert learner.ask() == query
 
 
-def test_contradicting_answers_bring_in_a_backup_and_the_dialogue_goes_on():
+def test_contradicting_answers_bring_in_a_backup_and_the_dialogue_continues():
     pool = POOLS["weighted"]
     learner = Voting(PoolGenerator(pool), seed=1)
     learner.tell(learner.ask(), Answer((0,)))

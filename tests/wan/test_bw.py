@@ -50,7 +50,7 @@ def test_two_classes_share_a_link_by_their_weights():
     assert skewed[0] > equal[0]
 
 
-def test_nobody_gives_way_where_all_fits():
+def test_no_class_is_reduced_where_all_fits():
     assert shares([5.0, 1.0], (0, 1, 0.5, 0), (1, 2, 0.5, 1)) == pytest.approx([1.0, 1.0])
 
 

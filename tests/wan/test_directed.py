@@ -58,7 +58,7 @@ def test_each_direction_has_its_own_capacity(name):
 
 
 def test_the_most_that_two_nodes_can_exchange_differs_by_direction():
-    """Demands of 20 each way over 10 there and 4 back: 14 of 40 can be carried, worked out by hand."""
+    """Demands of 20 each way over 10 there and 4 back: 14 of 40 can be carried, computed by hand."""
     two = Topology(
         "two", ("A", "B"), np.array([(0, 1), (1, 0)]), np.array([10.0, 4.0]), np.array([1.0, 1.0]),
         np.full((2, 2), np.nan),

@@ -85,7 +85,7 @@ def test_latency_weights_give_the_least_latency():
     assert all(least <= latency + 1e-3 for _, latency in random_settings(net, 200, up_to=20, seed=0))
 
 
-def test_a_stopped_search_goes_on_where_it_was(tmp_path):
+def test_a_stopped_search_continues_where_it_was(tmp_path):
     net, lines = made_up(0), []
     whole = search(net, SMALL, Work(folder=tmp_path, progress=lines.append))
     assert lines[-1].endswith("3 of 3")

@@ -43,7 +43,7 @@ def test_two_workers_build_the_same_pool(tmp_path, monkeypatch):
     assert (alone.optimum == both.optimum).all()
 
 
-def test_a_stopped_build_goes_on(tmp_path, monkeypatch):
+def test_a_stopped_build_continues(tmp_path, monkeypatch):
     monkeypatch.setattr(weighted, "CHUNK", 8)
     spec = spec_of("bw", "b4", n=24)
     solved = []
