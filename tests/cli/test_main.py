@@ -130,7 +130,7 @@ def test_ctrl_c_inside_of_code_from_a_string_is_130_as_well(tmp_path):
 
 
 def test_an_interruption_that_a_library_swallows_is_no_success(cli, monkeypatch):
-    """Python reports what `__del__` raises and goes on."""
+    """Python reports what `__del__` raises and continues."""
 
     class Swallowing:
         def __del__(self):
