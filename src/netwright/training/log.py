@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from netwright.core.files import write_text
+from netwright.core.files import write_text, writing
 
 LOG, BOARD = "training.jsonl", "tensorboard"
 
@@ -22,11 +22,11 @@ def logged(folder: Path, history: Sequence[Mapping[str, float]]) -> Iterator[Wri
     """Inside, evaluations are appended to the log, which begins with those of `history`."""
     path = folder / LOG
     write_text(path, "".join(json.dumps(entry) + "\n" for entry in history))
-    with path.open("a", encoding="utf-8") as stream, _tensorboard(folder / BOARD) as board:
+    with _tensorboard(folder / BOARD) as board:
 
         def write(entry: Mapping[str, float]) -> None:
-            stream.write(json.dumps(entry) + "\n")
-            stream.flush()
+            with writing(path), path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(entry) + "\n")
             board(entry)
 
         yield write
