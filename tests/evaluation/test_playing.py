@@ -210,3 +210,8 @@ def test_results_that_json_does_not_know_are_not_kept_but_shown(tmp_path, caplog
     playing.Kept(tmp_path).put("x", replace(found, detail={"array": object()}))
     assert not list(tmp_path.iterdir())
     assert any("cannot be stored" in r.message for r in caplog.records)
+
+
+def test_an_unknown_option_of_compare_is_refused():
+    with pytest.raises(TypeError, match="unknown options: progres"):
+        netwright.compare(TASK, settings=["default"], policies=["one"], data=DATA, progres=print)

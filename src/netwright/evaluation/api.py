@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from netwright.core import registry
 from netwright.core.errors import ConfigError
@@ -84,6 +84,20 @@ def test(
     return subjects.tested(task, decider, name, setting, data)
 
 
+class CompareOptions(TypedDict, total=False):
+    """Further options of `compare`.
+
+    Attributes:
+        backbone: as for `netwright.load`.
+        partial: a folder that caches finished evaluations.
+        progress: called with lines about the progress.
+    """
+
+    backbone: str | None
+    partial: Path | str | None
+    progress: Progress
+
+
 def compare(
     task: Task | str,
     *,
@@ -92,9 +106,7 @@ def compare(
     adapted: Sequence[Adapted | Path | str] = (),
     data: TaskData = None,
     seed: int = 0,
-    backbone: str | None = None,
-    partial: Path | str | None = None,
-    progress: Progress = lambda line: None,
+    **options: Unpack[CompareOptions],
 ) -> Comparison:
     """Test several policies and models over the same episodes, and compare them pair by pair.
 
@@ -108,9 +120,7 @@ def compare(
         adapted: adapted models, or their folders as `DIR` or `NAME=DIR`.
         data: what the task's `load_data` returned, or a folder; generated from the seed by default.
         seed: seed of generated data and of training.
-        backbone: as for `netwright.load`.
-        partial: a folder in which finished evaluations are kept and found again.
-        progress: called with one line from time to time.
+        options: `backbone`, `partial` and `progress` of `CompareOptions`.
 
     Raises:
         ConfigError: nothing can be compared, or two models have the same name and seed.
@@ -119,6 +129,10 @@ def compare(
     task = _task(task)
     _check_lists(settings=settings, policies=policies, adapted=adapted)
     check_seed(seed)
+    if unknown := options.keys() - CompareOptions.__annotations__.keys():
+        raise TypeError(f"compare() got unknown options: {', '.join(sorted(unknown))}")
+    backbone, progress = options.get("backbone"), options.get("progress", _silent)
+    partial = options.get("partial")
     chosen = subjects.settings_of(task, settings)
     wanted = [task.reference_policy] if task.reference_policy else []
     named = dict.fromkeys([*wanted, *(p for p in policies if isinstance(p, str))])
