@@ -219,19 +219,8 @@ def test_own_jobs_of_another_format_are_refused(own_jobs):
 
 def test_a_folder_of_own_jobs_is_tested_on_and_checked(own_jobs, tmp_path, capsys):
     own_jobs()
-    words = [
-        "test",
-        "cjs",
-        "--policy",
-        "fair",
-        "--setting",
-        "default",
-        "--set",
-        "jobs=mine",
-        "--data",
-        str(tmp_path),
-    ]
-    assert main([*words, "--set", "n_executors=3", "--json"]) == 0
+    words = ["test", "cjs", "--policy", "fair", "--setting", "default", "--data", str(tmp_path), "--json"]
+    assert main([*words, "--set", "jobs=mine", "--set", "n_executors=3"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["n_episodes"] == 6  # two jobs, three seeds
     assert main([*words, "--set", "jobs=other"]) == 2
