@@ -9,14 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.cli.main import main
+from netwright.core import registry
 from netwright.core.errors import DataError, FormatError
+from netwright.core.task import load_attribute
+from netwright.tasks.cjs.baselines import decima_compiled
+from netwright.tasks.cjs.baselines.decima import load_greedy
 from netwright.tasks.cjs.baselines.decima_golden import FIELDS, forward, observation_of, verify
-from netwright.tasks.cjs.baselines.decima_graph import passes
+from netwright.tasks.cjs.baselines.decima_graph import graph_of, passes
 from netwright.tasks.cjs.baselines.decima_network import DecimaNetwork, Graphs
 from netwright.tasks.cjs.baselines.decima_weights import PUBLISHED, read_network
+from netwright.tasks.cjs.evaluation import cluster_of, evaluate
 from netwright.tasks.cjs.graphs import topological_order
+from netwright.tasks.cjs.settings import SETTINGS, CjsConfig
 
 NETWORK = read_network()
+PARAMETERS = decima_compiled.packed(NETWORK)
 SINGLE = 1e-5  # single precision
 
 
@@ -51,7 +58,7 @@ def recordings(draw):
     executors = draw(st.integers(1, 60))
     columns = [
         draw(st.lists(values, min_size=n, max_size=n))
-        for values in (st.integers(0, 900), st.floats(1, 1e5), st.sampled_from([0.0, 1.0]))
+        for values in (st.integers(0, 200), st.floats(1, 2e4), st.sampled_from([0.0, 1.0]))
     ]
     return {
         "raw_nodes": np.array(columns, dtype=float).T,
@@ -116,6 +123,61 @@ def test_every_edge_is_in_the_pass_of_its_parent(recorded):
     assert len(topological_order(n, edges)) == n
     assert {tuple(edge) for edge in chosen.tolist()} == {tuple(edge) for edge in edges.tolist()}
     assert (np.diff(first_edge) > 0).all()
+
+
+@given(recordings())
+def test_the_compiled_network_equals_the_plain_one(recorded):
+    recorded["raw_nodes"][0, 2] = 1.0
+    observation = observation_of(recorded)
+    expected = forward(NETWORK, observation)
+    weights, graph = decima_compiled.unpacked(PARAMETERS), graph_of(observation)
+    found = decima_compiled.encode(weights, graph)
+    made = {
+        "h_node": found.nodes,
+        "h_dag": found.jobs,
+        "h_glob": found.cluster,
+        "stage_logits": decima_compiled.stage_logits(weights, graph, found, observation.choices),
+        "exec_logits": np.concatenate(
+            [
+                decima_compiled.executor_logits(weights, graph, found, node, observation.n_executors)
+                for node in observation.first_node[:-1]
+            ]
+        ),
+    }
+    for name, value in made.items():
+        size = max(1.0, np.abs(made["h_glob"]).max(), np.abs(made["h_dag"]).max())
+        np.testing.assert_allclose(value, expected[name], rtol=SINGLE, atol=SINGLE * size, err_msg=name)
+
+
+def test_answers_are_drawn_by_their_probabilities():
+    logits = np.log(np.array([1.0, 2.0, 5.0], dtype=np.float32))
+    places = [decima_compiled.drawn(logits, u) for u in np.linspace(0.0, 1.0, 8001)[:-1]]
+    assert np.bincount(places) / 8000 == pytest.approx([0.125, 0.25, 0.625], abs=1e-3)
+
+
+def test_greedy_answers_are_the_likeliest(generated):
+    cluster = cluster_of(CjsConfig(n_jobs=6, n_executors=7, mean_gap_s=5.0), generated, 3)
+    policy = load_greedy()
+    policy.reset(np.random.default_rng(0))
+    while not cluster.done:
+        observation = cluster.observe()
+        ((choice, n),) = policy.act([observation])
+        made = forward(NETWORK, observation)
+        job = int(graph_of(observation).job[observation.choices[choice]])
+        counts = np.split(made["exec_logits"], np.cumsum(made["commit_caps"])[:-1])[job]
+        assert made["stage_logits"][choice] >= made["stage_logits"].max() - SINGLE
+        assert counts[n - 1] >= counts.max() - SINGLE
+        cluster.step(choice, n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "expected_s"), [("decima", 48.8), ("decima-published", 48.8), ("decima-greedy", 58.2)]
+)
+def test_mean_completion_times_of_the_published_simulator(real, name, expected_s):
+    policy = load_attribute(registry.task("cjs").policies[name].factory)()
+    found = evaluate(policy, SETTINGS["default"], real, name=name).mean
+    assert found == pytest.approx(expected_s, rel=0.05)
 
 
 def _recording(tmp_path, change):

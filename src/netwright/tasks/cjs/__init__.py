@@ -4,6 +4,7 @@ from netwright.core.task import PolicySpec, Task
 from netwright.tasks.cjs.settings import SETTINGS
 
 _RULES = "netwright.tasks.cjs.baselines.ruled"
+_DECIMA = "netwright.tasks.cjs.baselines.decima"
 _EVOLVED = "netwright.tasks.cjs.baselines.es_rule"
 
 _POLICIES = (
@@ -31,6 +32,13 @@ _POLICIES = (
         f"{_EVOLVED}:train",
         shipped=True,
     ),
+    PolicySpec(
+        "decima",
+        "Decima's graph neural network, drawing from its probabilities; by default as published",
+        f"{_DECIMA}:load",
+    ),
+    PolicySpec("decima-greedy", "decima, taking its likeliest answers", f"{_DECIMA}:load_greedy"),
+    PolicySpec("decima-published", "decima with the published weights", f"{_DECIMA}:published"),
     PolicySpec("random", "any job, any number of executors", f"{_RULES}:random"),
 )
 

@@ -15,6 +15,9 @@ from netwright.tasks.cjs.observation import Observation
 WIDTH = 16
 """Size of an embedding."""
 
+ENCODING, SCORING = (32, 16), (64, 64)
+"""Hidden sizes of the parts that make embeddings, and of those that score."""
+
 
 @dataclass(frozen=True)
 class Graphs:
@@ -96,7 +99,7 @@ def mlp(n_inputs: int, widths: tuple[int, int], n_outputs: int, activation: nn.M
 
 
 def _encoding(n_inputs: int) -> nn.Sequential:
-    return mlp(n_inputs, (32, 16), WIDTH, nn.LeakyReLU(0.2))
+    return mlp(n_inputs, ENCODING, WIDTH, nn.LeakyReLU(0.2))
 
 
 class NodeEncoder(nn.Module):
@@ -151,7 +154,7 @@ class Score(nn.Module):
 
     def __init__(self, n_inputs: int) -> None:
         super().__init__()
-        self.mlp_score = mlp(n_inputs, (64, 64), 1, nn.Tanh())
+        self.mlp_score = mlp(n_inputs, SCORING, 1, nn.Tanh())
 
     def forward(self, *parts: Tensor) -> Tensor:
         """(R,) scores of rows whose parts (R, ..) stand side by side."""
