@@ -435,3 +435,17 @@ def test_a_name_of_many_parts_is_read_from_the_left() -> None:
         collecting.named_policy(toy.TASK, "noisy:0.5:noisy:0.1:good", toy.DoorsCollector()).policy,
         collecting.EpsilonRandom,
     )
+
+
+def test_a_complete_collection_is_not_collected_again(tmp_path: Path) -> None:
+    plan, out, lines = replace(PLAN, sessions=5), tmp_path / "out", list[str]()
+    made = rl_collect(toy.TASK, None, plan, out=out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    again = rl_collect(toy.TASK, None, plan, out=out, resume=True, progress=lines.append)
+    assert lines == [f"{out} is complete; nothing to resume"]
+    assert np.array_equal(made.returns, again.returns)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    with pytest.raises(ConfigError, match=r"the complete collection has another config\.sessions"):
+        rl_collect(toy.TASK, None, replace(plan, sessions=6), out=out, resume=True)
+    with pytest.raises(ConfigError, match="exists already"):
+        rl_collect(toy.TASK, None, plan, out=out)

@@ -1,6 +1,7 @@
 """`netwright design` from end to end: pools, simulated operators, dialogues, users' networks, and bad input."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -24,6 +25,7 @@ from netwright.synthesis.teachers import SimulatedTeacher, simulated_teacher
 from netwright.synthesis.view import QuestionView
 from netwright.wan import pools
 from netwright.wan.details import Details
+from netwright.wan.registry import scenario
 from netwright.wan.selection import Source
 
 RING = "a b 1 1\nb c 1 2\nc d 1 1\nd a 1 3\na c 2 5\n"
@@ -160,10 +162,13 @@ def test_a_dialogue_that_was_left_continues_with_the_same_question(cli, pool_fil
     whole = cli(*words, "--out", "whole", "--json")
     said("a", "q")
     left = cli(*words, "--out", "parts", "--json")
-    assert left.document["finished"] is False
+    assert (left.code, left.document["finished"]) == (0, False)
     assert left.document["answers"] == 1
     said("b")  # the lines end before the questions do
-    assert cli(*words, "--out", "parts").code == 0
+    cut = cli(*words, "--out", "parts")
+    assert cut.code == 2
+    assert "2 answers are kept in parts/dialogue.json" in cut.out
+    assert "the input ended before the dialogue did; no design was written" in cut.err
     said("a")
     on = cli("design", "ask", "--pool", pool_file, "--out", "parts", "--json")
     assert "continuing the dialogue" in on.err
@@ -508,6 +513,8 @@ def test_wrong_words_are_refused_in_a_sentence(cli, words, message):
         (["ask", "--scenario", "mcf"], "--pool already determines"),
         (["simulate", "--flows", "9", "--tunnels", "k2"], "--pool already determines --flows, --tunnels"),
         (["ask", "--learner", "vote"], "did you mean"),
+        (["ask", "--learner", "voting", "--question", "triple"], "cannot be told to ask 'triple'"),
+        (["simulate", "--learner", "voting", "--question", "triple"], "cannot be told to ask 'triple'"),
     ],
 )
 def test_wrong_words_about_a_pool_are_refused_in_a_sentence(cli, pool_file, words, message):
@@ -553,3 +560,48 @@ def test_a_cache_that_cannot_be_written_is_found_before_the_pool_is_built(cli, m
     run = cli("design", "pool", "--scenario", "mcf", "--topology", "abilene")
     assert "set the variable NETWRIGHT_CACHE" in sentence(run)
     assert "building the pool" not in run.err
+
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "design-tutorial.md"
+
+
+def test_the_tutorials_pipe_ends_in_a_design(cli, monkeypatch):
+    """Section 3, with the pool of section 2."""
+    text = TUTORIAL.read_text()
+    [pool] = re.findall(r"^netwright (design pool --scenario mcf --topology abilene .*)$", text, re.MULTILINE)
+    [(lines, ask)] = re.findall(r"^printf '([^']*)' \| netwright (design ask .*)$", text, re.MULTILINE)
+    assert cli(*pool.split()).code == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO(lines.replace("\\n", "\n")))
+    run = cli(*ask.split())
+    assert run.code == 0, run.err
+    assert "is not a valid answer" not in run.err
+    assert {path.name for path in Path("my-design").iterdir()} == {
+        "tunnels.csv",
+        "links.csv",
+        "map.svg",
+        "design.json",
+        "dialogue.json",
+    }
+
+
+def test_one_answer_is_one_answer(cli, pool_file, said):
+    said("a", "q")
+    assert (
+        "1 answer is kept in d/dialogue.json" in cli("design", "ask", "--pool", pool_file, "--out", "d").out
+    )
+    said("q")
+    assert "continuing the dialogue of d/dialogue.json: 1 answer\n" in (
+        cli("design", "ask", "--pool", pool_file, "--out", "d").err
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"latency-weight": 1.5}, "must lie in 0 to 1.2"), ({"latency-wait": 1}, "did you mean")],
+)
+def test_parameters_are_checked_before_the_frontier_is_computed(cli, monkeypatch, changed, message):
+    known = scenario("mcf")
+    never = dataclasses.replace(known, reference=lambda *a: pytest.fail("the frontier was computed"))
+    monkeypatch.setattr("netwright.cli.design.solve.scenario_named", lambda name: never)
+    words = ["--scenario", "mcf", "--topology", "abilene", *parameter_words(MCF_PARAMETERS | changed)]
+    assert message in sentence(cli("design", "solve", *words))

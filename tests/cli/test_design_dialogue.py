@@ -97,7 +97,7 @@ def test_a_kill_between_answers_loses_none(terminal, tmp_path):
 def test_a_kill_at_any_moment_leaves_a_dialogue_that_continues(terminal, tmp_path):
     seen = 0
     for delay_s in (0.0, 0.002, 0.005, 0.01, 0.02):
-        process = terminal("--question", "pair", "--queries", "60", "--learner", "voting")
+        process = terminal("--queries", "60", "--learner", "voting")
         read_until(process, f"Question {seen + 1} of")
         type_in(process, "a\nb\na\nb")
         time.sleep(delay_s)
@@ -215,12 +215,22 @@ def test_a_changed_answer_is_refused_with_the_file(cli, pool_file, monkeypatch, 
     assert "dialogue.json: not a saved dialogue as it was written, its SHA-256 differs" in run.err
 
 
+MCF_PARAMETERS = [
+    "--parameter=latency-weight=0.4",
+    "--parameter=throughput-discount=0.5",
+    "--parameter=latency-surcharge=1",
+    "--parameter=throughput-threshold=0.8",
+    "--parameter=latency-threshold=0.6",
+]
+
+
 def test_mcf_says_that_it_needs_latencies(cli, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path / "cache"))
     Path("zero.txt").write_text("A B 10 0\nB C 10 0\nC A 10 0\n")
     for command in ("solve", "pool", "ask"):
-        run = cli("design", command, "--scenario", "mcf", "--topology", "zero.txt")
+        words = MCF_PARAMETERS if command == "solve" else []
+        run = cli("design", command, "--scenario", "mcf", "--topology", "zero.txt", *words)
         assert run.code == 2
         assert "latency 0; give latencies (or lengths) in the topology's file" in run.err
         assert not list(tmp_path.glob("**/*.parquet"))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.core.documents import digest
+from netwright.core.documents import digest, sealed
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError
 from netwright.core.locks import BusyError
 from netwright.synthesis.dialogue import Dialogue
@@ -143,3 +143,12 @@ def test_a_file_is_one_persons_at_a_time(tmp_path):
         pass
     with store.alone():
         pass
+
+
+def test_a_dialogue_whose_learner_ignored_the_question_continues():
+    """Earlier releases took any question for a learner that asks its own, and stored it."""
+    dialogue = Dialogue(PROBLEM, Setup("voting"))
+    dialogue.tell(Answer((0,)))
+    document = dialogue.to_json()
+    document = sealed({**document, "setup": {**document["setup"], "question": "triple"}})
+    assert Dialogue.from_json(document, PROBLEM).ask() == dialogue.ask()

@@ -166,3 +166,14 @@ def test_a_single_question_is_never_spent_on_a_confirmation():
     assert Setup(n_queries=1).confirm_at is None
     assert Setup(n_queries=2).confirm_at == 2
     assert Setup().seed == 0
+
+
+@pytest.mark.parametrize("learner", ["voting", "no-prune", "objective-only"])
+@pytest.mark.parametrize("kind", [Simulation, Setup])
+def test_a_question_that_a_learner_cannot_ask_is_refused(kind, learner):
+    with pytest.raises(
+        ConfigError, match=f"learner '{learner}' cannot be told to ask 'triple'; drop --question"
+    ):
+        kind(learner=learner, question="triple")
+    assert kind(learner=learner).question == "auto"
+    assert kind(learner="bayes", question="triple").question == "triple"

@@ -119,7 +119,7 @@ def test_a_strangers_design_is_refused_with_the_link_that_differs(chosen, tmp_pa
     with pytest.raises(FormatError, match=r"row 2 of its .* occurs twice"):
         today_of(_scenario(pool), instance, tmp_path / "design.json")
     if name == "tunnels":
-        other = [{**row, "source": row["target"] + "x"} for row in tables[name]]
+        other = [{**row, "source": row["target"]} for row in tables[name]]
         write_design(tmp_path, {}, {**tables, name: other})
         with pytest.raises(FormatError, match="other demands"):
             today_of(_scenario(pool), instance, tmp_path / "design.json")
@@ -198,3 +198,30 @@ def test_names_that_spreadsheets_take_for_formulas_are_escaped(name):
 
 def test_csv_of_no_rows_is_empty():
     assert as_csv([]).strip() == ""
+
+
+def test_a_design_with_a_flow_of_another_network_is_refused(chosen, tmp_path):
+    pool, path, instance = chosen
+    tables = solved(pool, path, instance, 0).tables
+    if "tunnels" not in tables:
+        pytest.skip("no tunnels")
+    rows = tables["tunnels"]
+    for end in ("source", "target"):
+        write_design(tmp_path, {}, {**tables, "tunnels": [rows[0], {**rows[1], end: "x"}, *rows[2:]]})
+        with pytest.raises(
+            FormatError, match=r"row 2 of its tunnels has the node 'x', which this network lacks"
+        ):
+            today_of(_scenario(pool), instance, tmp_path / "design.json")
+
+
+@pytest.mark.parametrize("found", [None, 3, "x", ["mcf"], "the other"])
+def test_a_design_of_another_kind_of_scenario_is_refused(chosen, tmp_path, found):
+    pool, path, instance = chosen
+    own = pool.provenance["scenario"]
+    other = "mcf" if own == "ospf" else "ospf"
+    tables = solved(pool, path, instance, 0).tables
+    write_design(tmp_path, {"scenario": other if found == "the other" else found}, tables)
+    with pytest.raises(FormatError, match=f"from which no changes of {own} can be counted"):
+        today_of(_scenario(pool), instance, tmp_path / "design.json")
+    write_design(tmp_path, {"scenario": own}, tables)
+    assert today_of(_scenario(pool), instance, tmp_path / "design.json") is not None

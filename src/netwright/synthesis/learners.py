@@ -16,6 +16,8 @@ from netwright.synthesis.particles import Particles
 from netwright.synthesis.pool import Pool
 from netwright.synthesis.voting import Voting, VotingConfig
 
+AUTO = "auto"  # the question that a learner asks by itself
+
 LearnerFactory = Callable[[int], Learner]
 """Makes a learner from a seed."""
 
@@ -27,12 +29,14 @@ class LearnerKind:
     Attributes:
         make: makes learners for a pool; a learner ignores settings that it does not use.
         online: makes learners that take their candidates from a generator; None if the learner needs a pool.
+        questions: kinds of questions, of `QUESTIONS`, that it can be told to ask.
     """
 
     name: str
     summary: str
     make: Callable[[Pool, BayesConfig], LearnerFactory]
     online: Callable[[Generator], LearnerFactory] | None = None
+    questions: tuple[str, ...] = (AUTO,)
 
 
 def _bayes(pool: Pool, config: BayesConfig) -> LearnerFactory:
@@ -53,7 +57,9 @@ VOTING = LearnerKind(
     lambda pool, config: lambda seed: Voting(PoolGenerator(pool), seed=seed),
     lambda source: lambda seed: Voting(source, VotingConfig(pcs_size=6, thresh=2), seed),
 )
-BAYES = LearnerKind("bayes", "a posterior over objectives; asks the most informative question", _bayes)
+BAYES = LearnerKind(
+    "bayes", "a posterior over objectives; asks the most informative question", _bayes, questions=QUESTIONS
+)
 NO_PRUNE = LearnerKind(
     "no-prune",
     "an ablation of voting that never drops a candidate",
@@ -73,6 +79,22 @@ def _own() -> Mapping[str, str]:
 
 
 LEARNERS: Registry[LearnerKind] = Registry("learner", LearnerKind, _own, "netwright.learners")
+
+
+def check_question(learner: str, question: str) -> None:
+    """Refuse a kind of question that a learner cannot be told to ask.
+
+    Raises:
+        UnknownNameError: there is no such learner or question.
+        ConfigError: the learner asks questions of its own.
+    """
+    kind = LEARNERS.get(learner)
+    if question not in QUESTIONS:
+        raise UnknownNameError("question", question, QUESTIONS)
+    if question not in kind.questions:
+        raise ConfigError(
+            f"learner {learner!r} cannot be told to ask {question!r}; drop --question, or use --learner bayes."
+        )
 
 
 def learner_factory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -120,16 +121,19 @@ def check_within_ranges(family: ObjectiveFamily, parameters: Array) -> None:
     Raises:
         ConfigError: names the parameter and its range.
     """
-    names = [parameter.name for parameter in family.parameters]
-    if np.shape(parameters) != (len(names),):
-        got = "x".join(map(str, np.shape(parameters))) or "a single number"
-        raise ConfigError(
-            f"{family.name} objectives have {len(names)} parameters ({', '.join(names)}), got {got}."
-        )
-    for parameter, value in zip(family.parameters, parameters, strict=True):
+    check_ranges(family.name, family.parameters, parameters)
+
+
+def check_ranges(name: str, known: Sequence[Parameter], values: Array) -> None:
+    """As `check_within_ranges`, for the parameters of a family of that name."""
+    names = [parameter.name for parameter in known]
+    if np.shape(values) != (len(names),):
+        got = "x".join(map(str, np.shape(values))) or "a single number"
+        raise ConfigError(f"{name} objectives have {len(names)} parameters ({', '.join(names)}), got {got}.")
+    for parameter, value in zip(known, values, strict=True):
         if not parameter.low <= value <= parameter.high:
             raise ConfigError(
-                f"{family.name} parameter {parameter.name} must lie in {parameter.low:g} to {parameter.high:g}, "
+                f"{name} parameter {parameter.name} must lie in {parameter.low:g} to {parameter.high:g}, "
                 f"got {value:g}."
             )
 

@@ -12,6 +12,7 @@ from netwright.core.documents import Count, Document, JsonObject, Sha256, digest
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import check_format_version
 from netwright.core.types import Json, JsonView
+from netwright.synthesis.learners import AUTO, LEARNERS
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 from netwright.synthesis.setup import Setup
 
@@ -99,7 +100,10 @@ class SavedDialogue(Document):
             FormatError: the learner or kind of question does not exist.
         """
         try:
-            return Setup(**self.setup.model_dump())
+            told = LEARNERS.get(self.setup.learner).questions
+            # Earlier releases stored the question for learners that ignore it.
+            question = AUTO if told == (AUTO,) else self.setup.question
+            return Setup(**self.setup.model_dump() | {"question": question})
         except ConfigError as error:
             raise FormatError(f"{where}: not a saved dialogue ({error}); {REMEDY}.") from None
 

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
-from netwright.core.errors import ConfigError, FormatError, UnknownNameError
+from netwright.core.errors import ConfigError, FormatError
 from netwright.core.seeding import generator
 from netwright.core.types import Json
-from netwright.synthesis.bayes import QUESTIONS, Bayes
+from netwright.synthesis.bayes import Bayes
 from netwright.synthesis.generation import Improve, OnlineGenerator
-from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
+from netwright.synthesis.learners import LEARNERS, LearnerFactory, check_question, learner_factory
 from netwright.synthesis.pool import Pool
 from netwright.synthesis.problem import MetricGroup, Objective, ObjectiveFamily
 
@@ -38,9 +38,7 @@ class Setup:
     confirm: bool = True
 
     def __post_init__(self) -> None:
-        LEARNERS.get(self.learner)
-        if self.question not in QUESTIONS:
-            raise UnknownNameError("question", self.question, QUESTIONS)
+        check_question(self.learner, self.question)
         if self.n_queries < 1:
             raise ConfigError(f"a dialogue needs at least one question, got {self.n_queries}.")
 

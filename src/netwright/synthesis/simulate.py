@@ -15,9 +15,8 @@ import numpy as np
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
 from netwright.core.types import Json, JsonView
-from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.learner import Learner
-from netwright.synthesis.learners import LEARNERS, LearnerFactory, learner_factory
+from netwright.synthesis.learners import LearnerFactory, check_question, learner_factory
 from netwright.synthesis.pool import Index, Pool, normalized, quality
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer
@@ -172,13 +171,9 @@ class Simulation:
 
     def __post_init__(self) -> None:
         simulated_teacher(self.teacher)
-        for kind, name, known in (
-            ("learner", self.learner, LEARNERS.names()),
-            ("question", self.question, QUESTIONS),
-            ("kind of truth", self.truths, TRUTHS),
-        ):
-            if name not in known:
-                raise UnknownNameError(kind, name, known)
+        check_question(self.learner, self.question)
+        if self.truths not in TRUTHS:
+            raise UnknownNameError("kind of truth", self.truths, TRUTHS)
 
     def run(self, pool: Pool, progress: Callable[[int, int], None] = lambda done, total: None) -> OracleRuns:
         """Hold out objectives of the pool and simulate operators with these objectives.

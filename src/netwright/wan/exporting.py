@@ -19,7 +19,7 @@ from netwright.wan.allocation import SAME_WITHIN, STARVED_BELOW, shortest_paths_
 from netwright.wan.importing.text import escaped
 from netwright.wan.instance import Instance
 from netwright.wan.pools import read_decision
-from netwright.wan.registry import scenario
+from netwright.wan.registry import scenario, scenario_names
 from netwright.wan.scenario import Scenario
 from netwright.wan.tables import Cell, Rows, Tables
 from netwright.wan.topology import Array
@@ -90,10 +90,22 @@ def today_of(known: Scenario, instance: Instance, path: Path | None) -> Tables |
     if not isinstance(found, dict) or not all(_is_table(found.get(each)) for each in {name, "links"}):
         raise FormatError(f"{path}: contains no design of this network and scenario; give the one in use.")
     today: Tables = {each: found[each] for each in {name, "links"}}
+    if "scenario" in document:
+        _check_kind(known, document["scenario"], path)
     _check_unchanged(document, today, path)
     _check_same_network(instance, today, path)
     _settings(today, name, path)
     return today
+
+
+def _check_kind(known: Scenario, found: object, path: Path) -> None:
+    """Refuse a design of a scenario that counts changes in another table."""
+    alike = [name for name in scenario_names() if scenario(name).changes_in == known.changes_in]
+    if found not in alike:
+        raise FormatError(
+            f"{path}: contains a design of the scenario {printable(str(found))[:60]!r}, from which no changes of "
+            f"{known.name} can be counted; give one of {', '.join(alike)}."
+        )
 
 
 def _check_unchanged(document: Mapping[str, object], tables: Tables, path: Path) -> None:
@@ -117,7 +129,7 @@ def _is_table(rows: object) -> bool:
 
 
 def _check_same_network(instance: Instance, today: Tables, path: Path) -> None:
-    """Refuse a design of other links, or one with no flow in common."""
+    """Refuse a design of other links, of a flow between other nodes, or with no flow in common."""
     topology = instance.topology
     ours = {(topology.nodes[a], topology.nodes[b]) for a, b in topology.arcs.tolist()}
     theirs = {(str(row.get("from")), str(row.get("to"))) for row in today["links"]}
@@ -130,6 +142,13 @@ def _check_same_network(instance: Instance, today: Tables, path: Path) -> None:
         )
     if "tunnels" in today:
         names, demands = topology.nodes, instance.demands
+        for number, row in enumerate(today["tunnels"], start=1):
+            for end in (str(row.get("source")), str(row.get("target"))):
+                if end not in names:
+                    raise FormatError(
+                        f"{path}: row {number} of its tunnels has the node {printable(end)[:60]!r}, which this "
+                        "network lacks; give the design in use here."
+                    )
         flows = {(names[a], names[b]) for a, b in zip(demands.source, demands.target, strict=True)}
         if flows.isdisjoint((str(row.get("source")), str(row.get("target"))) for row in today["tunnels"]):
             raise FormatError(

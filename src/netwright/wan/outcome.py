@@ -29,6 +29,7 @@ class End(Enum):
     FINISHED = "all questions are answered"
     STOPPED = "stopped by the operator"
     LEFT = "left, to continue later"
+    CUT = "the input ended before the dialogue did"
     SETTLED = "there is nothing to decide"
 
 
@@ -61,13 +62,13 @@ class Outcome:
 
 
 def outcome(dialogue: Dialogue, end: End, source: Source, details: Details, file: Path) -> Outcome:
-    """Write the recommended design with its map beside a dialogue's file, unless the operator left.
+    """Write the recommended design with its map beside a dialogue's file, unless the operator left or the input ended.
 
     Args:
         file: file of the dialogue.
     """
     answers = len(dialogue.exchanges)
-    if end is End.LEFT or dialogue.recommend() is None:
+    if end in (End.LEFT, End.CUT) or dialogue.recommend() is None:
         return Outcome(end, answers, (), {}, {"dialogue": str(file)})
     result = dialogue.result()
     chosen = details.solved(result.design)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netwright.core.types import JsonView
-from netwright.synthesis.problem import MetricGroup, ObjectiveFamily
+from netwright.synthesis.problem import MetricGroup, ObjectiveFamily, Parameter
 from netwright.wan.chunks import Work
 from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.tables import Tables
@@ -54,6 +54,8 @@ class Scenario:
         evaluate: metric values (m,), in their units, of a decision vector.
         export: a decision vector as tables by name ("tunnels", "links", ..), each a list of flat rows.
         fits_settle: whether there is nothing to decide if all demand fits on its shortest paths.
+        parameters: those of its objectives if they are the same on every instance, so that they are checked before the
+            reference is computed.
         changes_in: the exported table in which changes from the design in use are counted.
     """
 
@@ -69,6 +71,7 @@ class Scenario:
     evaluate: Callable[[Instance, Array], Array]
     export: Callable[[Instance, Array], Tables]
     fits_settle: bool = False
+    parameters: tuple[Parameter, ...] = ()
     changes_in: Literal["tunnels", "links"] = "tunnels"
 
 

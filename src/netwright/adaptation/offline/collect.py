@@ -24,7 +24,7 @@ from netwright.adaptation.offline.experience import Experience
 from netwright.adaptation.offline.ragged import Column, concatenated
 from netwright.core.documents import read_document, write_document
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.core.files import sha256_of_file
+from netwright.core.files import replacing, sha256_of_file
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
 from netwright.core.notes import note
@@ -94,7 +94,7 @@ def rl_collect(
         plan: policies, training environment and number of sessions.
         out: folder of the experience.
         executor: where the work is done; in this process by default.
-        resume: continue the collection in `<out>.partial`.
+        resume: continue the collection in `<out>.partial`; a complete one of the same plan, data and models is read.
         progress: called with one line from time to time.
 
     Raises:
@@ -125,6 +125,9 @@ def _collected(
     if isinstance(collector, DescribedCollector):
         _note_limits(collector, plan.place, policies)
     identity = plan_identity(task, plan, _data(task.load_data, data_folder, plan.seed))
+    if resume and _is_complete(out, identity):
+        progress(f"{out} is complete; nothing to resume")
+        return storage.read(out)
     parts = _ready_parts(out, identity, resume)
     todo = [unit for unit in plan.units if not _part(parts, unit).is_dir()]
     done, started = len(plan.units) - len(todo), time.monotonic()
@@ -136,7 +139,9 @@ def _collected(
             f"{part.returns.mean():.3f} ({time.monotonic() - started:.0f} s)"
         )
     collected = storage.merge([storage.read(_part(parts, unit)) for unit in plan.units])
-    storage.write(out, collected)
+    with replacing(out) as temporary:
+        storage.write(temporary, collected)
+        write_document(temporary / PLAN, identity)
     shutil.rmtree(parts)
     return collected
 
@@ -312,6 +317,20 @@ def _data(loader: str, folder: Path | None, seed: int) -> Any:
 def parts_folder(out: Path) -> Path:
     """Where an unfinished collection lives."""
     return out.with_name(out.name + ".partial")
+
+
+def _is_complete(out: Path, identity: RunIdentity) -> bool:
+    """Whether `out` holds the complete experience of this very plan.
+
+    Raises:
+        ConfigError: it holds that of another plan, other data or other models.
+    """
+    if not (out / PLAN).is_file():
+        return False
+    remedy = "choose another --out, or delete it first"
+    kept = read_document(out / PLAN, RunIdentity, remedy=remedy)
+    identity.check(kept, out, "complete collection", remedy, notes=False)
+    return True
 
 
 def _ready_parts(out: Path, identity: RunIdentity, resume: bool) -> Path:

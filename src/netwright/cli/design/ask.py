@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -22,11 +22,12 @@ from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.learners import LEARNERS
 from netwright.synthesis.queries import Answer, Query
-from netwright.synthesis.setup import PoolProblem
+from netwright.synthesis.setup import PoolProblem, Setup
 from netwright.synthesis.store import DialogueStore, FileStore, take_up
 from netwright.synthesis.view import QuestionView
 from netwright.wan.details import Details
 from netwright.wan.exporting import DESIGN_FILE
+from netwright.wan.importing.raw import count
 from netwright.wan.outcome import End, is_settled, outcome, settled_outcome
 from netwright.wan.selection import Source
 from netwright.wan.settled import settled
@@ -51,7 +52,7 @@ class Talk:
         int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of the questions; 0 by default.")
     ] = None
 
-    def given(self) -> dict[str, object]:
+    def given(self) -> dict[str, Any]:
         """The fields of `Setup` that were given."""
         return given(learner=self.learner, question=self.question, n_queries=self.queries, seed=self.seed)
 
@@ -73,6 +74,8 @@ def ask(
 ) -> None:
     """Find the design that you prefer, by answering at most ten questions that compare designs."""
     file = output_folder(out, DESIGN_FILE if is_settled(out) else DIALOGUE_FILE) / DIALOGUE_FILE
+    if not file.exists():
+        Setup(**talk.given())  # refused before a pool is built
     wanted, store = which.wanted(network, progress), FileStore(file)
     with interruptible(f"the dialogue is kept in {file}; repeat the command to continue.") as pressed:
         source = wanted.source()
@@ -86,16 +89,20 @@ def ask(
             else:
                 dialogue = take_up(store, PoolProblem(source.pool), talk.given())
                 if dialogue.exchanges:
-                    progress(f"continuing the dialogue of {file}: {len(dialogue.exchanges)} answers")
+                    progress(f"continuing the dialogue of {file}: {count(len(dialogue.exchanges), 'answer')}")
                 ended = Conversation(dialogue, source, details, store, pressed).hold(sys.stdin.readline)
                 end = outcome(dialogue, ended, source, details, file)
     if as_json:
         print_json(end.to_json())
     elif not end.files:
-        print_line(f"{end.answers} answers are kept in {file}; repeat the command to continue.")
+        kept = "1 answer is" if end.answers == 1 else f"{end.answers} answers are"
+        print_line(f"{kept} kept in {file}; repeat the command to continue.")
     else:
         print_facts(end.facts)
         print_line(f"files: {', '.join(map(str, end.files))}")
+    if end.end is End.CUT:
+        progress(f"netwright: {End.CUT.value}; no design was written.")
+        raise typer.Exit(2)
 
 
 @dataclass
@@ -119,8 +126,8 @@ class Conversation:
             said = self.read(query, read_line)
             if self.interrupted():
                 raise KeyboardInterrupt
-            if isinstance(said, Leave):
-                return End.LEFT
+            if said is None or isinstance(said, Leave):
+                return End.CUT if said is None else End.LEFT
             if isinstance(said, Stop):
                 if self.dialogue.recommend() is not None:
                     return End.STOPPED
@@ -139,14 +146,14 @@ class Conversation:
         progress(offered(query, len(self.dialogue.exchanges)))
         return view
 
-    def read(self, query: Query, read_line: Callable[[], str]) -> Said:
-        """The next valid line; the end of the input means to leave."""
+    def read(self, query: Query, read_line: Callable[[], str]) -> Said | None:
+        """The next valid line; None at the end of the input."""
         while line := read_line():
             try:
                 return understood(line, query)
             except ConfigError as error:
                 progress(str(error))
-        return Leave()
+        return None
 
     def take(self, said: Answer | Undo) -> None:
         """Record or undo an answer; report answers that now disagree."""

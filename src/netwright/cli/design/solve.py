@@ -14,7 +14,7 @@ from netwright.cli.design import options as inputs
 from netwright.cli.inputs import output_folder
 from netwright.cli.output import interruptible, print_facts, print_json, print_line, progress
 from netwright.core.errors import ConfigError, UnknownNameError
-from netwright.synthesis.problem import Array, ObjectiveFamily
+from netwright.synthesis.problem import Array, ObjectiveFamily, Parameter, check_ranges
 from netwright.wan.chunks import Work
 from netwright.wan.exporting import DESIGN_FILE, today_of, write_design
 from netwright.wan.figures import MAP_FILE, map_svg
@@ -48,8 +48,9 @@ def solve(
     folder = output_folder(out, DESIGN_FILE)
     wanted = Wanted(network.scenario, network.network(), pool=pool, data=data, say=progress)
     with interruptible("nothing was written."):
-        name, instance, family = _problem(wanted)
-        parameters = read_parameters(family, parameter or [])
+        name, instance, family = _problem(wanted, parameter or [])
+        parameters = read_parameters(family.name, family.parameters, parameter or [])
+        family.check(parameters)
         in_use = today_of(scenario_named(name), instance, today)
         found = best_design(name, instance, family, parameters, in_use)
         drawn = map_svg(instance.topology, found.tables)
@@ -61,30 +62,41 @@ def solve(
         print_line(f"files: {', '.join(str(path) for path in files)}")
 
 
-def _problem(wanted: Wanted) -> tuple[str, Instance, ObjectiveFamily]:
-    """The scenario's name, the instance and its family of objectives, from a pool or computed now."""
+def _problem(wanted: Wanted, given: Sequence[str]) -> tuple[str, Instance, ObjectiveFamily]:
+    """The scenario's name, the instance and its family of objectives, from a pool or computed now.
+
+    Where the parameters are known in advance, those given are checked before anything is computed.
+    """
     if wanted.pool is not None:
         source = wanted.source()
         return source.pool.provenance["scenario"], source.instance, source.pool.family
     spec = wanted.spec()
-    instance, chosen = built(spec, wanted.data, progress), scenario_named(spec.scenario)
+    chosen = scenario_named(spec.scenario)
+    if chosen.parameters:
+        read_parameters(chosen.name, chosen.parameters, given)
+    instance = built(spec, wanted.data, progress)
     reference = chosen.reference(instance, Work(progress=progress))
     return spec.scenario, instance, chosen.family(chosen.metrics(instance), reference)
 
 
-def read_parameters(family: ObjectiveFamily, given: Sequence[str]) -> Array:
+def read_parameters(family: str, known: Sequence[Parameter], given: Sequence[str]) -> Array:
     """An objective (k,) from `NAME=VALUE` for each parameter; hyphens stand for spaces in a name.
+
+    Args:
+        family: name of the family, for errors.
+        known: its parameters.
+        given: what the user gave.
 
     Raises:
         ConfigError: a parameter is missing, unknown, repeated, not a number, or out of range.
     """
-    names = {_plain(parameter.name): i for i, parameter in enumerate(family.parameters)}
+    names = {_plain(parameter.name): i for i, parameter in enumerate(known)}
     values = np.full(len(names), np.nan)
     for text in given:
         name, _, amount = text.partition("=")
         name = _plain(name)
         if name not in names:
-            raise UnknownNameError(f"parameter of {family.name}", name, names)
+            raise UnknownNameError(f"parameter of {family}", name, names)
         if not np.isnan(values[names[name]]):
             raise ConfigError(f"--parameter {name} is given twice; keep one.")
         try:
@@ -95,12 +107,12 @@ def read_parameters(family: ObjectiveFamily, given: Sequence[str]) -> Array:
             raise ConfigError(f"--parameter {name} must be a finite number, got {amount!r}.")
     missing = [
         f"{_plain(parameter.name)} in {parameter.low:g} to {parameter.high:g}"
-        for parameter, value in zip(family.parameters, values, strict=True)
+        for parameter, value in zip(known, values, strict=True)
         if np.isnan(value)
     ]
     if missing:
         raise ConfigError(f"give --parameter NAME=VALUE for {'; '.join(missing)}.")
-    family.check(values)
+    check_ranges(family, known, values)
     return values
 
 

@@ -16,4 +16,5 @@ SCENARIO = Scenario(
     evaluate=metrics.evaluate,
     export=design.export,
     fits_settle=True,
+    parameters=space.PARAMETERS,
 )
