@@ -161,5 +161,5 @@ def test_an_instance_is_known_by_what_it_is_made_of():
 
 
 def test_a_load_that_cannot_be_is_refused():
-    with pytest.raises(ConfigError, match="load must be above 0, got -1"):
+    with pytest.raises(ConfigError, match="load must be above 0, or 0 to keep demands unscaled, got -1"):
         instance.build(InstanceConfig("abilene", -1.0, "k4"))

@@ -96,7 +96,9 @@ def shortest_path_utilization(topology: Topology, demands: Demands) -> Array:
 def scale_to_load(topology: Topology, demands: Demands, load: float) -> Demands:
     """Demands scaled so that the most loaded arc, all traffic on shortest paths, has utilization `load`."""
     if not 0.0 < load < np.inf:
-        raise ConfigError(f"the load must be above 0, got {load:g}; 1 fills the busiest link.")
+        raise ConfigError(
+            f"the load must be above 0, or 0 to keep demands unscaled, got {load:g}; 1 fills the busiest link."
+        )
     return demands.scaled(load / float(shortest_path_utilization(topology, demands).max()))
 
 
