@@ -157,8 +157,8 @@ def test_demands_of_an_earlier_import_do_not_stay_beside_another_network(cli):
     assert run.code == 0, run.err
     assert not Path("t.demands.csv").exists()
     assert Path("t.demands.csv.old").read_bytes() == old
-    assert any("of an earlier import" in line for line in run.document["notes"])
-    assert "t.demands.csv is of an earlier import" in run.err
+    assert any("belongs to an earlier import" in line for line in run.document["notes"])
+    assert "t.demands.csv belongs to an earlier import" in run.err
 
 
 def test_network_and_demands_appear_together_or_not_at_all(cli, monkeypatch):

@@ -153,8 +153,8 @@ def test_an_objective_never_contradicts_itself(seed):
 
 
 def test_a_contradiction_is_shown_and_the_dialogue_continues():
-    for learner in ("voting", "bayes"):
-        dialogue = _held(learner, 2, question="pair", ties=False)
+    for learner, question in (("voting", "auto"), ("bayes", "pair")):
+        dialogue = _held(learner, 2, question=question, ties=False)
         a, b = dialogue.ask().designs
         dialogue.learner.tell(Query(Kind.COMPARE, (a, b)), Answer((0,)))
         dialogue.learner.tell(Query(Kind.COMPARE, (a, b)), Answer((1,)))

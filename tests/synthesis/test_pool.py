@@ -82,5 +82,5 @@ def test_bad_input_is_named():
         pool.family.check(np.array([3.0]))
     with pytest.raises(ConfigError, match="finite"):
         TWO.oriented([np.nan, 1.0])
-    with pytest.raises(ConfigError, match="different names"):
+    with pytest.raises(ConfigError, match="distinct names"):
         MetricGroup((Metric("a", "", True), Metric("a", "", True)))
