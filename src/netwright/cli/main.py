@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Annotated
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     forget()
     words = [word for word in words if word != _DEBUG]
     try:
-        with listening() as interrupted, _silent_interrupts():
+        with listening() as interrupted:
             code = _run(words, debug)
             sys.stdout.flush()
             if code == DONE and interrupted():  # a library swallowed it: in a callback, or in `__del__`
@@ -118,17 +118,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_stdout()
         return FAILED if error.errno == errno.EPIPE else _say(f"stdout: {_of_system(error)}")
     return code
-
-
-@contextlib.contextmanager
-def _silent_interrupts() -> Iterator[None]:
-    """No traceback on stderr for an interruption that came where it cannot be raised."""
-    before = sys.unraisablehook
-    sys.unraisablehook = lambda found: None if found.exc_type is KeyboardInterrupt else before(found)
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
 
 
 def _run(words: Sequence[str], debug: bool) -> int:

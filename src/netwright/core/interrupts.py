@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,10 +73,14 @@ def _handling(handler: Press, before: dict[int, Handler]) -> Iterator[None]:
     kept: dict[int, Handler] = {number: signal.getsignal(number) for number in _SIGNALS}
     kept = {number: old for number, old in kept.items() if old not in (signal.SIG_IGN, None)}
     before.update(kept)
+    hook = sys.unraisablehook
     for number in kept:
         signal.signal(number, handler)
+    # No traceback for an interruption that came where it cannot be raised, such as in `__del__`.
+    sys.unraisablehook = lambda found: None if found.exc_type is KeyboardInterrupt else hook(found)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, old in kept.items():
             signal.signal(number, old)

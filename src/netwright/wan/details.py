@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from netwright.wan.exporting import Solved, figures, solved, today_of
 from netwright.wan.registry import scenario
+from netwright.wan.scenario import Scenario
 from netwright.wan.selection import Source
+from netwright.wan.tables import Tables
 
 QUICK_TUNNELS = 2_000  # up to this size, solving for a design takes a fraction of a second
 
@@ -20,12 +23,21 @@ class Details:
     """
 
     def __init__(self, source: Source, today: Path | None) -> None:
-        self.source = source
+        self.source, self._file = source, today
         self._known: dict[int, dict[str, float | str]] = {}
-        known = scenario(source.pool.provenance["scenario"])
-        self._today = today_of(known, source.instance, today)
-        stored = known.changes_in == "links"
+        if today is not None:  # a wrong file is refused before the first question
+            _ = self._today
+        stored = self._scenario.changes_in == "links"
         self.quick = stored or len(source.instance.tunnels) <= QUICK_TUNNELS
+
+    @property
+    def _scenario(self) -> Scenario:
+        return scenario(self.source.pool.provenance["scenario"])
+
+    @cached_property
+    def _today(self) -> Tables | None:
+        """The design that changes are counted from."""
+        return today_of(self._scenario, self.source.instance, self._file)
 
     def solved(self, design: int) -> Solved:
         """The design with its tables."""

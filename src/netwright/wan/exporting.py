@@ -57,14 +57,15 @@ class Solved:
 
 def solved(pool: Pool, path: Path, instance: Instance, design: int) -> Solved:
     """One of a pool's designs with its tables; arguments as for `decision_of`."""
-    return described(pool, instance, decision_of(pool, path, instance, design))
+    name = pool.provenance["scenario"]
+    return described(name, instance, decision_of(pool, path, instance, design))
 
 
-def described(pool: Pool, instance: Instance, decision: Array) -> Solved:
-    """A decision vector of a pool's scenario with its tables; it need not be in the pool."""
-    known = scenario(pool.provenance["scenario"])
+def described(name: str, instance: Instance, decision: Array) -> Solved:
+    """The metrics and tables of a decision vector of a scenario; no pool needs to hold it."""
+    known = scenario(name)
     values = known.evaluate(instance, decision)
-    names = (f"{metric.name} ({metric.unit})" for metric in pool.group.metrics)
+    names = (f"{metric.name} ({metric.unit})" for metric in known.metrics(instance).metrics)
     return Solved(
         {name: float(value) for name, value in zip(names, values, strict=True)},
         known.export(instance, decision),

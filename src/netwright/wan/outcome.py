@@ -11,7 +11,7 @@ from netwright.core.files import read_json
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.wan.details import Details
-from netwright.wan.exporting import DESIGN_FILE, Solved, figures, write_design
+from netwright.wan.exporting import DESIGN_FILE, Solved, described, figures, write_design
 from netwright.wan.figures import MAP_FILE, map_svg
 from netwright.wan.instance import Instance
 from netwright.wan.load_facts import LoadFacts
@@ -72,7 +72,7 @@ def outcome(dialogue: Dialogue, end: End, source: Source, details: Details, file
         return Outcome(end, answers, (), {}, {"dialogue": str(file)})
     result = dialogue.result()
     chosen = details.solved(result.design)
-    document = {**result.to_json(), **design_facts(source, chosen, details.figures(result.design))}
+    document = {**result.to_json(), **_of_pool(source, chosen, details.figures(result.design))}
     drawn = map_svg(source.instance.topology, chosen.tables)
     files = write_design(file.parent, document, chosen.tables, {MAP_FILE: drawn})
     more: Facts = {"dialogue": str(file), "result": result.to_json()}
@@ -84,7 +84,7 @@ def settled_outcome(found: Settled, source: Source, details: Details, folder: Pa
     figures = details.figures_of(found.solved)
     document = {
         "design": found.design,
-        **design_facts(source, found.solved, figures),
+        **_of_pool(source, found.solved, figures),
         "reason": found.reason,
     }
     drawn = map_svg(source.instance.topology, found.solved.tables)
@@ -100,14 +100,18 @@ def is_settled(folder: Path) -> bool:
     return isinstance(document, dict) and "reason" in document
 
 
-def design_facts(source: Source, chosen: Solved, figures: Mapping[str, float | str]) -> Facts:
-    """Entries of `design.json` about a design, without the reason for its choice."""
+def design_facts(name: str, instance: Instance, chosen: Solved, figures: Mapping[str, float | str]) -> Facts:
+    """Entries of `design.json` about a design of a scenario, without the reason for its choice."""
     return {
-        "scenario": source.pool.provenance["scenario"],
-        "instance": source.instance.describe(),
+        "scenario": name,
+        "instance": instance.describe(),
         "metrics": dict(chosen.metrics),
         "figures": dict(figures),
     }
+
+
+def _of_pool(source: Source, chosen: Solved, figures: Mapping[str, float | str]) -> Facts:
+    return design_facts(source.pool.provenance["scenario"], source.instance, chosen, figures)
 
 
 def result_facts(dialogue: Dialogue) -> Facts:
@@ -145,22 +149,16 @@ def best_design(
         parameters: of the objective; shape (k,).
         today: the design in use, from which changes are counted.
     """
-    chosen = scenario(name)
-    decision = chosen.decide(instance, family, parameters)
-    tables = chosen.export(instance, decision)
-    values = zip(chosen.metrics(instance).metrics, chosen.evaluate(instance, decision), strict=True)
-    metrics: Facts = {f"{m.name} ({m.unit})": float(v) for m, v in values}
-    shown = figures(tables, today)
+    chosen = described(name, instance, scenario(name).decide(instance, family, parameters))
+    shown = figures(chosen.tables, today)
     objective = {
         "text": family.describe(parameters),
         "parameters": {k.name: float(v) for k, v in zip(family.parameters, parameters, strict=True)},
     }
     document: Facts = {
-        "scenario": name,
-        "instance": instance.describe(),
+        **design_facts(name, instance, chosen, shown),
         "load": LoadFacts.of(instance).to_json(),
         "objective": objective,
-        "metrics": metrics,
-        "figures": shown,
     }
-    return BestDesign(document, {"objective": objective["text"], **metrics, **shown}, tables)
+    facts: Facts = {"objective": objective["text"], **chosen.metrics, **shown}
+    return BestDesign(document, facts, chosen.tables)

@@ -39,11 +39,14 @@ def settled(source: Source) -> Settled | None:
     (`Scenario.fits_settle`), so that this design is best for every objective; or all designs of the pool are equal.
     """
     pool, facts = source.pool, LoadFacts.of(source.instance)
-    fits = facts.fullest_percent <= 100.0
-    shortest = shortest_paths_today(source.instance)
-    if fits and scenario(pool.provenance["scenario"]).fits_settle and shortest.throughput >= ALL:
-        reason = f"all demand fits on its shortest paths ({facts.fullest_percent:.2g} % on the fullest link)"
-        return Settled(reason, None, described(pool, source.instance, shortest.share))
+    name, fits = pool.provenance["scenario"], facts.fullest_percent <= 100.0
+    if fits and scenario(name).fits_settle:
+        shortest = shortest_paths_today(source.instance)
+        if shortest.throughput >= ALL:
+            reason = (
+                f"all demand fits on its shortest paths ({facts.fullest_percent:.2g} % on the fullest link)"
+            )
+            return Settled(reason, None, described(name, source.instance, shortest.share))
     if _alike(pool.scores):
         words = f"all {len(pool)} objectives have the same best design"
         best = int(np.argmax(pool.scores[:, 0]))
