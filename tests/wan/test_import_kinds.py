@@ -151,6 +151,8 @@ def test_two_attributes_that_disagree_are_named(read):
         read("a.json", links(latency=1, delay=2))
     )
     assert "both hold" not in notes(read("a.json", links(length=400, distance=400)))
+    assert "both hold" not in notes(read("a.json", links(delay_us=5000, latency_ms=5)))
+    assert "different" not in notes(read("a.json", links(capacity="10", bandwidth=10.0)))
 
 
 def test_titles_behind_a_mark_say_what_the_columns_hold(read):

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 import statistics
-from collections import Counter
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from netwright.core.errors import DataError
+from netwright.wan.importing.columns import Column, Given, all_given, disagreements, place_of, unit_beside
 from netwright.wan.importing.options import ImportOptions
 from netwright.wan.importing.raw import Facts, RawGraph, RawLink, count, listed
-from netwright.wan.units import (
-    BITS_PER_SECOND,
-    LINK_TITLES,
-    Rate,
-    is_carrier_rate,
-    plain_number,
-    rate,
-    rate_unit,
-    short,
-    understand,
-)
+from netwright.wan.units import BITS_PER_SECOND, Rate, is_carrier_rate, plain_number, rate, rate_unit
 
 ZOO = (
     "linkspeed",
     "linkspeedunits",
 )  # columns of the Topology Zoo: a number, and K, M or G in a separate column
-SAME_WITHIN = 0.01  # of each other: two capacities of a link that agree
 PLAUSIBLE = 100.0  # a number without a unit is read as bit/s within this factor of those with a unit
-
-
-class Named(Protocol):
-    """A column: its name, and the unit in its title."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
 
 
 def capacity_facts(rows: Sequence[RawLink], options: ImportOptions) -> set[str]:
@@ -48,14 +26,15 @@ def capacity_facts(rows: Sequence[RawLink], options: ImportOptions) -> set[str]:
 
 
 def capacities(
-    raw: RawGraph, rows: Sequence[RawLink], columns: Sequence[Named], options: ImportOptions
+    raw: RawGraph, rows: Sequence[RawLink], by_meaning: Mapping[str, list[Column]], options: ImportOptions
 ) -> tuple[list[float | None], str, list[str]]:
     """Each link's capacity (None if missing), the common unit, and notes about assumptions.
 
     Raises:
         DataError: not a positive number, an unknown unit, or a unit missing on some links only.
     """
-    found = [_rate(raw, row, columns, options) for row in rows]
+    columns = by_meaning["capacity"]
+    found = [_rate(raw, row, by_meaning, options) for row in rows]
     if all(each is None for each in found):
         if options.capacity_from:
             raise DataError(
@@ -99,7 +78,7 @@ def _mixed(
     for row, each in bare:
         if not min(sizes) / PLAUSIBLE <= each.value <= max(sizes) * PLAUSIBLE:
             raise DataError(
-                f"{raw.source}: {row.place} ({row.a} to {row.b}) has the capacity {each.value:g} without a unit "
+                f"{place_of(raw, row)} has the capacity {each.value:g} without a unit "
                 "although others name theirs; write it beside the number, or give --capacity-unit."
             )
     return f"capacity without a unit on {count(len(bare), 'link')}: read as bit/s, as the others name theirs"
@@ -114,13 +93,15 @@ def _common(rates: Sequence[Rate]) -> str:
     return next((unit for unit, size in reversed(BITS_PER_SECOND.items()) if median >= size), "bit/s")
 
 
-def _rate(raw: RawGraph, row: RawLink, columns: Sequence[Named], options: ImportOptions) -> Rate | None:
-    given = _given(row, columns, options)
+def _rate(
+    raw: RawGraph, row: RawLink, by_meaning: Mapping[str, list[Column]], options: ImportOptions
+) -> Rate | None:
+    given = _given(row, by_meaning["capacity"], options)
     if not given:
         return None
     name, value, unit = given[0]
-    where = f"{raw.source}: {row.place} ({row.a} to {row.b})"
-    unit = unit or _beside(row.facts, where)
+    where = place_of(raw, row)
+    unit = unit or unit_beside(row, by_meaning["capacity_unit"], rate_unit, BITS_PER_SECOND, where)
     asked = "" if rate_unit(raw.conventions.capacity_unit) else options.capacity_unit
     found = rate(value, name, where, unit or rate_unit(asked) or "")
     if found.value <= 0.0:
@@ -128,40 +109,32 @@ def _rate(raw: RawGraph, row: RawLink, columns: Sequence[Named], options: Import
     return found
 
 
-Given = tuple[
-    str, object, str
-]  # name of the attribute, its value, the unit that the name or another attribute states
-
-
-def _given(row: RawLink, columns: Sequence[Named], options: ImportOptions) -> list[Given]:
+def _given(row: RawLink, columns: Sequence[Column], options: ImportOptions) -> list[Given]:
     """All that a link has as its capacity, the one that is read first."""
     if options.capacity_from:
         value = speed_in(row.facts.get(options.capacity_from))
         return [] if value is None else [(options.capacity_from, value, "")]
-    given = [(c.name, row.facts[c.name], c.unit) for c in columns if row.facts.get(c.name) not in (None, "")]
     zoo = _zoo(row.facts)
-    return given if zoo is None else [*given, zoo]
+    return all_given(row.facts, columns) + ([] if zoo is None else [zoo])
 
 
-def _disagreements(rows: Sequence[RawLink], columns: Sequence[Named], options: ImportOptions) -> list[str]:
+def _disagreements(rows: Sequence[RawLink], columns: Sequence[Column], options: ImportOptions) -> list[str]:
     """A note for each attribute that gives another capacity than the one that is read."""
-    times: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        (first, *others) = _given(row, columns, options) or [("", "", "")]
-        times.update((first[0], other[0]) for other in others if not _agree(first, other))
+    found = disagreements([_given(row, columns, options) for row in rows], _size)
     return [
         f"{name!r} and {other!r} give different capacities on {count(n, 'link')}: {name!r} is read"
-        for (name, other), n in times.items()
+        for (name, other), n in found.items()
     ]
 
 
-def _agree(one: Given, other: Given) -> bool:
+def _size(given: Given) -> float | None:
+    """In bit/s, or as it is where it has no unit."""
+    name, value, unit = given
     try:
-        a, b = (rate(value, name, "", unit) for name, value, unit in (one, other))
+        found = rate(value, name, "", unit)
     except DataError:
-        return False
-    size_a, size_b = (r.in_unit("bit/s") if r.unit else r.value for r in (a, b))
-    return bool(a.unit) == bool(b.unit) and math.isclose(size_a, size_b, rel_tol=SAME_WITHIN)
+        return None
+    return found.in_unit("bit/s") if found.unit else found.value
 
 
 _SPEED = re.compile(r"\d+(?:\.\d+)?\s*(?:[kmgt]?(?:bit/s|bits/s|bps|b/s)|[kmgt]\b)", re.IGNORECASE)
@@ -177,20 +150,7 @@ def speed_in(value: object) -> object:
     return value if is_carrier_rate(value) else None
 
 
-def _beside(facts: Facts, where: str) -> str:
-    """The unit in a separate column."""
-    titles = ((name, understand(name, LINK_TITLES)) for name in facts)
-    names = [name for name, title in titles if title is not None and title.meaning == "capacity_unit"]
-    said = next((facts[name] for name in names if facts[name] not in (None, "")), None)
-    unit = rate_unit(said) if isinstance(said, str) else None
-    if said is not None and unit is None:
-        raise DataError(
-            f"{where}: {names[0]} {short(said)} is no known unit; use {', '.join(BITS_PER_SECOND)}."
-        )
-    return unit or ""
-
-
-def _zoo(facts: Facts) -> tuple[str, object, str] | None:
+def _zoo(facts: Facts) -> Given | None:
     """LinkSpeed with LinkSpeedUnits."""
     by_name = {name.lower(): (name, value) for name, value in facts.items()}
     name, value = by_name.get(ZOO[0], ("", None))

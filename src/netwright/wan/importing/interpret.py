@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.capacities import capacities, capacity_facts, speed_in
+from netwright.wan.importing.columns import (
+    Column,
+    Given,
+    all_given,
+    columns_of,
+    disagreements,
+    first_given,
+    place_of,
+    unit_beside,
+)
 from netwright.wan.importing.graph import Findings, ImportedGraph, Link, Node, check_nodes
 from netwright.wan.importing.options import ImportOptions
 from netwright.wan.importing.raw import Facts, RawDemand, RawGraph, RawLink, RawNode, count, listed
@@ -17,7 +27,6 @@ from netwright.wan.units import (
     LINK_TITLES,
     MILLISECONDS,
     NODE_TITLES,
-    Titles,
     distance_km,
     duration_ms,
     factor,
@@ -26,19 +35,10 @@ from netwright.wan.units import (
     short,
     split,
     time_unit,
-    understand,
 )
 
 # Indices of links, which are not needed.
 IDLE = {"id", "key"}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A known attribute: its name in the file, and the unit in this name."""
-
-    name: str
-    unit: str
 
 
 def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
@@ -51,8 +51,8 @@ def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
     check_nodes(nodes, raw.source)
     ends = _Ends(raw, nodes)
     rows = [replace(link, a=ends.id(link.a, link), b=ends.id(link.b, link)) for link in raw.links]
-    columns = _columns((link.facts for link in rows), LINK_TITLES)
-    rates, unit, capacity_notes = capacities(raw, rows, columns["capacity"], options)
+    columns = columns_of((link.facts for link in rows), LINK_TITLES)
+    rates, unit, capacity_notes = capacities(raw, rows, columns, options)
     latencies, latency_notes = _latencies(raw, rows, columns, options)
     lengths, length_notes = _lengths(raw, rows, columns)
     ways, way_notes = _ways(raw, rows, options)
@@ -125,17 +125,6 @@ class _Ends:
         return replace(demand, source=ends[0], target=ends[1])
 
 
-def _columns(facts: Iterable[Facts], known: Titles) -> dict[str, list[Column]]:
-    """The attributes of each meaning, in the order of the table of titles."""
-    names = dict.fromkeys(name for each in facts for name in each)
-    found: dict[str, list[Column]] = {meaning: [] for meaning in known}
-    for name in names:
-        title = understand(name, known)
-        if title is not None:
-            found[title.meaning].append(Column(name, title.unit))
-    return found
-
-
 def _others(rows: Iterable[RawLink] | Iterable[RawNode], used: set[str]) -> tuple[str, ...]:
     """Unused attributes that have a value."""
     present = dict.fromkeys(
@@ -172,16 +161,6 @@ def _check_no_capacity_was_missed(raw: RawGraph, others: Sequence[str]) -> None:
             )
 
 
-def first_given(facts: Facts, columns: Sequence[Column]) -> tuple[Column, object] | None:
-    """The first of the columns that has a value, and the value."""
-    return next(((c, facts[c.name]) for c in columns if facts.get(c.name) not in (None, "")), None)
-
-
-def place_of(raw: RawGraph, link: RawLink) -> str:
-    """File, location and ends of a link, for messages."""
-    return f"{raw.source}: {link.place} ({link.a} to {link.b})"
-
-
 def _latencies(
     raw: RawGraph, rows: Sequence[RawLink], by_meaning: Mapping[str, list[Column]], options: ImportOptions
 ) -> tuple[list[float | None], list[str]]:
@@ -194,51 +173,45 @@ def _latencies(
         if given is None:
             found.append(None)
             continue
-        column, value = given
+        name, value, unit = given
         amount, where = split(value), place_of(raw, row)
-        unit = column.unit or _unit_beside(row, stated, MILLISECONDS, where)
+        unit = unit or unit_beside(row, stated, time_unit, MILLISECONDS, where)
         alone = not unit and amount is not None and not amount[1]
         if alone and not fixed and raw.conventions.asks_latency_unit:
             raise DataError(
-                f"{raw.source}: {raw.format} files do not say in which unit {column.name!r} is (here such as "
+                f"{raw.source}: {raw.format} files do not say in which unit {name!r} is (here such as "
                 f"{short(value)}); run `netwright design import` with --latency-unit us, 10us, ms, ..."
             )
         bare += alone and not fixed
-        ms = duration_ms(value, column.name, where, unit or fixed or "ms")
-        found.append(_at_least_zero(ms, column.name, where))
+        ms = duration_ms(value, name, where, unit or fixed or "ms")
+        found.append(_at_least_zero(ms, name, where))
     notes = [
         f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as ms (--latency-unit)"
     ]
-    doubled = _both_given(rows, columns, "latency")
+    doubled = _both_given(rows, columns, "latency", duration_ms, fixed or "ms")
     return found, doubled + (notes if bare else _said(raw, options, columns, found))
 
 
-def _unit_beside(row: RawLink, columns: Sequence[Column], known: Mapping[str, float], where: str) -> str:
-    """The unit of a number in an attribute of its own, "" where there is none."""
-    given = first_given(row.facts, columns)
-    if given is None:
-        return ""
-    read = time_unit if known is MILLISECONDS else length_unit
-    unit = read(given[1]) if isinstance(given[1], str) else None
-    if unit is None:
-        raise DataError(
-            f"{where}: {given[0].name} {short(given[1])} is no known unit; use {', '.join(known)}."
-        )
-    return unit
+def _both_given(
+    rows: Sequence[RawLink],
+    columns: Sequence[Column],
+    meaning: str,
+    read: Callable[[object, str, str, str], float],
+    unit: str,
+) -> list[str]:
+    """A note where links have two attributes of one meaning with different values; bare numbers are in `unit`."""
 
+    def size(given: Given) -> float | None:
+        name, value, own = given
+        try:
+            return read(value, name, "", own or unit)
+        except DataError:
+            return None
 
-def _both_given(rows: Sequence[RawLink], columns: Sequence[Column], meaning: str) -> list[str]:
-    """A note where links have two attributes of one meaning with different values."""
-    given = [[c.name for c in columns if row.facts.get(c.name) not in (None, "")] for row in rows]
-    pairs = Counter(
-        (names[0], other)
-        for row, names in zip(rows, given, strict=True)
-        for other in names[1:]
-        if row.facts[other] != row.facts[names[0]]
-    )
+    found = disagreements([all_given(row.facts, columns) for row in rows], size)
     return [
         f"{name!r} and {other!r} both hold the {meaning} of {count(n, 'link')}: {name!r} is read"
-        for (name, other), n in pairs.items()
+        for (name, other), n in found.items()
     ]
 
 
@@ -259,6 +232,7 @@ def _lengths(
     raw: RawGraph, rows: Sequence[RawLink], by_meaning: Mapping[str, list[Column]]
 ) -> tuple[list[float | None], list[str]]:
     columns, stated = by_meaning["length"], by_meaning["length_unit"]
+    usual = raw.conventions.length_unit or "km"
     found: list[float | None] = []
     bare = 0
     for row in rows:
@@ -266,13 +240,13 @@ def _lengths(
         if given is None:
             found.append(None)
             continue
-        column, value = given
+        name, value, unit = given
         amount, where = split(value), place_of(raw, row)
-        unit = column.unit or _unit_beside(row, stated, KILOMETERS, where)
+        unit = unit or unit_beside(row, stated, length_unit, KILOMETERS, where)
         bare += not unit and amount is not None and not amount[1]
-        km = distance_km(value, column.name, where, unit or raw.conventions.length_unit or "km")
-        found.append(_at_least_zero(km, column.name, where))
-    notes = _both_given(rows, columns, "length")
+        km = distance_km(value, name, where, unit or usual)
+        found.append(_at_least_zero(km, name, where))
+    notes = _both_given(rows, columns, "length", distance_km, usual)
     if not bare or raw.conventions.length_unit:
         return found, notes
     return found, [*notes, f"{_quoted(columns)} on {count(bare, 'link')} has no unit in the file: read as km"]
@@ -309,7 +283,7 @@ def _ways_by_order(rows: Sequence[RawLink]) -> tuple[list[bool], list[str]]:
 
 
 def _nodes(raw: RawGraph, options: ImportOptions) -> tuple[tuple[Node, ...], Findings]:
-    columns = _columns((node.facts for node in raw.nodes), NODE_TITLES)
+    columns = columns_of((node.facts for node in raw.nodes), NODE_TITLES)
     used = {c.name for each in columns.values() for c in each}
     notes: list[str] = []
     places, note = _places(raw, columns, options)
