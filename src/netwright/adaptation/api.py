@@ -37,7 +37,7 @@ from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
 from netwright.core.policy import Policy
 from netwright.core.reading import decoding
 from netwright.core.results import versions
-from netwright.core.seeding import check_seed
+from netwright.core.seeds import check_seed
 from netwright.core.task import Recipe, Task, load_attribute
 from netwright.core.text import printable
 from netwright.core.trained_for import TrainedPolicy, from_json, to_json

@@ -9,10 +9,10 @@ import typer
 
 from netwright.cli.groups import group
 from netwright.core.files import check_output
+from netwright.core.seeds import LARGEST_SEED
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task from `netwright list tasks`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-LARGEST_SEED = 2**63 - 1
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of all randomness.")]
 Data = Annotated[
     Path | None,

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -174,6 +174,19 @@ def read_json_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> Iterator[tupl
 def text_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> io.StringIO:
     """The text of a file as a stream with unchanged line endings, for the `csv` module."""
     return io.StringIO(read_text(path, limit=limit), newline="")
+
+
+def marked_first_line(lines: Iterable[str], marks: tuple[str, ...] = ("#",)) -> tuple[int, str] | None:
+    """Number (from 1) and content of a text's first line that is not blank, if it is marked as a comment.
+
+    Some programs write the titles of a table behind such a mark.
+
+    Args:
+        marks: by which comments begin; removed from the content.
+    """
+    numbered = ((number, line.lstrip("\ufeff").strip()) for number, line in enumerate(lines, start=1))
+    number, first = next(((number, line) for number, line in numbered if line), (0, ""))
+    return (number, first.lstrip("".join(marks) + " ")) if first.startswith(marks) else None
 
 
 def whole_number(text: str) -> int | None:

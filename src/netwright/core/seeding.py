@@ -4,20 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.core.errors import ConfigError
-
-LARGEST_SEED = 2**63 - 1  # that torch takes
-
-
-def check_seed(seed: object) -> None:
-    """Refuse what is no seed.
-
-    Raises:
-        ConfigError: not a whole number from 0 to `LARGEST_SEED`.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise ConfigError(f"seed must be a whole number from 0 to {LARGEST_SEED}, got {seed!r:.60}.")
-
 
 def generator(seed: int, *path: int) -> np.random.Generator:
     """A generator for a seed and a path, such as a step number: independent streams with no state to save."""

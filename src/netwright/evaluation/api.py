@@ -11,7 +11,7 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.policy import AnyPolicy, Policy, name_of
 from netwright.core.results import Evaluation
-from netwright.core.seeding import check_seed
+from netwright.core.seeds import check_seed
 from netwright.core.task import Setting, Task, load_attribute
 from netwright.core.types import Json, TaskData
 from netwright.evaluation import comparison, subjects

@@ -18,6 +18,7 @@ from netwright.cli.groups import group
 from netwright.cli.inputs import given, output_folder
 from netwright.cli.output import interruptible, print_facts, print_json, print_line, print_table, progress
 from netwright.core.errors import ConfigError
+from netwright.core.seeds import LARGEST_SEED
 from netwright.synthesis.bayes import QUESTIONS
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.learners import LEARNERS
@@ -49,7 +50,7 @@ class Talk:
         int | None, typer.Option(min=1, help="Maximum number of questions; 10 by default.")
     ] = None
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of the questions; 0 by default.")
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the questions; 0 by default.")
     ] = None
 
     def given(self) -> dict[str, Any]:

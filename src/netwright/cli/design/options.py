@@ -9,6 +9,7 @@ import typer
 
 from netwright.cli import options
 from netwright.cli.groups import group
+from netwright.core.seeds import LARGEST_SEED
 from netwright.wan.selection import Network, Say, Wanted
 
 Scenario = Annotated[
@@ -63,7 +64,7 @@ Objectives = Annotated[
     int, typer.Option("--objectives", metavar="N", help="Number of objectives in the pool.")
 ]
 PoolSeed = Annotated[
-    int, typer.Option("--pool-seed", min=0, max=2**63 - 1, help="Seed of the pool's objectives.")
+    int, typer.Option("--pool-seed", min=0, max=LARGEST_SEED, help="Seed of the pool's objectives.")
 ]
 PoolFile = Annotated[
     Path | None,

@@ -13,7 +13,7 @@ import numpy as np
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
 from netwright.core.notes import note
-from netwright.core.reading import decimal_number, read_text
+from netwright.core.reading import decimal_number, marked_first_line, read_text
 from netwright.tasks.abr.media import Floats, Trace, trace_fault
 from netwright.tasks.abr.units import FORMAT_FILE, UNSTATED, Title, Units, implausible, read_units, title
 
@@ -113,11 +113,11 @@ def _lines(text: str) -> list[Line]:
 
 def _with_titles(text: str, lines: list[Line]) -> list[Line]:
     """The lines, after the titles of their columns where a first line that is marked as a comment holds these."""
-    numbered = ((i, line.strip()) for i, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1))
-    number, first = next(((i, line) for i, line in numbered if line), (1, ""))
-    if not lines or not first.startswith(("#", *_COMMENTS)):
+    marked = marked_first_line(text.splitlines(), ("#", *_COMMENTS))
+    if not lines or marked is None:
         return lines
-    plain = re.sub(r"\s+(?=[(\[])", "", first.lstrip("#/%; "))  # no blank before a unit in brackets
+    number, plain = marked
+    plain = re.sub(r"\s+(?=[(\[])", "", plain)  # no blank before a unit in brackets
     words = _splitter(plain)(plain)
     try:
         kinds = {title(word, "").kind for word in words}

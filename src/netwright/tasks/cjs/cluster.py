@@ -16,6 +16,8 @@ from netwright.tasks.cjs.observation import DECLINE, Observation, chosen_stage, 
 from netwright.tasks.cjs.state import CLUSTER, COMMITMENT, EXECUTOR, NOWHERE, POOL, State, copied
 from netwright.tasks.cjs.workload import Workload
 
+N_SEEDS = 2**62  # of a cluster's durations, and of what a policy draws
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

@@ -17,7 +17,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from netwright.tasks.cjs.cluster import Cluster
+from netwright.tasks.cjs.cluster import N_SEEDS, Cluster
 from netwright.tasks.cjs.compiled import compiled
 from netwright.tasks.cjs.data import load
 from netwright.tasks.cjs.dataset import CjsData
@@ -79,7 +79,7 @@ class CjsEnv(gymnasium.Env[Seen, dict[str, np.int64]]):
         super().reset(seed=seed)
         gap_ms = self.config.mean_gap_s * 1000.0
         workload = self.data.workload(self.np_random, self.config.n_jobs, gap_ms)
-        self.cluster = Cluster(workload, self.config.rules, int(self.np_random.integers(2**62)))
+        self.cluster = Cluster(workload, self.config.rules, int(self.np_random.integers(N_SEEDS)))
         return self._seen(self.cluster), {}
 
     def step(self, action: dict[str, np.int64]) -> tuple[Seen, float, bool, bool, dict[str, Any]]:

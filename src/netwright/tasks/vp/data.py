@@ -6,7 +6,6 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from netwright.core.errors import DataError
 from netwright.core.files import plain_files, read_json, sha256_of_file
 from netwright.core.identity import sha256_of
 from netwright.core.lazy import LazyMapping
-from netwright.core.reading import MissingFileError, decimal_number, read_text
+from netwright.core.reading import MissingFileError, decimal_number, marked_first_line, read_text
 from netwright.tasks.vp.angles import Floats
 from netwright.tasks.vp.dataset import SPLITS, Split, TraceSet, VpData
 from netwright.tasks.vp.generator import generate
@@ -167,16 +166,16 @@ def csv_lines(text: str, path: Path) -> tuple[Columns, list[tuple[int, list[str]
     ]
     lines = [(n, line.split(",")) for n, line in numbered if not line.startswith("#")]
     if not lines or any(map(is_number, lines[0][1])):
-        return _titles_behind_a_mark(numbered, path) if lines else Columns(), lines
+        return _titles_behind_a_mark(text, path), lines
     number, titles = lines[0]
     return columns_of(titles, f"{path}:{number}"), lines[1:]
 
 
-def _titles_behind_a_mark(numbered: Sequence[tuple[int, str]], path: Path) -> Columns:
+def _titles_behind_a_mark(text: str, path: Path) -> Columns:
     """The columns that a first line behind `#` names, those of the original layout where it names none."""
-    number, first = numbered[0]
+    number, titles = marked_first_line(text.splitlines()) or (0, "")
     try:
-        return columns_of(first.lstrip("# ").split(","), f"{path}:{number}") if first[0] == "#" else Columns()
+        return columns_of(titles.split(","), f"{path}:{number}") if titles else Columns()
     except DataError:  # a comment
         return Columns()
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from netwright.core.errors import DataError
+from netwright.core.reading import marked_first_line
 from netwright.wan.importing.graph import check_counts
 from netwright.wan.importing.raw import (
     Conventions,
@@ -101,10 +102,10 @@ def _titles(words: Sequence[str]) -> list[str] | None:
 
 def _titles_behind_a_mark(text: Sequence[str], n_cells: int, source: str) -> list[str] | None:
     """Titles of that many columns on a first line that begins with `#`."""
-    number, first = next(((i, line.strip()) for i, line in enumerate(text, start=1) if line.strip()), (1, ""))
-    if not first.startswith("#"):
+    marked = marked_first_line(text)
+    if marked is None:
         return None
-    plain = first.lstrip("#").strip()
+    number, plain = marked
     found = _titles(_cells(plain, separator([plain]), number, source))
     return found if found is not None and len(found) == n_cells else None
 

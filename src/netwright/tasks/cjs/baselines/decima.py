@@ -7,23 +7,18 @@ tests too; `decima-greedy` takes the likeliest ones, which is worse with these w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from netwright.tasks.cjs.baselines import decima_compiled
+from netwright.tasks.cjs.baselines.compiled_policy import CompiledPolicy
 from netwright.tasks.cjs.baselines.decima_network import DecimaNetwork
 from netwright.tasks.cjs.baselines.decima_weights import PUBLISHED, read_network
-from netwright.tasks.cjs.cluster import Cluster
-from netwright.tasks.cjs.graphs import Ints
 from netwright.tasks.cjs.observation import Observation
+from netwright.tasks.cjs.state import State
 
-_LARGEST_SEED = 2**62
 
-
-class Decima:
-    """Decima's network as a `Scheduler`; `play` runs whole episodes in compiled code, with the same decisions.
+class Decima(CompiledPolicy):
+    """Decima's network as a policy.
 
     Args:
         network: trained.
@@ -31,26 +26,18 @@ class Decima:
     """
 
     def __init__(self, network: DecimaNetwork, *, greedy: bool = False) -> None:
+        super().__init__()
         self.network, self.greedy = network, greedy
         self._parameters = decima_compiled.packed(network)
-        self._memory = np.zeros(2, dtype=np.int64)
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Begin again; draw all later randomness from `rng`."""
-        self._memory[:] = rng.integers(_LARGEST_SEED), 0
+    def choose(self, obs: Observation) -> tuple[int, int]:
+        """Place among the choices, number of executors."""
+        found: tuple[int, int] = decima_compiled.choose(self._parameters, obs, self.greedy, self.memory)
+        return found
 
-    def act(self, obs: Sequence[Observation]) -> Ints:
-        """(B, 2) place among the choices, number of executors."""
-        made = np.empty((len(obs), 2), dtype=np.int64)
-        for i, one in enumerate(obs):
-            made[i] = decima_compiled.choose(self._parameters, one, self.greedy, self._memory)
-        return made
-
-    def play(self, cluster: Cluster) -> None:
-        """Play a cluster to its end."""
-        if not cluster.done:
-            decima_compiled.play(cluster.state, self._parameters, self.greedy, self._memory)
-            cluster.done = True
+    def play_state(self, state: State) -> None:
+        """Play an episode that waits for a decision to its end."""
+        decima_compiled.play(state, self._parameters, self.greedy, self.memory)
 
 
 def load(path: Path = PUBLISHED, *, greedy: bool = False) -> Decima:

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from netwright.tasks.cjs import rules
-from netwright.tasks.cjs.cluster import Cluster
-from netwright.tasks.cjs.graphs import Ints
+from netwright.tasks.cjs.baselines.compiled_policy import CompiledPolicy
 from netwright.tasks.cjs.observation import DECLINE, Observation
+from netwright.tasks.cjs.state import State
 
-_LARGEST_SEED = 2**62
 
-
-class RuleScheduler:
-    """Follows one of the rules of `rules`; `play` runs whole episodes in compiled code, with the same decisions.
+class RuleScheduler(CompiledPolicy):
+    """Follows one of the rules of `rules`.
 
     Args:
         rule: its number.
@@ -23,27 +21,18 @@ class RuleScheduler:
     """
 
     def __init__(self, rule: int, parameters: Sequence[float] = ()) -> None:
+        super().__init__()
         self.rule = rule
         self.parameters = np.array(parameters, dtype=np.float64)
-        self._memory = np.zeros(2, dtype=np.int64)
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Begin again; only `random` draws from `rng`."""
-        self._memory[:] = rng.integers(_LARGEST_SEED), 0
+    def choose(self, obs: Observation) -> tuple[int, int]:
+        """Place among the choices, or `DECLINE`; number of executors."""
+        node, n = rules.choose(self.rule, obs, self.parameters, self.memory)
+        return (DECLINE if node == DECLINE else int(obs.schedulable[:node].sum())), n
 
-    def act(self, obs: Sequence[Observation]) -> Ints:
-        """(B, 2) place among the choices, number of executors."""
-        made = np.empty((len(obs), 2), dtype=np.int64)
-        for i, one in enumerate(obs):
-            node, made[i, 1] = rules.choose(self.rule, one, self.parameters, self._memory)
-            made[i, 0] = DECLINE if node == DECLINE else one.schedulable[:node].sum()
-        return made
-
-    def play(self, cluster: Cluster) -> None:
-        """Play a cluster to its end."""
-        if not cluster.done:
-            rules.play(cluster.state, self.rule, self.parameters, self._memory)
-            cluster.done = True
+    def play_state(self, state: State) -> None:
+        """Play an episode that waits for a decision to its end."""
+        rules.play(state, self.rule, self.parameters, self.memory)
 
 
 def fifo() -> RuleScheduler:
