@@ -54,18 +54,29 @@ class DialogueResult:
         }
 
 
+Questions = dict[tuple[Exchange, ...], Query | None]
+"""The question after each history, for dialogues of one problem and setup."""
+
+
 class Dialogue:
     """Questions and answers about one problem; it can be saved and resumed exactly, and answers can be undone.
 
     The state consists of the setup and the exchanges; everything else is recomputed from them.
+
+    Args:
+        questions: questions already computed by dialogues of the same problem and setup, which is extended; None
+            keeps none. Not for problems whose designs are computed during the dialogue.
     """
 
-    def __init__(self, problem: Problem, setup: Setup | None = None) -> None:
+    def __init__(
+        self, problem: Problem, setup: Setup | None = None, questions: Questions | None = None
+    ) -> None:
         self.problem = problem
         self.setup = setup or Setup()
         self._make = problem.learner_factory(self.setup)
         self._learner: Learner = self._make(self.setup.seed)
         self._asked: Query | None = None
+        self._questions = questions
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -82,8 +93,29 @@ class Dialogue:
         if len(self.exchanges) >= self.setup.n_queries:
             return None
         if self._asked is None:
-            self._asked = self._learner.ask()
+            self._asked = self._question_of(self._learner)
         return self._asked
+
+    def foresee(self, answer: Answer) -> None:
+        """Compute the question after an answer to the pending one, so that `ask` need not when it is given.
+
+        Without a place for `questions`, it does nothing.
+        """
+        query = self.ask()
+        if self._questions is None or query is None or len(self.exchanges) + 1 >= self.setup.n_queries:
+            return
+        if (*self.exchanges, Exchange(query, answer)) not in self._questions:
+            later = self._learner.fork()
+            later.tell(query, answer)
+            self._question_of(later)
+
+    def _question_of(self, learner: Learner) -> Query | None:
+        history = learner.history
+        if self._questions is None:
+            return learner.ask()
+        if history not in self._questions:
+            self._questions[history] = learner.ask()
+        return self._questions[history]
 
     def tell(self, answer: Answer) -> None:
         """Answer the question returned by `ask`.
@@ -178,8 +210,18 @@ class Dialogue:
         return saved_document(self.problem.identity(), self.setup, exchanges)
 
     @classmethod
-    def from_json(cls, document: object, problem: Problem, where: Path = Path("dialogue")) -> Dialogue:
+    def from_json(
+        cls,
+        document: object,
+        problem: Problem,
+        where: Path = Path("dialogue"),
+        questions: Questions | None = None,
+    ) -> Dialogue:
         """Resume a saved dialogue; the next question is the same as without the interruption.
+
+        Args:
+            where: location of the document, for errors.
+            questions: see `Dialogue`.
 
         Raises:
             FormatError: the document has another format or belongs to another problem.
@@ -187,7 +229,7 @@ class Dialogue:
         """
         saved = SavedDialogue.parse(document, where)
         problem.check_identity(saved.problem, where)
-        dialogue = cls(problem, saved.begun_with(where))
+        dialogue = cls(problem, saved.begun_with(where), questions)
         exchanges = tuple(each.exchange() for each in saved.exchanges)
         dialogue._check(exchanges, where)
         dialogue._replay(exchanges)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.registry import Registry
@@ -39,14 +40,18 @@ class LearnerKind:
     questions: tuple[str, ...] = (AUTO,)
 
 
+_PARTICLES: WeakKeyDictionary[Pool, dict[tuple[int, int, float], Particles]] = WeakKeyDictionary()
+
+
 def _bayes(pool: Pool, config: BayesConfig) -> LearnerFactory:
-    cache: dict[int, Particles] = {}
+    cache = _PARTICLES.setdefault(pool, {})
 
     def make(seed: int) -> Bayes:
-        if seed not in cache:
+        key = (seed, config.n_particles, config.generic_share)
+        if key not in cache:
             cache.clear()  # keep the particles of one seed only, because they are large
-            cache[seed] = Bayes.sample(pool, config, seed)
-        return Bayes(pool, config, seed, cache[seed])
+            cache[key] = Bayes.sample(pool, config, seed)
+        return Bayes(pool, config, seed, cache[key])
 
     return make
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from netwright.core.errors import DataError
 from netwright.core.notes import note
-from netwright.core.reading import read_text, text_lines, whole_number
+from netwright.core.reading import read_text, whole_number
 from netwright.core.text import printable
 from netwright.wan.importing.text import SEPARATOR_LINE, unescaped
 from netwright.wan.topology import Topology
@@ -54,16 +55,19 @@ def has_classes(path: Path) -> bool:
     Raises:
         DataError: it is not a table of demands.
     """
-    return "class" in _columns(path, next(_lines(path), (1, []))[1]).place
+    return "class" in _columns(path, next(_lines(read_text(path), path), (1, []))[1]).place
 
 
-def read_rows(path: Path, topology: Topology) -> list[Row]:
+def rows_of(text: str, path: Path, topology: Topology) -> list[Row]:
     """The demands of a table with a header line.
+
+    Args:
+        path: name of the table, for messages.
 
     Raises:
         DataError: names the line of the first invalid demand.
     """
-    lines = _lines(path)
+    lines = _lines(text, path)
     columns = _columns(path, next(lines, (1, []))[1])
     if columns.ignored:
         note(f"{path}: ignored the columns {', '.join(columns.ignored)}")
@@ -78,13 +82,13 @@ def _unscaled(path: Path, unit: str, topology: Topology) -> str:
     return f"{path}: demands are in {unit} but capacities are {kind}: used without conversion, scale them with --load"
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and stripped cells of each nonblank line."""
-    first = next((line for line in read_text(path).splitlines() if _holds(line)), "")
+    first = next((line for line in text.splitlines() if _holds(line)), "")
     separator = max(SEPARATORS, key=first.count)
     if separator not in first:
         separator = " "
-    reader = csv.reader(text_lines(path), delimiter=separator, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     begun = False
     try:
         for cells in reader:

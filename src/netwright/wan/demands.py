@@ -9,7 +9,8 @@ import numpy as np
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.notes import note
-from netwright.wan.demand_tables import Row, read_rows
+from netwright.core.reading import read_text
+from netwright.wan.demand_tables import Row, rows_of
 from netwright.wan.importing.raw import count, listed
 from netwright.wan.paths import Network
 from netwright.wan.topology import Array, Ints, Topology
@@ -113,7 +114,12 @@ def read_csv(path: Path, topology: Topology, *, step: int | None = None) -> Dema
     Raises:
         DataError: names the line of the first invalid demand, such as one from an unknown node.
     """
-    rows = [row for row in read_rows(path, topology) if step is None or row.step == step]
+    return demands_of(read_text(path), path, topology, step=step)
+
+
+def demands_of(text: str, path: Path, topology: Topology, *, step: int | None = None) -> Demands:
+    """As `read_csv`, from the text of a table of that name, without access to any file."""
+    rows = [row for row in rows_of(text, path, topology) if step is None or row.step == step]
     if not rows:
         raise DataError(
             f"{path}: contains no demand{'' if step is None else f' of step {step}'}; check the file."

@@ -119,15 +119,21 @@ def build(config: InstanceConfig, data: Path | None = None) -> Instance:
 
 def assemble(config: InstanceConfig, topology: Topology, demands: Demands) -> Instance:
     """The instance of a given topology and demands; everything else follows from `config`."""
+    demands = traffic(config, topology, demands)
+    known = config.failures == "links"
+    down = failures.single_links(topology) if known else failures.read(Path(config.failures), topology)
+    return Instance(config, topology, demands, choose(topology, demands, config.tunnels), down)
+
+
+def traffic(config: InstanceConfig, topology: Topology, demands: Demands) -> Demands:
+    """The demands of an instance: the largest ones, scaled to the load, in classes."""
     if config.flows:
         demands = demands.largest(config.flows)
     if config.load != 0.0:
         demands = scale_to_load(topology, demands, config.load)
     if config.n_classes:
         demands = demands.in_classes(config.n_classes, generator(config.seed, 1))
-    known = config.failures == "links"
-    down = failures.single_links(topology) if known else failures.read(Path(config.failures), topology)
-    return Instance(config, topology, demands, choose(topology, demands, config.tunnels), down)
+    return demands
 
 
 def load_topology(name: str, data: Path | None = None) -> Topology:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from netwright.core.types import Json
-from netwright.wan.demands import shortest_path_utilization
+from netwright.wan.demands import Demands, shortest_path_utilization
 from netwright.wan.instance import Instance
+from netwright.wan.topology import Topology
 from netwright.wan.units import rate_unit
 
 SANE_PERCENT = (
@@ -37,7 +38,11 @@ class LoadFacts:
     @classmethod
     def of(cls, instance: Instance) -> LoadFacts:
         """The facts of an instance."""
-        demands, topology = instance.demands, instance.topology
+        return cls.of_demands(instance.topology, instance.demands)
+
+    @classmethod
+    def of_demands(cls, topology: Topology, demands: Demands) -> LoadFacts:
+        """The facts of demands on a topology."""
         utilization = shortest_path_utilization(topology, demands)
         arc = int(np.argmax(utilization))
         return cls(

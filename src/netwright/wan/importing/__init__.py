@@ -3,6 +3,15 @@
 from netwright.wan.importing.as_topology import as_topology
 from netwright.wan.importing.graph import ImportedGraph, Link, Node
 from netwright.wan.importing.options import ImportOptions
-from netwright.wan.importing.reading import SUFFIXES, read_graph
+from netwright.wan.importing.reading import SUFFIXES, graph_of, read_graph
 
-__all__ = ["SUFFIXES", "ImportOptions", "ImportedGraph", "Link", "Node", "as_topology", "read_graph"]
+__all__ = [
+    "SUFFIXES",
+    "ImportOptions",
+    "ImportedGraph",
+    "Link",
+    "Node",
+    "as_topology",
+    "graph_of",
+    "read_graph",
+]

@@ -34,13 +34,22 @@ def with_demands(graph: ImportedGraph, path: Path) -> ImportedGraph:
     Raises:
         DataError: the file is malformed or does not fit the network.
     """
-    suffix, source = path.suffix.lower(), str(path)
-    if suffix not in SUFFIXES:
+    _check_suffix(path)
+    return with_demands_of(graph, limited_bytes(path), path)
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"{path}: demands of a network's format are read from {', '.join(SUFFIXES)}; "
             "pickled matrices (.pkl) are never opened, save them with numpy.save."
         )
-    content = limited_bytes(path)
+
+
+def with_demands_of(graph: ImportedGraph, content: bytes, path: Path) -> ImportedGraph:
+    """As `with_demands`, from the content of a file of that name, without access to any file."""
+    _check_suffix(path)
+    suffix, source = path.suffix.lower(), str(path)
     if suffix == ".demands":
         return _joined(graph, parse_repetita_demands(content, source), path, "")
     if suffix == ".xml":

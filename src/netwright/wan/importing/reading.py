@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.core.errors import DataError
-from netwright.core.reading import read_bytes
+from netwright.core.reading import read_bytes, size_in_words
 from netwright.wan.importing.dot import parse_dot
 from netwright.wan.importing.edge_list import parse_edge_list
 from netwright.wan.importing.gml import parse_gml
@@ -75,16 +75,46 @@ def read_graph(path: Path, *, options: ImportOptions | None = None, prepare: boo
     Raises:
         DataError: the message says what is wrong, where in the file, and what to do.
     """
+    _reader_of(path)
+    content = limited_bytes(path, MAX_NETWORK_BYTES)
+    wanted = options or (ImportOptions.preparation() if prepare else ImportOptions())
+    return _interpreted(_with_node_names(_raw(content, path), path), wanted)
+
+
+def graph_of(content: bytes, name: str, *, options: ImportOptions | None = None) -> ImportedGraph:
+    """The network in the content of a file, as `read_graph`, without access to any file.
+
+    Args:
+        name: the file's name, from which the format follows; for messages otherwise.
+
+    Raises:
+        DataError: as for `read_graph`.
+    """
+    if len(content) > MAX_NETWORK_BYTES:
+        raise DataError(
+            f"{name}: has {size_in_words(len(content))}, above the limit of {size_in_words(MAX_NETWORK_BYTES)} for a "
+            "network; check the file."
+        )
+    return _interpreted(_raw(content, Path(name)), options or ImportOptions())
+
+
+def _reader_of(path: Path) -> Reader:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
             f"{path}: networks are read from {', '.join(SUFFIXES)}; save it as one of these, or rename the file."
         )
-    content = limited_bytes(path, MAX_NETWORK_BYTES)
+    return reader
+
+
+def _raw(content: bytes, path: Path) -> RawGraph:
+    reader = _reader_of(path)
     if not content.strip():
         raise DataError(f"{path}: is empty; check the file, or get it again.")
-    wanted = options or (ImportOptions.preparation() if prepare else ImportOptions())
-    raw = _with_node_names(reader(content, path.stem, str(path)), path)
+    return reader(content, path.stem, str(path))
+
+
+def _interpreted(raw: RawGraph, wanted: ImportOptions) -> ImportedGraph:
     return reduced(interpret(raw, wanted), wanted)
 
 
