@@ -5,7 +5,9 @@
 A mutant swaps one comparison, arithmetic or boolean operator, drops a minus sign, moves a number by one or negates a
 condition. Annotations, decorators, messages (`raise`, `note`, `print`, f-strings) and docstrings stay as they are.
 The mutants run one at a time in a copy of the project, each in a child process of one parent that has imported the
-third-party packages already. A mutant that breaks an import or runs past the limit counts as killed.
+third-party packages already. A mutant that breaks an import counts as killed, and so does one whose tests use more than
+three times the processor time that they take without it, and a minute more: a loop without an end. Such mutants are
+counted in the row. Wall time is only limited for processes that wait for ever, so that a busy machine kills nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import json
+import math
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -22,12 +27,14 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "netwright"
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+SECONDS = "seconds.json"
 PRELOADED = (
     "torch",
     "transformers",
@@ -40,7 +47,10 @@ PRELOADED = (
     "pytest",
 )
 TALK = {"note", "print", "debug", "info", "warning", "error", "warn"}
-MIRRORS = {"tasks/abr": "abr", "tasks/vp": "vp", "tasks": "core"}  # test folders that are named otherwise
+# Test folders that are named otherwise.
+MIRRORS = {"tasks/abr": "abr", "tasks/vp": "vp", "tasks/cjs": "cjs", "tasks": "core"}
+OVER_BASELINE = 3.0  # processor time of a mutant's tests, in those of the tests without it
+WALL_OVER_CPU = 10.0  # a process that waits for longer than this many limits hangs
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -175,7 +185,7 @@ def changed(node: ast.AST) -> str | None:
     if isinstance(node, ast.Compare):
         return _with(node.left, node.ops[0], node.comparators[0], node)
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.UnaryOp) and type(node.op) in SWAPS:
-        old, node.op = node.op, SWAPS[type(node.op)]()
+        old, node.op = node.op, SWAPS[type(node.op)]()  # type: ignore[assignment]
         text = ast.unparse(node)
         node.op = old
         return text
@@ -206,11 +216,39 @@ def tests_of(module: str, without: Sequence[str]) -> list[str]:
     return [str(f.relative_to(ROOT)) for f in [f for f in files if near(f)] or files]
 
 
+class Outcome(Enum):
+    """What tests said of a mutant."""
+
+    PASSED = "SURVIVED"
+    FAILED = "killed"
+    TIMED_OUT = "killed, out of time"
+
+
+@dataclass
+class Meter:
+    """A pytest plugin that adds up the processor time of each test file, children included."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=lambda: processor_seconds())
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Book the time since the test before on this one's file."""
+        file, now = nodeid.partition("::")[0], processor_seconds()
+        self.seconds[file] = self.seconds.get(file, 0.0) + now - self.last
+        self.last = now
+
+
+def processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
 class Runner:
     """Runs tests in a copy of the project, each time in a new child process."""
 
     def __init__(self, folder: Path, without: Sequence[str]) -> None:
         self.folder, self.without = folder, without
+        self.seconds: dict[str, float] = {}  # processor time of each test file without a mutant
         os.nice(10)
         os.environ |= {
             "OMP_NUM_THREADS": "1",
@@ -222,40 +260,53 @@ class Runner:
         for name in PRELOADED:
             importlib.import_module(name)
 
-    def survives(self, mutant: Mutant, limit_s: float) -> bool:
-        """Whether every test of the mutant's module passes with the change in it."""
+    def tried(self, mutant: Mutant, limit_s: float) -> Outcome:
+        """What the tests of the mutant's module say with the change in it, the quickest files first."""
         place = self.folder / "src" / "netwright" / mutant.module
         source = place.read_bytes()
         place.write_bytes(mutant.applied(source))
+        tests = sorted(tests_of(mutant.module, self.without), key=lambda t: self.seconds.get(t, 0.0))
+        limit_s += OVER_BASELINE * sum(self.seconds.get(t, 0.0) for t in tests)
         try:
-            return self.passes(tests_of(mutant.module, self.without), limit_s, compiled=b"njit" in source)
+            return self.outcome(tests, limit_s, compiled=b"njit" in source)
         finally:
             place.write_bytes(source)
 
-    def passes(self, tests: list[str], limit_s: float, *, compiled: bool = False) -> bool:
-        """Whether the tests pass in time; `compiled`: without what numba has in its cache."""
+    def baseline(self, tests: list[str], limit_s: float) -> bool:
+        """Whether the tests pass without a mutant; keeps what each file takes."""
+        passed = self.outcome(tests, limit_s) is Outcome.PASSED
+        if passed:
+            self.seconds = json.loads((self.folder / SECONDS).read_text(encoding="utf-8"))
+        return passed
+
+    def outcome(self, tests: list[str], limit_s: float, *, compiled: bool = False) -> Outcome:
+        """Run tests with a limit of processor time; `compiled`: without what numba has in its cache."""
         child = os.fork()
         if child == 0:
-            self._run(tests, compiled=compiled)
-        end = time.monotonic() + limit_s
+            self._run(tests, limit_s, compiled=compiled)
+        end = time.monotonic() + WALL_OVER_CPU * limit_s
         try:
             while time.monotonic() < end:
                 ended, status = os.waitpid(child, os.WNOHANG)
                 if ended:
                     child = 0
-                    return status == 0
+                    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+                        return Outcome.TIMED_OUT
+                    return Outcome.FAILED if status else Outcome.PASSED
                 time.sleep(0.05)
-            return False
+            return Outcome.TIMED_OUT
         finally:
             if child:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
 
-    def _run(self, tests: list[str], *, compiled: bool) -> None:
+    def _run(self, tests: list[str], limit_s: float, *, compiled: bool) -> None:
         status: int = 1
         try:
             os.setsid()
             os.chdir(self.folder)
+            _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(processor_seconds() + limit_s), hard))
             log = os.open(self.folder / "pytest.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -276,7 +327,9 @@ class Runner:
                 "-m",
                 "not slow",
             ]
-            status = int(importlib.import_module("pytest").main([*quick, *loaded, *tests]))
+            meter = Meter()
+            status = int(importlib.import_module("pytest").main([*quick, *loaded, *tests], [meter]))
+            (self.folder / SECONDS).write_text(json.dumps(meter.seconds), encoding="utf-8")
         except BaseException:
             traceback.print_exc()
         finally:
@@ -294,7 +347,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--limit-s", type=float, default=60.0, help="a mutant that takes longer counts as killed"
+        "--limit-s", type=float, default=60.0, help="processor time on top of that of the tests"
     )
     parser.add_argument("--without", nargs="*", default=[], help="names of test files to leave out")
     parser.add_argument("--results", type=Path, help="folder of the results to write the row into")
@@ -305,31 +358,42 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         runner = Runner(Path(scratch), chosen.without)
         tests = sorted({t for m in sample for t in tests_of(m.module, chosen.without)})
-        if not runner.passes(tests, 10 * chosen.limit_s):
+        if not runner.baseline(tests, 20 * chosen.limit_s):
             print("the tests fail without a mutant:", *tests, file=sys.stderr)
             print((runner.folder / "pytest.log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)
             return 2
-        survived, equivalent = [], 0
-        for mutant in sample:
-            start = time.monotonic()
-            lives = runner.survives(mutant, chosen.limit_s)
-            word = "killed"
-            if lives:
-                word = f"equivalent, {mutant.equivalent}" if mutant.equivalent else "SURVIVED"
-                equivalent += bool(mutant.equivalent)
-                survived += [] if mutant.equivalent else [mutant]
-            print(f"{time.monotonic() - start:5.1f} s  {word}  {mutant}", flush=True)
-    tried = len(sample) - equivalent
-    killed = tried - len(survived)
-    print(
-        f"{chosen.package}: {killed} of {tried} killed ({len(known)} mutants in all; {equivalent} equivalent left out)"
-    )
-    if chosen.results:
-        write_row(chosen, len(known), tried, killed, [str(m) for m in survived])
+        outcomes = [(mutant, shown(runner, mutant, chosen.limit_s)) for mutant in sample]
+    write_summary(chosen, len(known), outcomes)
     return 0
 
 
-def write_row(chosen: argparse.Namespace, known: int, tried: int, killed: int, survivors: list[str]) -> None:
+def shown(runner: Runner, mutant: Mutant, limit_s: float) -> Outcome:
+    """What tests say of a mutant, printed with the processor time that they took."""
+    start = processor_seconds()
+    outcome = runner.tried(mutant, limit_s)
+    lives = outcome is Outcome.PASSED and mutant.equivalent
+    word = f"equivalent, {mutant.equivalent}" if lives else outcome.value
+    print(f"{processor_seconds() - start:5.1f} s  {word}  {mutant}", flush=True)
+    return outcome
+
+
+def write_summary(chosen: argparse.Namespace, known: int, outcomes: list[tuple[Mutant, Outcome]]) -> None:
+    """Print the share killed, equivalent mutants aside, and write the row if asked to."""
+    counted = [(m, o) for m, o in outcomes if not (o is Outcome.PASSED and m.equivalent)]
+    survivors = [str(m) for m, o in counted if o is Outcome.PASSED]
+    timed_out = sum(o is Outcome.TIMED_OUT for _, o in counted)
+    killed = len(counted) - len(survivors)
+    print(
+        f"{chosen.package}: {killed} of {len(counted)} killed, {timed_out} of them out of time "
+        f"({known} mutants in all; {len(outcomes) - len(counted)} equivalent left out)"
+    )
+    if chosen.results:
+        write_row(chosen, known, len(counted), killed, {"survivors": survivors, "timed_out": timed_out})
+
+
+def write_row(
+    chosen: argparse.Namespace, known: int, tried: int, killed: int, extra: dict[str, object]
+) -> None:
     """Put the share killed into `quality.jsonl`, in place of the package's old row."""
     from netwright.core.results import ResultRow, write_rows
 
@@ -345,7 +409,7 @@ def write_row(chosen: argparse.Namespace, known: int, tried: int, killed: int, s
         seeds=(chosen.seed,),
         command=f"python tools/mutation.py {chosen.package} --sample {chosen.sample} --seed {chosen.seed}"
         + (f" --without {' '.join(chosen.without)}" if chosen.without else ""),
-        extra={"survivors": survivors},
+        extra=extra,
     )
     write_rows(chosen.results / "quality.jsonl", [row], replaces=key)
 

@@ -6,7 +6,6 @@ import io
 import json
 import re
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from netwright.cli.design.ask import Conversation
+from netwright.cli.main import main
 from netwright.cli.output import interruptible
 from netwright.core.errors import ConfigError
 from netwright.synthesis.dialogue import Dialogue
@@ -26,7 +26,10 @@ from netwright.synthesis.view import QuestionView
 from netwright.wan import pools
 from netwright.wan.details import Details
 from netwright.wan.registry import scenario
+from netwright.wan.scenarios.ospf import design as ospf
+from netwright.wan.scenarios.ospf.search import SearchConfig
 from netwright.wan.selection import Source
+from tests.forked import Forked
 
 RING = "a b 1 1\nb c 1 2\nc d 1 1\nd a 1 3\na c 2 5\n"
 
@@ -235,24 +238,16 @@ def test_changes_are_counted_from_the_design_in_use(cli, pool_file, said):
 def test_ctrl_c_keeps_the_dialogue(pool_file, tmp_path):
     out = tmp_path / "d"
     words = ["design", "ask", "--pool", str(pool_file), "--out", str(out), "--question", "pair"]
-    program = "import sys; from netwright.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    running = subprocess.Popen(
-        [sys.executable, "-c", program, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert running.stdin is not None
-    running.stdin.write("a\n")
-    running.stdin.flush()
+    running = Forked(lambda: main(words))
+    running.type_in("a")
     kept = out / "dialogue.json"
     deadline = time.monotonic() + 60.0
     while not (kept.exists() and json.loads(kept.read_text())["exchanges"]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=30)
+    _, err = running.communicate()
+    running.close()
     assert running.returncode == 130
     assert f"the dialogue is kept in {kept}" in err
     assert len(json.loads(kept.read_text())["exchanges"]) == 1
@@ -283,8 +278,9 @@ def test_a_process_that_ignores_ctrl_c_still_does():
         signal.signal(signal.SIGINT, previous)
 
 
-def test_weights_of_a_users_own_network(cli, ring, said):
+def test_weights_of_a_users_own_network(cli, ring, said, monkeypatch):
     """OSPF on a file of five links: the exported weights have the metrics that were shown."""
+    monkeypatch.setattr(ospf, "search_config", lambda net: SearchConfig(n_walks=16, n_steps=200))
     said("a", "b", "s")
     words = ["--scenario", "ospf", "--topology", ring, "--objectives", 60]
     run = cli("design", "ask", *words, "--question", "pair", "--out", "d", "--json")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from netwright.cli.main import main
 from netwright.wan import pools
-
-PROGRAM = "import sys; from netwright.cli.main import main; sys.exit(main(sys.argv[1:]))"
-PATIENCE_S = 60.0
+from tests.forked import Forked
 
 
 @pytest.fixture(scope="module")
@@ -27,33 +24,16 @@ def pool_file(tmp_path_factory) -> Path:
 @pytest.fixture
 def terminal(pool_file, tmp_path):
     """Opens further terminals on one dialogue; all are closed at the end."""
-    opened: list[subprocess.Popen[str]] = []
+    opened: list[Forked] = []
 
-    def open_one(*words: str) -> subprocess.Popen[str]:
+    def open_one(*words: str) -> Forked:
         command = ["design", "ask", "--pool", str(pool_file), "--out", str(tmp_path / "d"), *words]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        opened.append(subprocess.Popen([sys.executable, "-c", PROGRAM, *command], text=True, **pipes))
+        opened.append(Forked(lambda: main(command)))
         return opened[-1]
 
     yield open_one
     for process in opened:
-        process.kill()
-        process.communicate()
-
-
-def type_in(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(f"{line}\n")
-    process.stdin.flush()
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> None:
-    """Wait until the terminal shows these words."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"the terminal ended without {words!r}")
+        process.close()
 
 
 def answers(folder: Path) -> int:
@@ -62,22 +42,22 @@ def answers(folder: Path) -> int:
 
 def test_a_second_terminal_is_refused_and_no_answer_is_lost(terminal, tmp_path):
     first = terminal("--question", "pair")
-    read_until(first, "Question 1 of")
-    type_in(first, "a")
-    read_until(first, "Question 2 of")
+    first.read_until("Question 1 of")
+    first.type_in("a")
+    first.read_until("Question 2 of")
     second = terminal()
-    out, err = second.communicate("a\na\ns\n", timeout=PATIENCE_S)
+    out, err = second.communicate("a\na\ns\n")
     assert second.returncode == 2
     assert not out
     assert f"in use by process {first.pid} on " in err
     assert "continue there, or give another --out" in err
-    type_in(first, "b")
-    read_until(first, "Question 3 of")
+    first.type_in("b")
+    first.read_until("Question 3 of")
     assert answers(tmp_path / "d") == 2
-    type_in(first, "q")
-    assert first.wait(PATIENCE_S) == 0
+    first.type_in("q")
+    assert first.wait() == 0
     third = terminal()
-    third.communicate("a\nq\n", timeout=PATIENCE_S)
+    third.communicate("a\nq\n")
     assert third.returncode == 0
     assert answers(tmp_path / "d") == 3
 
@@ -86,11 +66,10 @@ def test_a_kill_between_answers_loses_none(terminal, tmp_path):
     """When the next question is shown, the answer before it is on the disk."""
     for given in range(4):
         process = terminal("--question", "pair")
-        read_until(process, f"Question {given + 1} of")
-        type_in(process, "ab"[given % 2])
-        read_until(process, f"Question {given + 2} of")
+        process.read_until(f"Question {given + 1} of")
+        process.type_in("ab"[given % 2])
+        process.read_until(f"Question {given + 2} of")
         process.kill()
-        process.wait(PATIENCE_S)
         assert answers(tmp_path / "d") == given + 1
 
 
@@ -98,16 +77,15 @@ def test_a_kill_at_any_moment_leaves_a_dialogue_that_continues(terminal, tmp_pat
     seen = 0
     for delay_s in (0.0, 0.002, 0.005, 0.01, 0.02):
         process = terminal("--queries", "60", "--learner", "voting")
-        read_until(process, f"Question {seen + 1} of")
-        type_in(process, "a\nb\na\nb")
+        process.read_until(f"Question {seen + 1} of")
+        process.type_in("a\nb\na\nb")
         time.sleep(delay_s)
         process.kill()
-        process.wait(PATIENCE_S)
         found = answers(tmp_path / "d")
         assert seen <= found <= seen + 4
         seen = found
     last = terminal()
-    last.communicate("a\nq\n", timeout=PATIENCE_S)
+    last.communicate("a\nq\n")
     assert last.returncode == 0
     assert answers(tmp_path / "d") == seen + 1
 

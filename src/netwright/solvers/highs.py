@@ -102,7 +102,8 @@ class Solver:
         if status is Status.OPTIMAL and not violation <= FEASIBILITY:
             status = Status.INACCURATE
         self._has_basis = status is Status.OPTIMAL and self.method == "simplex"
-        spent = self._iterations() - (pivots if warm else 0)
+        # HiGHS counts on from run to run, but from zero where nothing was left to do.
+        spent = max(0, self._iterations() - (pivots if warm else 0))
         report = SolveReport(self.method, warm, seconds, spent, violation)
         return Solution(status, x, float(self.program.cost @ x), report)
 
