@@ -23,7 +23,13 @@ def test_all_kinds_are_listed_from_the_registry(cli):
     assert [r["name"] for r in found["recipes"]] == ["plain", "rich"]
     assert found["backbones"] == [{"name": "tiny", "summary": "a small one"}]
     assert [s["name"] for s in found["scenarios"]] == ["bw", "mcf", "nf", "ospf"]
-    assert [x["name"] for x in found["learners"]] == ["bayes", "no-prune", "objective-only", "voting"]
+    assert [x["name"] for x in found["learners"]] == [
+        "bayes",
+        "consistent",
+        "no-prune",
+        "objective-only",
+        "voting",
+    ]
     assert ("abilene", "11", "14") in [(t["name"], t["nodes"], t["links"]) for t in found["topologies"]]
 
 

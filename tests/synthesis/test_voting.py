@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from netwright.core.errors import ConfigError
-from netwright.synthesis.generation import OnlineGenerator, PoolGenerator, _better
+from netwright.synthesis.consistent import Consistent
+from netwright.synthesis.generation import OnlineGenerator, PoolGenerator, _better, satisfiable
 from netwright.synthesis.no_prune import NoPrune
 from netwright.synthesis.objective_only import ObjectiveOnly
 from netwright.synthesis.pool import quality
-from netwright.synthesis.queries import Answer, Kind, Query, satisfying
+from netwright.synthesis.queries import JUST_NOTICEABLE, Answer, Exchange, Kind, Query, satisfying
 from netwright.synthesis.teachers import Oracle
 from netwright.synthesis.voting import Voting, VotingConfig
 from tests.synthesis.problems import Weighted, concave_pool, weighted_pool
@@ -42,10 +45,10 @@ def test_voting_beats_both_rivals(name):
     pool, truths = POOLS[name].split(np.random.default_rng(0), 60)
     voting = _qualities(lambda i: Voting(PoolGenerator(pool), seed=i), pool, truths, 10)
     no_prune = _qualities(lambda i: NoPrune(pool, seed=i), pool, truths, 10)
-    objective_only = _qualities(lambda i: ObjectiveOnly(PoolGenerator(pool), seed=i), pool, truths, 10)
+    consistent = _qualities(lambda i: Consistent(PoolGenerator(pool), seed=i), pool, truths, 10)
     assert np.median(voting) >= 0.985
     assert np.median(voting) > np.median(no_prune)
-    assert np.median(objective_only) > np.median(no_prune)
+    assert np.median(consistent) > np.median(no_prune)
     # Theory of `no-prune`: the best of n random members, median 2^(-1/n); three standard errors below.
     assert np.median(no_prune) == pytest.approx(2 ** (-1 / 10), abs=0.03)
 
@@ -109,18 +112,81 @@ def test_a_fork_goes_its_own_way():
     assert learner.ask() == query
 
 
-def test_contradicting_answers_bring_in_a_backup_and_the_dialogue_continues():
+def test_of_contradicting_answers_as_many_as_possible_are_followed():
     pool = POOLS["weighted"]
-    learner = Voting(PoolGenerator(pool), seed=1)
-    learner.tell(learner.ask(), Answer((0,)))
-    a, b = (int(d) for d in pool.optimum[:2])
+    truth = pool.values(pool.family.sample(np.random.default_rng(3), 1))[0]
+    teacher, learner = Oracle(truth, pool.counts), Voting(PoolGenerator(pool), seed=1)
+    learner = _run(learner, teacher, 5)
+    a, b = (int(d) for d in np.argsort(truth)[[-1, 0]])
     learner.tell(Query(Kind.COMPARE, (a, b)), Answer((0,)))
     assert not learner.dropped
-    learner.tell(Query(Kind.COMPARE, (a, b)), Answer((1,)))
-    assert learner.dropped
+    learner.tell(Query(Kind.COMPARE, (b, a)), Answer((0,)))
+    assert learner.dropped == {6}  # all answers but the wrong one
     kept = [e for i, e in enumerate(learner.history) if i not in learner.dropped]
     assert satisfying(pool.family, learner.pcs.parameters, pool.scores, kept).all()
     assert learner.ask() is not None
+
+
+def test_satisfiable_subsets_drop_as_few_answers_as_an_exhaustive_search():
+    pool = weighted_pool(60)
+    source, rng = PoolGenerator(pool), np.random.default_rng(4)
+    objectives = source.sampled(np.random.default_rng(0))
+    for _ in range(5):
+        pairs = rng.integers(pool.n_designs, size=(7, 2))
+        held = [
+            Exchange(Query(Kind.COMPARE, (int(a), int(b))), Answer((int(rng.integers(2)),)))
+            for a, b in pairs
+            if a != b
+        ]
+        found = satisfiable(source, held, np.random.default_rng(0))
+        fewest = next(
+            n
+            for n in range(len(held) + 1)
+            for gone in itertools.combinations(range(len(held)), n)
+            if satisfying(
+                pool.family, objectives, pool.scores, [e for i, e in enumerate(held) if i not in gone]
+            ).any()
+        )
+        assert len(found[0]) == fewest
+        assert [len(dropped) for dropped in found] == sorted(map(len, found))
+
+
+def test_about_equal_keeps_the_objectives_for_which_the_difference_is_hardly_noticeable():
+    pool, truths = POOLS["weighted"].split(np.random.default_rng(5), 12)
+    dropped = []
+    for i, value in enumerate(pool.values(truths)):
+        learner = _run(
+            Voting(PoolGenerator(pool), seed=i), Oracle(value, pool.counts, jnd_share=JUST_NOTICEABLE), 8
+        )
+        equal = [
+            e for j, e in enumerate(learner.history) if e.answer.best == (0, 1) and j not in learner.dropped
+        ]
+        values = pool.values(learner.pcs.parameters)
+        for exchange in equal:
+            a, b = exchange.query.designs
+            assert (np.abs(values[:, a] - values[:, b]) <= JUST_NOTICEABLE * np.ptp(values, axis=1)).all()
+        honest = satisfying(pool.family, truths[[i]], pool.scores, equal)
+        assert honest.all()
+        dropped.append(len(learner.dropped))
+    assert np.mean(dropped) < 1.0
+
+
+def test_objective_only_asks_where_consistent_objectives_disagree_and_learns_the_objective():
+    pool, truths = POOLS["weighted"].split(np.random.default_rng(6), 20)
+    values = pool.values(truths)
+    ranks, reached = quality(values, pool.counts), []
+    for i, value in enumerate(values):
+        learner = ObjectiveOnly(PoolGenerator(pool), seed=i)
+        for _ in range(6):
+            query = learner.ask()
+            both = satisfying(pool.family, pool.parameters, pool.scores, learner.history)
+            ahead = pool.values(pool.parameters[both])[:, query.designs]
+            assert query.kind is Kind.COMPARE
+            assert both.sum() < 20 or len(np.unique(np.sign(ahead[:, 0] - ahead[:, 1]))) == 2
+            learner.tell(query, Oracle(value, pool.counts).answer(query))
+            assert satisfying(pool.family, learner.learned().parameters[None], pool.scores, learner.history)
+        reached.append(ranks[i, learner.recommend()])
+    assert np.median(reached) > 0.85
 
 
 def test_cannot_say_rules_nothing_out():
@@ -159,5 +225,3 @@ def test_the_online_variant_needs_no_pool():
 def test_settings_are_checked():
     with pytest.raises(ConfigError, match="thresh must lie in 1 to pcs_size"):
         VotingConfig(pcs_size=5, thresh=6)
-    with pytest.raises(ConfigError, match="drop_probability"):
-        VotingConfig(drop_probability=1.0)

@@ -190,18 +190,26 @@ class Bayes(Historian):
         if config.question in ("pair", "strength"):
             kind = Kind.COMPARE if config.question == "pair" else Kind.STRENGTH
             ties = config.ties or kind is Kind.STRENGTH
-            return Query(kind, best_pair(outlook, kind, ties, config.n_pairs, rng)[0], ties)
-        pair, pair_value = best_pair(outlook, Kind.COMPARE, True, config.n_pairs, rng)
+            return Query(kind, self._pair(outlook, kind, ties, rng)[0], ties)
+        pair, pair_value = self._pair(outlook, Kind.COMPARE, True, rng)
         triple, triple_value = self._triple(outlook, Kind.TICK, rng)
         now = outlook.present_value()
         if pair_value - now >= _PAIR_SUFFICES * (triple_value - now):
             return Query(Kind.COMPARE, pair, ties=True)
         return Query(Kind.TICK, triple, ties=True)
 
+    def _pair(
+        self, outlook: Outlook, kind: Kind, ties: bool, rng: np.random.Generator
+    ) -> tuple[tuple[int, ...], float]:
+        return best_pair(outlook, kind, ties, self.config.n_pairs, rng, self.refusals().closeness)
+
     def _triple(
         self, outlook: Outlook, kind: Kind, rng: np.random.Generator
     ) -> tuple[tuple[int, ...], float]:
-        return best_triple(outlook, kind, self.config.n_triples, self.config.exchange_rounds, rng)
+        config = self.config
+        return best_triple(
+            outlook, kind, config.n_triples, config.exchange_rounds, rng, self.refusals().closeness
+        )
 
     def _outlook(self, rng: np.random.Generator) -> Outlook:
         """Candidate designs, with a posterior sample over them."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from netwright.synthesis.pool import Index, Pool
 from netwright.synthesis.problem import Array, Objective, ObjectiveFamily
-from netwright.synthesis.queries import Exchange, satisfying
+from netwright.synthesis.queries import Exchange, explained, satisfying
 
 FRESH_DRAWS = 4096
 FRESH_ROUNDS = 4
@@ -48,6 +48,10 @@ class Generator(Protocol):
         """
         ...
 
+    def sampled(self, rng: np.random.Generator) -> Array:
+        """Many objectives of the prior; shape (n, k)."""
+        ...
+
 
 class PoolGenerator:
     """Draws from a pool without replacement; when it is exhausted, new objectives over the pool's designs.
@@ -77,7 +81,7 @@ class PoolGenerator:
         pool = self.pool
         consistent = satisfying(pool.family, pool.parameters, pool.scores, exchanges)
         rows = np.flatnonzero(consistent)
-        explained = len(rows) > 0
+        found_any = len(rows) > 0
         rows = rows[~_among(pool.parameters[rows], known)]
         rows = rng.permutation(rows)
         rows = rows[_better(pool.family, pool.parameters[rows], pool.scores, pool.optimum[rows], best)][:n]
@@ -87,12 +91,16 @@ class PoolGenerator:
                 break
             fresh = pool.family.sample(rng, FRESH_DRAWS)
             fresh = fresh[satisfying(pool.family, fresh, pool.scores, exchanges)][: 4 * n]
-            explained |= len(fresh) > 0
+            found_any |= len(fresh) > 0
             wanted = pool.values(fresh).argmax(1) if len(fresh) else np.empty(0, dtype=np.int64)
             kept = _better(pool.family, fresh, pool.scores, wanted, best)
             parameters = np.vstack([parameters, fresh[kept]])[:n]
             designs = np.concatenate([designs, wanted[kept]])[:n]
-        return parameters, designs, explained
+        return parameters, designs, found_any
+
+    def sampled(self, rng: np.random.Generator) -> Array:
+        """The pool's objectives and fresh ones."""
+        return np.vstack([self.pool.parameters, self.family.sample(rng, FRESH_ROUNDS * FRESH_DRAWS)])
 
 
 class OnlineGenerator:
@@ -117,12 +125,12 @@ class OnlineGenerator:
     ) -> tuple[Array, Index, bool]:
         """See `Generator`. Solves at most twice per requested objective."""
         found: list[tuple[Array, int]] = []
-        explained = False
+        found_any = False
         tries = 2 * n
         for _ in range(FRESH_ROUNDS):
             fresh = self.family.sample(rng, FRESH_DRAWS)
             fresh = fresh[satisfying(self.family, fresh, self.scores, exchanges)]
-            explained |= len(fresh) > 0
+            found_any |= len(fresh) > 0
             for parameters in fresh[:tries]:
                 tries -= 1
                 design = np.array([self._solved(parameters)])
@@ -133,7 +141,11 @@ class OnlineGenerator:
             if len(found) == n or tries <= 0:
                 break
         parameters = np.array([k for k, _ in found]).reshape(-1, len(self.family.parameters))
-        return parameters, np.array([d for _, d in found], dtype=np.int64), explained
+        return parameters, np.array([d for _, d in found], dtype=np.int64), found_any
+
+    def sampled(self, rng: np.random.Generator) -> Array:
+        """Draws from the prior."""
+        return self.family.sample(rng, FRESH_ROUNDS * FRESH_DRAWS)
 
     def _solved(self, parameters: Array) -> int:
         """Index of the optimum of these parameters; a new design is added to the known ones."""
@@ -146,6 +158,24 @@ class OnlineGenerator:
             return int(same[0])
         self.scores = np.vstack([self.scores, scores])
         return len(self.scores) - 1
+
+
+def satisfiable(
+    source: Generator, exchanges: Sequence[Exchange], rng: np.random.Generator, most: int = 8
+) -> list[frozenset[int]]:
+    """The largest subsets of the answers that one objective explains, each as the positions of the others.
+
+    The paper finds such a subset by backups that each drop random answers (section 5.2). Here the answers that each of
+    many objectives explains are compared, so that all answers but one are kept if any sampled objective explains them.
+
+    Returns:
+        Up to `most` sets, by the number of dropped answers, then by the number of objectives that explain the rest.
+    """
+    objectives = source.sampled(rng)
+    followed = explained(source.family, objectives, source.scores, exchanges)
+    sets, support = np.unique(followed, axis=0, return_counts=True)
+    order = np.lexsort((-support, -sets.sum(1)))[:most]
+    return [frozenset(int(i) for i in np.flatnonzero(~sets[row])) for row in order]
 
 
 def _better(

@@ -14,6 +14,7 @@ import numpy as np
 from netwright.core.seeding import generator
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
+from netwright.synthesis.refusals import Refusals
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,15 @@ class Historian:
     def learned(self) -> Estimate | None:
         """See `Learner`; no estimate by default."""
         return None
+
+    @property
+    def scores(self) -> Array:
+        """See `Learner`."""
+        raise NotImplementedError
+
+    def refusals(self) -> Refusals:
+        """The questions so far that were answered without a preference."""
+        return Refusals(self.history, self.scores)
 
     def rng(self) -> np.random.Generator:
         """Random numbers for this point of the dialogue."""

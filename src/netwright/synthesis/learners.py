@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.registry import Registry
 from netwright.synthesis.bayes import QUESTIONS, Bayes, BayesConfig
+from netwright.synthesis.consistent import Consistent
 from netwright.synthesis.generation import Generator, PoolGenerator
 from netwright.synthesis.learner import Learner
 from netwright.synthesis.no_prune import NoPrune
@@ -70,16 +71,28 @@ NO_PRUNE = LearnerKind(
     "an ablation of voting that never drops a candidate",
     lambda pool, config: lambda seed: NoPrune(pool, seed=seed),
 )
+CONSISTENT = LearnerKind(
+    "consistent",
+    "an ablation of voting that proposes the optimum of any objective that explains the answers",
+    lambda pool, config: lambda seed: Consistent(PoolGenerator(pool), seed=seed),
+    lambda source: lambda seed: Consistent(source, seed),
+)
 OBJECTIVE_ONLY = LearnerKind(
     "objective-only",
-    "an ablation that learns the objective and keeps no candidates",
+    "naive objective synthesis: compares any pair on which two consistent objectives disagree",
     lambda pool, config: lambda seed: ObjectiveOnly(PoolGenerator(pool), seed=seed),
     lambda source: lambda seed: ObjectiveOnly(source, seed),
 )
 
 
 def _own() -> Mapping[str, str]:
-    kinds = {"VOTING": VOTING, "BAYES": BAYES, "NO_PRUNE": NO_PRUNE, "OBJECTIVE_ONLY": OBJECTIVE_ONLY}
+    kinds = {
+        "VOTING": VOTING,
+        "BAYES": BAYES,
+        "NO_PRUNE": NO_PRUNE,
+        "CONSISTENT": CONSISTENT,
+        "OBJECTIVE_ONLY": OBJECTIVE_ONLY,
+    }
     return {kind.name: f"{__name__}:{attribute}" for attribute, kind in kinds.items()}
 
 

@@ -10,7 +10,9 @@ Ghahramani 2014).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,9 @@ from netwright.synthesis.answer_models import Float32, probabilities
 from netwright.synthesis.queries import Kind, Query
 
 Columns = npt.NDArray[np.int64]
+
+Penalty = Callable[[Columns], npt.NDArray[np.floating[Any]]]
+"""Penalties in units of rank for questions that show the designs (n, k); shape (n,)."""
 
 _NAT = np.float32(0.03)  # rank gain that one nat of information about the best design is worth
 _TINY = np.float32(1e-12)
@@ -76,33 +81,47 @@ def answers(outlook: Outlook, kind: Kind, columns: Columns, ties: bool) -> Float
     return probabilities(Query(kind, (0,) * columns.shape[1], ties), z, outlook.noise, outlook.tie)
 
 
+def no_penalty(questions: Columns) -> Float32:
+    """No question (n, k) is penalized."""
+    return np.zeros(len(questions), dtype=np.float32)
+
+
 def best_pair(
-    outlook: Outlook, kind: Kind, ties: bool, n_questions: int, rng: np.random.Generator
+    outlook: Outlook,
+    kind: Kind,
+    ties: bool,
+    n_questions: int,
+    rng: np.random.Generator,
+    penalty: Penalty = no_penalty,
 ) -> tuple[tuple[int, ...], float]:
-    """The best of up to `n_questions` pairs by value and information; returns designs and value."""
+    """The best of up to `n_questions` pairs by value and information, less the penalty; returns designs and value."""
     pairs = np.array(list(itertools.combinations(range(len(outlook.designs)), 2)))
     if len(pairs) > n_questions:
         pairs = pairs[rng.choice(len(pairs), n_questions, replace=False)]
     p = answers(outlook, kind, pairs, ties)
     values = _values(outlook, p)
-    chosen = (values + _NAT * information(outlook, p)).argmax()
+    chosen = (values + _NAT * information(outlook, p) - penalty(outlook.designs[pairs])).argmax()
     return _designs(outlook, pairs[chosen]), float(values[chosen])
 
 
 def best_triple(
-    outlook: Outlook, kind: Kind, n_questions: int, exchange_rounds: int, rng: np.random.Generator
+    outlook: Outlook,
+    kind: Kind,
+    n_questions: int,
+    exchange_rounds: int,
+    rng: np.random.Generator,
+    penalty: Penalty = no_penalty,
 ) -> tuple[tuple[int, ...], float]:
-    """The best of `n_questions` random triples, improved by exchanging one design at a time."""
+    """The best of `n_questions` random triples, improved by exchanging one design at a time, less the penalty."""
     n = len(outlook.designs)
-    triples = np.sort(rng.random((n_questions, n)).argpartition(2, axis=1)[:, :3], axis=1)
-    values = question_values(outlook, kind, triples, True)
-    best, value = triples[values.argmax()], float(values.max())
-    for _ in range(exchange_rounds):
-        near = _exchanges(best, n)
-        values = question_values(outlook, kind, near, True)
+    near = np.sort(rng.random((n_questions, n)).argpartition(2, axis=1)[:, :3], axis=1)
+    best, value = near[0], -np.inf
+    for _ in range(1 + exchange_rounds):
+        values = question_values(outlook, kind, near, True) - penalty(outlook.designs[near])
         if values.max() <= value:
             break
         best, value = near[values.argmax()], float(values.max())
+        near = _exchanges(best, n)
     return _designs(outlook, best), value
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from netwright.synthesis.learner import Historian, running_best
 from netwright.synthesis.pool import Pool
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Kind, Query
+
+_DRAWS = 64  # proposals among which the first that is not similar to a refused one is asked
 
 
 class NoPrune(Historian):
@@ -21,9 +25,13 @@ class NoPrune(Historian):
         return self.pool.scores
 
     def ask(self) -> Query:
-        """The optimum of a random objective, against the running best."""
-        design, best = int(self.pool.optimum[self.rng().integers(len(self.pool))]), self.recommend()
-        return Query(Kind.PROPOSE, (design,) if best is None else (design, best))
+        """The optimum of a random objective, against the running best; not similar to a refused question."""
+        rng, best = self.rng(), self.recommend()
+        if best is None:
+            return Query(Kind.PROPOSE, (int(self.pool.optimum[rng.integers(len(self.pool))]),))
+        drawn = self.pool.optimum[rng.integers(len(self.pool), size=_DRAWS)]
+        closeness = self.refusals().closeness(np.column_stack([drawn, np.full_like(drawn, best)]))
+        return Query(Kind.PROPOSE, (int(drawn[closeness.argmin()]), best))
 
     def tell(self, query: Query, answer: Answer) -> None:
         """Record the answer."""

@@ -1,19 +1,28 @@
-"""`objective-only`: naive objective synthesis (Fig. 3). Proposes the optimum of an objective that fits the answers."""
+"""`objective-only`: naive objective synthesis (Fig. 3), which learns the objective and only then a design.
+
+Wang, Jiang, Qiu and Rao ("Learning Network Design Objectives Using A Program Synthesis Approach", HotNets 2019) ask
+about any pair of designs on which two objectives that explain the answers disagree, until there are no such objectives.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from netwright.synthesis.generation import Generator
-from netwright.synthesis.learner import Estimate, Historian, estimate_from, running_best
+from netwright.synthesis.generation import Generator, satisfiable
+from netwright.synthesis.learner import Estimate, Historian, estimate_from
+from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array
-from netwright.synthesis.queries import Answer, Kind, Query
+from netwright.synthesis.queries import Answer, Exchange, Kind, Query
+
+_FUNCTIONS = 8  # objectives among which two must disagree
+_PAIRS = 512  # pairs of designs that are tried
 
 
 class ObjectiveOnly(Historian):
-    """Finds one objective that explains all answers, proposes its optimum, and repeats.
+    """Asks a Compare on which two consistent objectives disagree; recommends the optimum of a consistent objective.
 
-    It stops asking when no objective explains the answers.
+    It stops asking when the objectives that explain the answers agree. If there are none, a largest explainable subset
+    of the answers is followed.
     """
 
     def __init__(self, source: Generator, seed: int = 0) -> None:
@@ -26,24 +35,48 @@ class ObjectiveOnly(Historian):
         return self.source.scores
 
     def ask(self) -> Query | None:
-        """The optimum of an objective that explains the answers, against the running best."""
-        best = self.recommend()
-        if best is None:
-            return Query(Kind.PROPOSE, (self.source.any_design(self.rng()),))
-        known = np.empty((0, len(self.source.family.parameters)))
-        _, designs, _ = self.source.draw(self.history, best, 1, self.rng(), known)
-        return Query(Kind.PROPOSE, (int(designs[0]), best)) if len(designs) else None
+        """A random pair of designs, for which one consistent objective prefers the first and another the second."""
+        rng = self.rng()
+        parameters, designs = self._consistent(_FUNCTIONS, rng)
+        if len(designs) < 2:
+            return None
+        drawn = rng.integers(len(self.scores), size=(_PAIRS, 2))
+        optima = np.column_stack([designs, np.roll(designs, 1)])
+        pairs = np.vstack([drawn, optima])
+        pairs = pairs[self.refusals().fresh(pairs)]
+        values = self.source.family.values(parameters, self.scores)
+        ahead = values[:, pairs[:, 0]] - values[:, pairs[:, 1]]  # (functions, pairs)
+        disputed = np.flatnonzero((ahead > 0.0).any(0) & (ahead < 0.0).any(0))
+        if not len(disputed):
+            return None
+        a, b = pairs[disputed[0]]
+        return Query(Kind.COMPARE, (int(a), int(b)))
 
     def tell(self, query: Query, answer: Answer) -> None:
         """Record the answer."""
         self.record(query, answer)
 
     def recommend(self) -> int | None:
-        """The running best."""
-        return running_best(self.history)
+        """The optimum of an objective that explains the answers; None if a source has no design yet."""
+        if not len(self.history):
+            return None
+        _, designs = self._consistent(1, self.rng())
+        return int(designs[0]) if len(designs) else None
 
     def learned(self) -> Estimate | None:
         """An objective that explains the answers."""
-        known = np.empty((0, len(self.source.family.parameters)))
-        parameters, _, _ = self.source.draw(self.history, None, 1, self.rng(), known)
+        parameters, _ = self._consistent(1, self.rng())
         return estimate_from(parameters, np.ones(len(parameters))) if len(parameters) else None
+
+    def _consistent(self, n: int, rng: np.random.Generator) -> tuple[Array, Index]:
+        """Up to `n` objectives (n', k) that explain the answers, or as many of them as possible, with their optima."""
+        known = np.empty((0, len(self.source.family.parameters)))
+        parameters, designs, found = self.source.draw(self.history, None, n, rng, known)
+        if found:
+            return parameters, designs
+        for dropped in satisfiable(self.source, self.history, self.rng()):
+            followed: list[Exchange] = [e for i, e in enumerate(self.history) if i not in dropped]
+            parameters, designs, found = self.source.draw(followed, None, n, rng, known)
+            if found:
+                break
+        return parameters, designs

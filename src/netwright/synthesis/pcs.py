@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array, ObjectiveFamily
-from netwright.synthesis.queries import Exchange, Kind, Query, agrees
+from netwright.synthesis.queries import Exchange, Kind, Query, agrees, noticeable
+from netwright.synthesis.refusals import Refusals
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +56,19 @@ class ParetoCandidateSet:
         """
         query = exchange.query
         values = self.family.values(self.parameters, scores[list(query.designs)])
-        gone = ~agrees(values, exchange)
+        tie = noticeable(self.family, self.parameters, scores) if exchange.answer.best == (0, 1) else 0.0
+        gone = ~agrees(values, exchange, tie)
         if query.kind is Kind.PROPOSE and exchange.answer.best == (0,):
             gone |= self.designs == query.designs[0]
         return self.without(gone)
 
-    def most_informative(self, best: int | None, scores: Array) -> Query | None:
-        """The Propose or Compare of highest informativeness; ties go to a Propose, then to the first in order."""
+    def most_informative(
+        self, best: int | None, scores: Array, refusals: Refusals | None = None
+    ) -> Query | None:
+        """The Propose or Compare of highest informativeness; ties go to a Propose, then to the first in order.
+
+        None if the set is empty or every question is similar to one of the `refusals`.
+        """
         programs = self.programs()
         if not len(programs):
             return None
@@ -73,6 +80,13 @@ class ParetoCandidateSet:
         proposals = propose_removals(values, own).min(1)
         pairs = compare_order(len(programs))
         comparisons = compare_removals(values, own, pairs).min(1)
+        if refusals:
+            proposals[
+                refusals.closeness(np.column_stack([programs, np.full_like(programs, best)])) > 0.0
+            ] = -1
+            comparisons[refusals.closeness(shown[np.array(pairs)]) > 0.0] = -1
+        if max(proposals.max(), comparisons.max()) < 0:
+            return None
         if proposals.max() >= comparisons.max():
             return Query(Kind.PROPOSE, (int(programs[proposals.argmax()]), best))
         a, b = pairs[comparisons.argmax()]

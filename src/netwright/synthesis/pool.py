@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netwright.core.errors import ConfigError
-from netwright.synthesis.problem import Array, Design, MetricGroup, Objective, ObjectiveFamily
+from netwright.synthesis.problem import Array, Design, MetricGroup, Objective, ObjectiveFamily, scaled
 
 SCORE_STEP = 1e-6  # scores closer than this are the same design
 
@@ -109,9 +109,7 @@ class Pool:
     @cached_property
     def scaled(self) -> Array:
         """Scores scaled to 0..1 over the pool, metric by metric; shape (D, m)."""
-        low, high = self.scores.min(0), self.scores.max(0)
-        found: Array = (self.scores - low) / np.where(high > low, high - low, 1.0)
-        return found
+        return scaled(self.scores)
 
     def objective(self, i: int) -> Objective:
         """One of the pool's objectives."""

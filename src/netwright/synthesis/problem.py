@@ -160,3 +160,10 @@ def dominated(scores: Array) -> npt.NDArray[np.bool_]:
     for i, own in enumerate(scores):
         out[i] = bool(((scores >= own).all(1) & (scores > own).any(1)).any())
     return out
+
+
+def scaled(scores: Array) -> Array:
+    """Scores (D, m) scaled to 0..1 over the designs, metric by metric."""
+    low, high = scores.min(0), scores.max(0)
+    found: Array = (scores - low) / np.where(high > low, high - low, 1.0)
+    return found

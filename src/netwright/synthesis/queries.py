@@ -37,6 +37,10 @@ ASKS = {
     Kind.MENU: "Which of these designs would you take?",
 }
 STRENGTHS = ("slightly", "much")
+JUST_NOTICEABLE = (
+    0.05  # share of an objective's range over the designs below which two designs are about equal
+)
+_BLOCK = 256  # objectives whose range is computed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ class Answer:
     def cannot_say(self) -> bool:
         """Whether the answer carries no information."""
         return not self.best
+
+    def decides(self, n_designs: int) -> bool:
+        """Whether the answer prefers some of the `n_designs` shown to others."""
+        return 0 < len(self.best) < n_designs
 
     def to_json(self) -> Json:
         """Plain data."""
@@ -148,14 +156,16 @@ def preferred(exchange: Exchange) -> list[tuple[int, int]]:
     return [(query.designs[b], query.designs[r]) for b in best for r in rest]
 
 
-def agrees(values: Array, exchange: Exchange) -> npt.NDArray[np.bool_]:
+def agrees(values: Array, exchange: Exchange, tie: Array | float = 0.0) -> npt.NDArray[np.bool_]:
     """Whether each objective explains an answer to a Propose or Compare.
 
     Args:
         values: values of the query's designs under n objectives; shape (n, number of designs).
+        tie: difference up to which each objective explains "about equal"; shape (n,). Exact ties only, as in the
+            paper, by default.
 
     Returns:
-        Shape (n,). "About equal" is explained by an exact tie only, as in the paper.
+        Shape (n,).
     """
     query, answer = exchange.query, exchange.answer
     if answer.cannot_say or len(query.designs) == 1:
@@ -167,19 +177,47 @@ def agrees(values: Array, exchange: Exchange) -> npt.NDArray[np.bool_]:
     elif answer.best == (1,):
         found = first <= second if query.kind is Kind.PROPOSE else first < second
     else:
-        found = first == second
+        found = np.abs(first - second) <= tie
     return found
+
+
+def noticeable(family: ObjectiveFamily, parameters: Array, scores: Array) -> Array:
+    """The just-noticeable difference of each objective (n, k) over the designs with scores (D, m); shape (n,)."""
+    blocks = (parameters[low : low + _BLOCK] for low in range(0, len(parameters), _BLOCK))
+    ranges = [np.ptp(family.values(block, scores), axis=1) for block in blocks]
+    return JUST_NOTICEABLE * np.concatenate([np.empty(0), *ranges])
+
+
+def explained(
+    family: ObjectiveFamily, parameters: Array, scores: Array, exchanges: Sequence[Exchange]
+) -> npt.NDArray[np.bool_]:
+    """Whether each objective (n, k) explains each of the answers; shape (n, number of answers).
+
+    Two designs are about equal for an objective if they differ by less than its just-noticeable difference.
+
+    Args:
+        scores: oriented metrics of the designs; shape (D, m).
+    """
+    out = np.ones((len(parameters), len(exchanges)), dtype=bool)
+    shown = sorted({d for e in exchanges for d in e.query.designs})
+    if not shown or not len(parameters):
+        return out
+    values = family.values(parameters, scores[shown])
+    ties = any(e.answer.best == (0, 1) for e in exchanges)
+    tie = noticeable(family, parameters, scores) if ties else 0.0
+    for i, exchange in enumerate(exchanges):
+        out[:, i] = agrees(values[:, np.searchsorted(shown, exchange.query.designs)], exchange, tie)
+    return out
 
 
 def satisfying(
     family: ObjectiveFamily, parameters: Array, scores: Array, exchanges: Sequence[Exchange]
 ) -> npt.NDArray[np.bool_]:
     """Whether each objective (n, k) explains all answers; `scores` (D, m) are those of the designs; shape (n,)."""
+    strict = [e for e in exchanges if e.answer.best != (0, 1)]
     out = np.ones(len(parameters), dtype=bool)
-    shown = sorted({d for e in exchanges for d in e.query.designs})
-    if not shown:
-        return out
-    values = family.values(parameters, scores[shown])
-    for exchange in exchanges:
-        out &= agrees(values[:, np.searchsorted(shown, exchange.query.designs)], exchange)
+    out &= explained(family, parameters, scores, strict).all(axis=1)
+    if len(strict) < len(exchanges):  # their ranges are computed for the remaining objectives only
+        equal = [e for e in exchanges if e.answer.best == (0, 1)]
+        out[out] = explained(family, parameters[out], scores, equal).all(axis=1)
     return out

@@ -130,8 +130,8 @@ class PoolProblem:
 class OnlineProblem:
     """A problem whose designs are computed during the dialogue by a callable `improve` (section 4.4).
 
-    `voting` and `objective-only` solve for each candidate. `bayes` first solves for `n_designs` objectives drawn
-    from the prior, and asks about those designs.
+    `voting`, `consistent` and `objective-only` solve for each candidate. `bayes` first solves for `n_designs`
+    objectives drawn from the prior, and asks about those designs.
     """
 
     def __init__(

@@ -19,6 +19,7 @@ TITLES = {"mcf": "MCF", "bw": "BW", "nf": "NF", "ospf": "OSPF"}
 STYLES: dict[str, Keywords] = {
     "no-prune": {"color": "#77828f", "linestyle": (0, (1.2, 1.2)), "linewidth": 1.2},
     "objective-only": {"color": "#b39f6b", "linestyle": (0, (4, 1.4)), "linewidth": 1.2},
+    "consistent": {"color": "#8a8f6b", "linestyle": (0, (2.4, 1.4)), "linewidth": 1.2},
     "voting": {"color": "#a8713a", "linestyle": (0, (6, 1.5, 1.2, 1.5)), "linewidth": 1.6},
     "bayes:pair": {"color": "#0072b2", "linestyle": "-", "linewidth": 2.0},
     "bayes:triple": {"color": "#d55e00", "linestyle": "-", "linewidth": 2.0},

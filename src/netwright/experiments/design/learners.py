@@ -140,6 +140,7 @@ def _outside(cell: Callable[..., Cell], truths: str) -> Iterator[Cell]:
 
 def _more_teachers(cell: Callable[..., Cell]) -> Iterator[Cell]:
     yield cell("objective-only")
+    yield cell("consistent")
     yield cell("bayes:tick", n_queries=6)
     yield cell("bayes:tick", noise_percent=10.0, n_queries=5)
     for learner in ("no-prune", "voting", "bayes:triple"):
