@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gzip
 import io
 import json
 import os
 import re
 import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -24,6 +26,7 @@ from netwright.core.types import Json
 
 MAX_TEXT_BYTES = 16 << 20
 MAX_BINARY_BYTES = 1 << 30
+MAX_STREAM_BYTES = 8 << 30  # of a file that is read line by line, decompressed
 MAX_DEPTH = 64  # nesting depth of a JSON document
 MAX_DIGITS = 40  # of an integer; 128-bit generator states have 39
 
@@ -169,6 +172,40 @@ def read_json_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> Iterator[tupl
     for number, line in enumerate(read_text(path, limit=limit).split("\n"), start=1):
         if line.strip():
             yield number, parse_json(line, f"{path}:{number}")
+
+
+def stream_lines(
+    path: Path, *, limit: int = MAX_STREAM_BYTES, longest: int = MAX_TEXT_BYTES, remedy: str = "check the path"
+) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and content of each nonblank line of a file, plain or gzipped; holds one line at a time.
+
+    Args:
+        limit: bytes of the file, and of its decompressed content.
+        longest: bytes of a line.
+
+    Raises:
+        DataError: as for `opened`, damaged or truncated gzip data, or a limit is exceeded; names the line.
+    """
+    with opened(path, limit=limit, remedy=remedy) as stream:
+        number, total = 0, 0
+        try:
+            packed = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            lines = gzip.GzipFile(fileobj=stream) if packed else stream
+            while line := lines.readline(longest + 1):
+                number, total = number + 1, total + len(line)
+                if len(line) > longest:
+                    raise DataError(
+                        f"{path}:{number}: a line has more than {size_in_words(longest)}; {remedy}."
+                    )
+                if total > limit:
+                    raise DataError(f"{path}: contains more than {size_in_words(limit)}; split the file.")
+                if content := line.removeprefix(codecs.BOM_UTF8).strip():
+                    yield number, content
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(
+                f"{path}:{number + 1}: cannot be read ({short_reason(error)}); {remedy}."
+            ) from None
 
 
 def text_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> io.StringIO:

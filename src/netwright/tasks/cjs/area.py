@@ -17,8 +17,8 @@ from netwright.datasets.area import Area, Conversion, Finding
 from netwright.datasets.plain_values import Named, plain_values
 from netwright.datasets.sources import NETLLM
 from netwright.tasks.cjs.data import FOLDER, JOBS
-from netwright.tasks.cjs.job_files import read_jobs
 from netwright.tasks.cjs.originals import PARTS, arrays_of
+from netwright.tasks.cjs.own_jobs import own_jobs, read_own
 from netwright.tasks.cjs.tpch import N_QUERIES, SIZES, read_size
 
 _PROFILE = re.compile(
@@ -90,13 +90,13 @@ def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def check(folder: Path) -> Iterator[Finding]:
     """What the readers refuse of job profiles and own jobs, each file on its own."""
-    own = sorted((folder / JOBS).glob("*.json"))
+    own = list(own_jobs(folder / JOBS).values())
     profiles = (
         [folder / FOLDER / f"{size}.npz" for size in SIZES] if (folder / FOLDER).is_dir() or not own else []
     )
     for path in [*profiles, *own]:
         try:
-            (read_jobs if path in own else read_size)(path)
+            (read_own if path in own else read_size)(path)
         except NetwrightError as error:
             place, _, what = str(error).partition(": ")
             yield Finding("error", place, what)

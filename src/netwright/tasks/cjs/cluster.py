@@ -100,7 +100,10 @@ class Cluster:
         return -float(self.state.cluster["job_time_ms"][0])
 
     def copy(self) -> Cluster:
-        """A cluster in the same state that goes its own way, with the same future; the workload is shared."""
+        """A cluster in the same state that goes its own way, with the same future, and records nothing.
+
+        The workload is shared.
+        """
         other = copy.copy(self)
         other.state = copied(self.state)
         return other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from netwright.core.errors import DataError
@@ -11,8 +10,8 @@ from netwright.core.lazy import LazyMapping
 from netwright.tasks.cjs import tpch
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.generator import generate
-from netwright.tasks.cjs.job_files import read_jobs
 from netwright.tasks.cjs.originals import is_tree, read_tree
+from netwright.tasks.cjs.own_jobs import files_of, own_jobs, read_own
 from netwright.tasks.cjs.workload import Profile
 
 FOLDER, ORIGINALS, JOBS = "tpch_npz", "tpch_original", "jobs"
@@ -24,8 +23,7 @@ def load(folder: Path | None, *, seed: int = 0) -> CjsData:
     A folder without these may hold the published files as they are (`<size>/adj_mat_<q>.npy` and their like), directly
     or in `tpch_original`.
 
-    Files `<folder>/cjs/jobs/NAME.json` are jobs of the user's own (`job_files`). A folder that holds only these gets
-    generated profiles.
+    `<folder>/cjs/jobs` holds jobs of the user's own (`own_jobs`); a folder that holds only these has no profiles.
 
     Raises:
         DataError: there is no such folder, or a file is missing or damaged.
@@ -35,15 +33,11 @@ def load(folder: Path | None, *, seed: int = 0) -> CjsData:
     place = Path(folder) / "cjs"
     if not place.is_dir():
         raise DataError(f"{place}: no such folder; check --data, or run `netwright data fetch cjs`.")
-    own = {path.stem: path for path in sorted((place / JOBS).glob("*.json")) if not path.name.startswith(".")}
-    sequences = LazyMapping(own, lambda name: read_jobs(own[name]))
+    own = own_jobs(place / JOBS)
+    sequences = LazyMapping(own, lambda name: read_own(own[name]))
     profiles, files = _profiles(place)
-    if not profiles and own:
-        return replace(generate(seed=seed), sequences=sequences)
-    paths = [
-        *(file.relative_to(place).as_posix() for file in files),
-        *(f"{JOBS}/{path.name}" for path in own.values()),
-    ]
+    all_files = [*files, *(file for path in own.values() for file in files_of(path))]
+    paths = [file.relative_to(place).as_posix() for file in all_files]
     hashes = LazyMapping(paths, lambda path: sha256_of_file(place / path))
     return CjsData(profiles, source=str(place), sequences=sequences, hashes=hashes)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.errors import ConfigError, DataError, UnknownNameError
 from netwright.tasks.cjs.graphs import Ints
 from netwright.tasks.cjs.tpch import N_QUERIES, SIZES, profile_name
 from netwright.tasks.cjs.workload import Profile, ProfileTable, Workload
@@ -66,7 +66,13 @@ class CjsData:
 
         Raises:
             ConfigError: no job, or a gap that is not above 0.
+            DataError: there are no profiles.
         """
+        if not self.profiles:
+            raise DataError(
+                f"{self.source}: holds no job profiles to draw from; choose jobs of your own with --set jobs=NAME, or run "
+                "`netwright data fetch cjs`."
+            )
         if n_jobs < 1 or not 0.0 < mean_gap_ms < float("inf"):
             raise ConfigError(
                 f"a workload needs jobs and a mean gap above 0 ms, got {n_jobs} and {mean_gap_ms}."

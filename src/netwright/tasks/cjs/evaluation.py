@@ -16,7 +16,9 @@ from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.metrics import Outcome, percentile
 from netwright.tasks.cjs.observation import Scheduler
+from netwright.tasks.cjs.replay import compared
 from netwright.tasks.cjs.settings import DRAWN, CjsConfig
+from netwright.tasks.cjs.timeline import Timeline
 
 
 @runtime_checkable
@@ -34,7 +36,7 @@ def cluster_of(config: CjsConfig, data: CjsData, seed: int, *, record: bool = Fa
         workload = data.workload(np.random.default_rng(seed), config.n_jobs, config.mean_gap_s * 1000.0)
     else:
         workload = data.sequence(config.jobs)
-    return Cluster(workload, config.rules, seed, record=record)
+    return Cluster(workload, config.rules_for(workload), seed, record=record)
 
 
 def rollout(policy: Scheduler, cluster: Cluster) -> None:
@@ -67,14 +69,14 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
 
     Returns:
         JCT of each job in seconds, and in `detail`: `p50`, `p90`, `p99` of all jobs, `by_seed` (mean, p90, makespan
-        in seconds, utilization, decisions, and forced decisions of each sequence), `slowdown` (mean over the jobs), and
-        `groups`.
+        in seconds, utilization, decisions, and forced decisions of each sequence), `slowdown` (mean over the jobs),
+        `groups`, `timeline` (see `timeline.Timeline`), and for jobs of an event log what `replay.compared` gives.
     """
     config: CjsConfig = setting.config
-    outcomes = []
+    outcomes, timeline = [], None
     seconds = 0.0
     for seed in config.seeds:
-        cluster = cluster_of(config, data, seed)
+        cluster = cluster_of(config, data, seed, record=timeline is None)
         began = time.perf_counter()
         policy.reset(generator(seed, 0))
         if isinstance(policy, CompiledScheduler):
@@ -83,6 +85,8 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
             rollout(policy, cluster)
         seconds += time.perf_counter() - began
         outcomes.append(Outcome.of(cluster))
+        timeline = timeline or Timeline.of(cluster, f"seed {seed}")
+    rules = cluster.rules
     n_jobs = len(outcomes[0].jct_s)
     jct_s = np.concatenate([outcome.jct_s for outcome in outcomes])
     return Evaluation(
@@ -95,7 +99,13 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
         weights=(1.0,) * len(jct_s),
         episodes=tuple(f"seed {seed}, job {job}" for seed in config.seeds for job in range(n_jobs)),
         seconds=seconds,
-        config=asdict(config) | {"data": data.source, "synthetic": data.synthetic},
+        config={
+            **asdict(config),
+            "n_executors": rules.n_executors,
+            "moving_ms": rules.moving_ms,
+            "data": data.source,
+            "synthetic": data.synthetic,
+        },
         detail={
             **{f"p{round(100 * share)}": percentile(jct_s, share) for share in (0.5, 0.9, 0.99)},
             "slowdown": float(np.concatenate([outcome.slowdown for outcome in outcomes]).mean()),
@@ -111,5 +121,7 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
                 for seed, outcome in zip(config.seeds, outcomes, strict=True)
             },
             "groups": [f"seed {seed}" for seed in config.seeds for _ in range(n_jobs)],
+            "timeline": timeline.to_json() if timeline else {},
+            **compared(name, jct_s, config, data),
         },
     )

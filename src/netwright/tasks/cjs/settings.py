@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from netwright.core.errors import ConfigError
 from netwright.core.task import Setting
 from netwright.tasks.cjs.cluster import Rules
+from netwright.tasks.cjs.workload import Workload
 
 TEST_SEEDS = (1, 2, 3)
 """Of the settings: the same jobs as in the published simulator with these seeds."""
@@ -32,6 +33,8 @@ class CjsConfig:
         mean_gap_s: between two arrivals.
         jobs: name of a file of the user's own jobs; "drawn" draws `n_jobs` job profiles. With own jobs, a seed decides
             only the durations.
+        cluster: of jobs from an event log. "recorded" has as many executors as the log shows, which change jobs at once;
+            "given" is that of `n_executors` and `moving_ms`.
         moving_ms, durations, variant: see `Rules`; durations are hashed by default, for sharper comparisons.
     """
 
@@ -40,6 +43,7 @@ class CjsConfig:
     seeds: tuple[int, ...] = TEST_SEEDS
     mean_gap_s: float = 25.0
     jobs: str = DRAWN
+    cluster: Literal["recorded", "given"] = "recorded"
     moving_ms: float = 2000.0
     durations: Literal["sampled", "hashed", "listed"] = "hashed"
     variant: Literal["netllm", "spark-sched-sim"] = "netllm"
@@ -53,12 +57,20 @@ class CjsConfig:
             raise ConfigError(
                 f"CjsConfig.seeds must be different numbers from 0, at least one, got {self.seeds}."
             )
+        if self.cluster not in ("recorded", "given"):
+            raise ConfigError(f"CjsConfig.cluster must be recorded or given, got {self.cluster!r}.")
         self.rules  # noqa: B018  (its own checks)
 
     @property
     def rules(self) -> Rules:
-        """How the cluster works."""
+        """How the cluster works; see `rules_for` for that of own jobs."""
         return Rules(self.n_executors, self.moving_ms, self.durations, self.variant)
+
+    def rules_for(self, workload: Workload) -> Rules:
+        """How the cluster of these jobs works."""
+        if workload.recorded is None or self.cluster == "given":
+            return self.rules
+        return replace(self.rules, n_executors=workload.recorded.n_executors, moving_ms=0.0)
 
 
 SETTINGS = {

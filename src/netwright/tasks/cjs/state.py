@@ -89,7 +89,7 @@ class State(NamedTuple):
 
 
 def copied(s: State) -> State:
-    """A state that goes its own way from here."""
+    """A state that goes its own way from here; it records no launches."""
     return s._replace(
         cluster=s.cluster.copy(),
         jobs=s.jobs.copy(),
@@ -98,5 +98,5 @@ def copied(s: State) -> State:
         executors=s.executors.copy(),
         heap=s.heap.copy(),
         commitments=s.commitments.copy(),
-        log=s.log.copy(),
+        log=s.log[:0],
     )

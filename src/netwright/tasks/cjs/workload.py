@@ -167,10 +167,25 @@ def _moved(lists: Records, by: int) -> Records:
 
 
 @dataclass(frozen=True, eq=False)
+class Recorded:
+    """What really happened to a workload of J jobs.
+
+    Attributes:
+        n_executors: of the cluster, counted in tasks that run at once.
+        scheduler: of Spark, "FIFO" or "FAIR".
+    """
+
+    jct_s: Floats  # (J,) from submission to completion
+    n_executors: int
+    scheduler: str
+
+
+@dataclass(frozen=True, eq=False)
 class Workload:
     """J jobs in the order of their arrival, S stages in all, as records before anything has happened.
 
     Attributes:
+        recorded: what happened to them, if they are a user's history.
         jobs, stages: see `state.JOB` and `state.STAGE`; stages are numbered job by job.
         children: (M,) stages, those of each stage in a row.
     """
@@ -180,6 +195,7 @@ class Workload:
     stages: Records  # (S,)
     children: Ints  # (M,)
     durations: Durations
+    recorded: Recorded | None = None
 
     @classmethod
     def of(cls, table: ProfileTable, chosen: Ints, arrival_ms: Floats) -> Workload:
