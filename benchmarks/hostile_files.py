@@ -276,6 +276,7 @@ def targets(folder: Path) -> list[Target]:
 
     made += _abr(folder, file)
     made += _vp(file)
+    made += _cjs(file)
     made += _wan(folder, file)
     made += _others(folder, file)
     return made
@@ -413,6 +414,43 @@ def _wan(folder: Path, file: Callable[..., Path]) -> list[Target]:
     if today.exists():
         found.append(Target("design in use", today, [*solve, "--today", today], "json"))
     return found
+
+
+def _cjs(file: Callable[..., Path]) -> list[Target]:
+    from netwright.tasks.cjs.own_jobs import read_own
+
+    stage = {"Stage ID": 0, "Parent IDs": [], "Number of Tasks": 1, "RDD Info": [{"RDD ID": 0}]}
+    info = {"Index": 0, "Partition ID": 0, "Launch Time": 5, "Finish Time": 9, "Executor ID": "1"}
+    events = [
+        {
+            "Event": "SparkListenerExecutorAdded",
+            "Timestamp": 1,
+            "Executor ID": "1",
+            "Executor Info": {"Total Cores": 2},
+        },
+        {"Event": "SparkListenerJobStart", "Job ID": 0, "Submission Time": 2, "Stage Infos": [stage]},
+        {
+            "Event": "SparkListenerTaskEnd",
+            "Stage ID": 0,
+            "Task End Reason": {"Reason": "Success"},
+            "Task Info": info,
+        },
+        {
+            "Event": "SparkListenerJobEnd",
+            "Job ID": 0,
+            "Completion Time": 9,
+            "Job Result": {"Result": "JobSucceeded"},
+        },
+    ]
+    lines = "".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events)
+    jobs = {"format_version": 1, "jobs": [{"name": "a", "arrival_s": 0.0, "stages": []}]}
+    jobs["jobs"][0]["stages"] = [{"name": "s", "tasks": 2, "duration_s": [1.0, 2.0]}]
+    packed = gzip.compress(lines.encode())
+    return [
+        Target("Spark event log", file("cjs/log", lines), read_own, "json", one_of_many=True),
+        Target("Spark event log, gzipped", file("cjs/log.gz", packed), read_own, "binary", one_of_many=True),
+        Target("own jobs", file("cjs/jobs.json", json.dumps(jobs)), read_own, "json"),
+    ]
 
 
 def _others(folder: Path, file: Callable[..., Path]) -> list[Target]:

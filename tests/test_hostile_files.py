@@ -48,7 +48,7 @@ def _targets(folder: Path) -> list:
     document = hostile.Target(
         "document", file("d.json", '{"a": [1, 2.5, "x"], "b": null}'), read_json, "json"
     )
-    return [*networks, document, *hostile._vp(file)]
+    return [*networks, document, *hostile._vp(file), *hostile._cjs(file)]
 
 
 def _read(target) -> None:
@@ -60,7 +60,7 @@ def _read(target) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("number", range(11))
+@pytest.mark.parametrize("number", range(14))
 def test_a_changed_file_is_read_or_refused_in_a_sentence(tmp_path, number):
     target = _targets(tmp_path)[number]
     content = target.file.read_bytes()

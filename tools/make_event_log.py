@@ -22,8 +22,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
-ABOUT_THE_MACHINE = ("JVM Information", "Hadoop Properties", "System Properties", "Classpath Entries", "Metrics Properties")
-KEPT_PROPERTIES = ("spark.app.name", "spark.master", "spark.scheduler.mode", "spark.task.cpus", "spark.executor.cores")
+ABOUT_THE_MACHINE = (
+    "JVM Information",
+    "Hadoop Properties",
+    "System Properties",
+    "Classpath Entries",
+    "Metrics Properties",
+)
+KEPT_PROPERTIES = (
+    "spark.app.name",
+    "spark.master",
+    "spark.scheduler.mode",
+    "spark.task.cpus",
+    "spark.executor.cores",
+)
 UNUSED = (
     "SparkListenerTaskStart",
     "SparkListenerTaskGettingResult",
@@ -146,7 +158,9 @@ def unpacked(log: Path) -> bytes:
 
 def main() -> None:
     """Write the log, gzipped if its name ends so."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--unpack", type=Path, metavar="LOG", help="only decompress this log")
     parser.add_argument("out", type=Path)
     given = parser.parse_args()

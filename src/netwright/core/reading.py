@@ -175,7 +175,11 @@ def read_json_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> Iterator[tupl
 
 
 def stream_lines(
-    path: Path, *, limit: int = MAX_STREAM_BYTES, longest: int = MAX_TEXT_BYTES, remedy: str = "check the path"
+    path: Path,
+    *,
+    limit: int = MAX_STREAM_BYTES,
+    longest: int = MAX_TEXT_BYTES,
+    remedy: str = "check the path",
 ) -> Iterator[tuple[int, bytes]]:
     """Number (from 1) and content of each nonblank line of a file, plain or gzipped; holds one line at a time.
 

@@ -70,8 +70,8 @@ class CjsData:
         """
         if not self.profiles:
             raise DataError(
-                f"{self.source}: holds no job profiles to draw from; choose jobs of your own with --set jobs=NAME, or run "
-                "`netwright data fetch cjs`."
+                f"{self.source}: holds no job profiles to draw from; choose jobs of your own with --set jobs=NAME, or "
+                "run `netwright data fetch cjs`."
             )
         if n_jobs < 1 or not 0.0 < mean_gap_ms < float("inf"):
             raise ConfigError(

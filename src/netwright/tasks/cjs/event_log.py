@@ -1,8 +1,8 @@
 """Spark event logs, read line by line: jobs, stages with their parents, tasks, and executors over time.
 
 A log is a file of JSON lines as Spark writes it with `spark.eventLog.enabled`, plain or gzipped, or a folder
-`eventlog_v2_..` of such files where `spark.eventLog.rolling.enabled` is set. Events that say nothing about jobs, stages,
-tasks or executors are passed over without being parsed.
+`eventlog_v2_..` of such files where `spark.eventLog.rolling.enabled` is set. Events that say nothing about jobs,
+stages, tasks or executors are passed over without being parsed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _PART = re.compile(r"events_([0-9]{1,9})_.*?(\.compact)?")
 _PACKED = ("lz4", "lzf", "snappy", "zstd", "zst")
 _MAGIC = (b"LZ4Block", b"ZV", b"\x82SNAPPY", b"\x28\xb5\x2f\xfd")
 
-Number = Annotated[int, Field(ge=0, le=2**62)]
+LAST_STAGE = 2**62
+Number = Annotated[int, Field(ge=0, le=LAST_STAGE)]
 Time = Annotated[int, Field(ge=0, le=10**14)]  # ms since 1970
 Name = Annotated[str, Field(max_length=10_000)]
 
@@ -206,7 +207,9 @@ def _parts(folder: Path) -> tuple[Path, ...]:
             if compact or number not in parts:
                 parts[number] = compact, path
     if not parts:
-        raise DataError(f"{folder}: has no file events_1_..; give an event log of Spark, or a folder of some.")
+        raise DataError(
+            f"{folder}: has no file events_1_..; give an event log of Spark, or a folder of some."
+        )
     first = max((number for number, (compact, _) in parts.items() if compact), default=1)
     numbers = sorted(number for number in parts if number >= first)
     missing = set(range(first, numbers[-1] + 1)) - set(numbers) if numbers else {1}
@@ -282,7 +285,9 @@ class _Reader:
     def ended(self, where: Path) -> EventLog:
         """The log after its last event."""
         if not self.log.jobs:
-            raise DataError(f"{where}: holds no job of Spark; give the event log of an application that ran one.")
+            raise DataError(
+                f"{where}: holds no job of Spark; give the event log of an application that ran one."
+            )
         for time_ms, cores in self.changes:
             slots = abs(cores) // self.cpus
             self.log.slots.append((time_ms, slots if cores > 0 else -slots))
@@ -311,7 +316,9 @@ class _Reader:
     def _job_start(self, event: Mapping[str, JsonValue], where: str) -> None:
         start = _of(_JobStart, event, where)
         if start.job in self.log.jobs:
-            raise DataError(f"{where}: job {start.job} starts a second time; give the log of one application.")
+            raise DataError(
+                f"{where}: job {start.job} starts a second time; give the log of one application."
+            )
         listed = {info.id for info in start.stages}
         for info in start.stages:
             unknown = set(info.parents) - listed

@@ -7,7 +7,7 @@ those of its query that had ended when it was submitted.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.notes import note
-from netwright.tasks.cjs.event_log import REMEDY, EventLog, SparkJob, StageRun, logs_in, read_event_log
+from netwright.tasks.cjs.event_log import LAST_STAGE, EventLog, SparkJob, StageRun, logs_in, read_event_log
 from netwright.tasks.cjs.graphs import Floats
 from netwright.tasks.cjs.workload import WAVES, Durations, Profile, ProfileTable, Recorded, Workload
 
@@ -177,7 +177,7 @@ def _run_parents(
 
 
 def _in_order(jobs: Sequence[SparkJob]) -> Iterator[tuple[SparkJob, SparkJob]]:
-    """Pairs of jobs, the first of which had ended when the second was submitted, without those that follow from others."""
+    """Pairs of jobs, the first of which had ended when the second was submitted; none that follows from others."""
     by_end = sorted(jobs, key=lambda job: (job.ended_ms or 0, job.number))
     ends = [job.ended_ms or 0 for job in by_end]
     latest = np.maximum.accumulate([job.submitted_ms for job in by_end]).tolist() if by_end else []
@@ -197,20 +197,17 @@ def _waves(log: EventLog) -> dict[int, Waves]:
     for stage in log.stages.values():
         for task in stage.tasks.values():
             runs[task.executor].append((task.launched_ms, task.finished_ms, stage.number))
+    group = {number: log.jobs[stage.job].query or stage.job for number, stage in log.stages.items()}
     found: dict[int, Waves] = {number: {wave: [] for wave in WAVES} for number in log.stages}
-    group = {s.number: log.jobs[s.job].query or f"job {s.job}" for s in log.stages.values()}
     for tasks in runs.values():
         free: list[tuple[int, int]] = []  # when a slot became free, and the stage that it ran
-        for launched_ms, finished_ms, stage in sorted(tasks):
-            at = bisect_right(free, (launched_ms, len(found) + 2**62))
+        for launched_ms, finished_ms, number in sorted(tasks):
+            at = bisect_right(free, (launched_ms, LAST_STAGE))
             before = free.pop(at - 1)[1] if at else None
-            wave = (
-                "rest"
-                if before == stage
-                else "first" if before is not None and group[before] == group[stage] else "fresh"
-            )
-            found[stage][wave].append(float(finished_ms - launched_ms))
-            free.insert(bisect_right(free, (finished_ms, stage)), (finished_ms, stage))
+            warm = before is not None and group[before] == group[number]
+            wave = "rest" if before == number else "first" if warm else "fresh"
+            found[number][wave].append(float(finished_ms - launched_ms))
+            insort(free, (finished_ms, number))
     return found
 
 

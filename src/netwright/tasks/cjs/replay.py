@@ -46,10 +46,11 @@ def compared(name: str, jct_s: Floats, config: CjsConfig, data: CjsData) -> Json
         replayed.append(Outcome.of(cluster).jct_s.mean())
     mean_s, spark_s, recorded_s = float(jct_s.mean()), float(np.mean(replayed)), float(recorded.jct_s.mean())
     saved = 100.0 * (1.0 - mean_s / spark_s) if spark_s > 0.0 else 0.0
+    off = 100.0 * (spark_s / recorded_s - 1.0) if recorded_s > 0.0 else 0.0
     note(
-        f"{name}: {mean_s:.3g} s a job in the replay; {order}, Spark's own order, {spark_s:.3g} s in the same replay, and "
-        f"{recorded_s:.3g} s were recorded. {name} would have {_saved(saved)} of the replayed time; that {order} differs "
-        f"from the record by {spark_s - recorded_s:+.3g} s is what the replay leaves out or assumes"
+        f"{name}: {mean_s:.3g} s a job in the replay, {0.0 - round(saved, 1):+.1f} % against {order}, Spark's own "
+        f"order, in the same replay ({spark_s:.3g} s); {recorded_s:.3g} s were recorded. The replay of {order} differs "
+        f"from the record by {off:+.0f} %: take that as its uncertainty"
     )
     return {
         "recorded_jct": recorded_s,
@@ -57,7 +58,3 @@ def compared(name: str, jct_s: Floats, config: CjsConfig, data: CjsData) -> Json
         "saved_percent": saved,
         "recorded": {"jct_s": recorded.jct_s.tolist(), "scheduler": recorded.scheduler},
     }
-
-
-def _saved(percent: float) -> str:
-    return f"saved {percent:.1f} %" if percent >= 0.0 else f"added {-percent:.1f} %"

@@ -33,8 +33,8 @@ class CjsConfig:
         mean_gap_s: between two arrivals.
         jobs: name of a file of the user's own jobs; "drawn" draws `n_jobs` job profiles. With own jobs, a seed decides
             only the durations.
-        cluster: of jobs from an event log. "recorded" has as many executors as the log shows, which change jobs at once;
-            "given" is that of `n_executors` and `moving_ms`.
+        cluster: of jobs from an event log. "recorded" has as many executors as the log shows, which change jobs at
+            once; "given" is that of `n_executors` and `moving_ms`.
         moving_ms, durations, variant: see `Rules`; durations are hashed by default, for sharper comparisons.
     """
 

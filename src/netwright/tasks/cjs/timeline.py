@@ -85,13 +85,18 @@ class Timeline:
 
 
 def busiest(arrival_ms: Floats, width_ms: float) -> float:
-    """When the window of that width begins in which most of these jobs (J,), which rise, arrive; the first of several."""
+    """When the window of that width begins in which most jobs arrive, the first of several; times (J,) that rise."""
     ends = np.searchsorted(arrival_ms, arrival_ms + width_ms, side="left")
     return float(arrival_ms[np.argmax(ends - np.arange(len(arrival_ms)))])
 
 
 def spans(cluster: Cluster, from_ms: float, to_ms: float) -> Floats:
-    """(K, 4) executor, job, start and end (ms) within a time, tasks of one job in a row as one; of a recorded cluster."""
+    """(K, 4) executor, job, start and end (ms) within a time, tasks of one job in a row as one.
+
+    Args:
+        cluster: recorded.
+        from_ms, to_ms: spans are cut to this time.
+    """
     log = cluster.launches
     log = log[(log[:, 3] > from_ms) & (log[:, 2] < to_ms)]
     log[:, 1] = cluster.state.stages["job"][log[:, 1].astype(np.int64)]
