@@ -406,6 +406,7 @@ def test_a_known_objective_is_solved_for(cli, pool_file):
     assert again.document["metrics"] == pytest.approx(found["metrics"], abs=1e-4)
     same = cli(*words, "--out", "same", "--today", "best/design.json", "--json").document
     assert same["figures"]["changes from today"] == 0
+    assert "best exists already; choose another --out" in sentence(cli(*words, "--out", "best"))
     assert len(table("best/tunnels.csv")) == 440
 
 

@@ -179,3 +179,10 @@ def test_network_and_demands_appear_together_or_not_at_all(cli, monkeypatch):
     assert list(Path("made").iterdir()) == []
     assert cli("design", "import", "ring.xml", "--out", "made/net.json").code == 0
     assert {path.name for path in Path("made").iterdir()} == {"net.json", "net.demands.csv"}
+
+
+def test_both_ways_of_reading_directions_are_refused(cli, tmp_path):
+    (tmp_path / "a.csv").write_text("source,target\nA,B\nB,C\nC,A\n")
+    run = cli("design", "import", tmp_path / "a.csv", "--directed", "--undirected")
+    assert run.code == 2
+    assert "--directed and --undirected exclude each other" in run.err

@@ -9,8 +9,10 @@ import pytest
 from netwright.core import interrupts
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_either_signal_raises_and_is_remembered(number, code):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_each_signal_raises_and_is_remembered(number, code):
     before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
     with interrupts.listening() as came:
         assert not came()
@@ -21,7 +23,7 @@ def test_either_signal_raises_and_is_remembered(number, code):
     assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_waits_and_the_second_does_not(number):
     with interrupts.listening(), interrupts.deferred() as came:
         signal.raise_signal(number)
@@ -74,3 +76,24 @@ with interruptible("continue."):
         [sys.executable, "-c", wrapped], capture_output=True, text=True, env={**os.environ}
     )
     assert (found.returncode, found.stderr) == (143, "\nnetwright: interrupted; continue.\n")
+
+
+def test_a_closed_terminal_keeps_what_was_learned(tmp_path):
+    """After SIGHUP, stderr is gone too; the checkpoint is written all the same, and resuming ends as without."""
+    program = f"""
+import os, signal, sys
+from netwright.cli.main import main
+from netwright.training.run import _Loop
+update = _Loop._report
+def report(self):
+    update(self)
+    os.close(2)
+    signal.raise_signal(signal.SIGHUP)
+_Loop._report = report
+words = "adapt vp --backbone none --iterations 3 --batch-size 4 --set evaluate_every=1 --out".split()
+sys.exit(main([*words, {str(tmp_path / "run")!r}]))
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "NETWRIGHT_DATA"}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment)
+    assert found.returncode == 129
+    assert (tmp_path / "run.partial" / "checkpoint").is_dir()

@@ -76,6 +76,7 @@ def test_a_policy_that_cannot_play_is_one_row_and_the_others_are_played(caplog):
         "policy": "Picky",
         "reason": "Picky knows no offset; use zero.",
         "role": "baseline",
+        "lacks": None,
     }
     assert any("Picky is not applicable" in r.message for r in caplog.records)
     assert ("shifted", "Picky") not in played
@@ -215,3 +216,10 @@ def test_results_that_json_does_not_know_are_not_kept_but_shown(tmp_path, caplog
 def test_an_unknown_option_of_compare_is_refused():
     with pytest.raises(TypeError, match="unknown options: progres"):
         netwright.compare(TASK, settings=["default"], policies=["one"], data=DATA, progres=print)
+
+
+def test_what_a_control_lacks_is_stored_with_its_evaluations():
+    about = {"backbone": {"name": "none"}}
+    named = subject("chosen", Constant(1.0), role="control", info=about)
+    found = play(TASK, [named, subject("rule", Constant(2.0))], [SHIFTED], DATA).evaluations
+    assert [one.config.get("lacks") for one in found] == ["the backbone", None]

@@ -12,11 +12,13 @@ import transformers
 from safetensors.torch import save_file
 
 from netwright.adaptation.api import adapt, load
+from netwright.adaptation.config import TrainingConfig
 from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, FormatError, NetwrightError, UnknownNameError
 from netwright.llm import backbones, loading
 from netwright.llm.backbones import build_backbone, llama_config, wrap_model
 from netwright.llm.checking import check_backbone
+from netwright.llm.lora import add_low_rank
 from tests.adaptation import toy
 from tests.adaptation.toy import small_backbone
 
@@ -134,7 +136,7 @@ def test_a_model_without_gradients_is_refused():
 
     found = wrap_model("llama", model("LlamaModel", "LlamaConfig", **TINY, intermediate_size=32))
     found.model = Deaf(found.model)
-    with pytest.raises(ConfigError, match="no gradient"):
+    with pytest.raises(ConfigError, match="passes no finite gradient"):
         check_backbone(found)
 
 
@@ -319,3 +321,33 @@ def test_a_damaged_gguf_file_is_one_sentence(tmp_path, content):
     (tmp_path / "cut.gguf").write_bytes(content)
     with pytest.raises(ConfigError, match="cannot be loaded"):
         build_backbone(str(tmp_path / "cut.gguf"))
+
+
+def test_low_rank_matrices_reach_the_self_attention_of_t5_and_leave_out_that_to_an_encoder():
+    decoder = model("T5ForConditionalGeneration", "T5Config", **T5)
+    found = wrap_model("t5", decoder)
+    add_low_rank(found, rank=2, alpha=2.0, dropout=0.0)
+    trained = {name for name, p in found.named_parameters() if p.requires_grad}
+    assert len(trained) == 8  # A and B of query and value in two layers
+    assert all("SelfAttention" in name for name in trained)
+
+
+def test_a_model_that_says_minus_one_position_has_no_limit():
+    config = {"vocab_size": 11, "d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
+    found = wrap_model("xlnet", model("XLNetModel", "XLNetConfig", **config))
+    with pytest.raises(ConfigError, match="cannot be read token by token .* give a causal decoder"):
+        check_backbone(found)
+
+
+def test_weights_of_another_maker_in_a_file_are_refused_by_what_they_are(folder):
+    with pytest.raises(FormatError, match=r"not written by `netwright pretrain`; give the folder"):
+        build_backbone(str(next(folder.glob("*.safetensors"))))
+
+
+def test_a_batch_larger_than_the_data_is_refused_with_their_number():
+    config = TrainingConfig(batch_size=5000)
+    config.check_batch(5000)
+    with pytest.raises(ConfigError, match="at most 4096, because the training data hold 12 examples, got 5000"):
+        config.check_batch(12)
+    with pytest.raises(ConfigError, match="batch_size must be at most 1000000"):
+        TrainingConfig(batch_size=10**8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netwright.evaluation.statistics import Interval
@@ -115,3 +117,18 @@ def test_numbers_and_lists():
     assert wording.bracket(Interval(0, -1, 2), 0) == "[−1, 2]"
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_what_a_control_lacks_is_read_from_its_evaluation_not_from_its_name():
+    control = replace(
+        make_evaluation("mine", CROSSING), role="control", config={"lacks": "the backbone"}
+    )
+    (setting,) = compare(make_task(), [control, make_evaluation("adapted:tiny", CLOSE)])
+    assert wording.findings(setting)[0].endswith("No gain from the backbone is shown here.")
+    assert setting.method("mine").to_json()["lacks"] == "the backbone"
+    assert setting.method("adapted:tiny").lacks is None
+
+
+def test_a_control_is_explained_by_what_it_lacks():
+    assert wording.explain("the backbone").startswith("No backbone:")
+    assert wording.explain("pre-training").startswith("The same backbone with random frozen weights")

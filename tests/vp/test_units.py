@@ -178,3 +178,17 @@ def test_a_bad_dataset_stops_only_its_own_settings(tmp_path, generated, capsys):
     assert main([*words, "default"]) == 0
     assert main([*words, "unseen2"]) == 2
     assert "wu2017_5hz.npz: damaged" in capsys.readouterr().err
+
+
+def test_columns_that_are_not_used_are_named_once(tmp_path, caplog):
+    folder = tree(tmp_path, rows())
+    head = "time,roll,pitch,yaw,zoom,yaw (rad)\n"
+    for user in (1, 2):
+        write_csv(folder / "vp" / "Jin2022", 1, user, head + "0.2,1,2,30,9,7\n0.4,1,2,31,9,7\n")
+    found = read_csv_tree(folder / "vp" / "Jin2022", "Jin2022")
+    assert found.angles_deg[0].tolist() == [1.0, 2.0, 30.0]
+    place = folder / "vp" / "Jin2022"
+    assert caplog.messages == [f"{place}: columns that are not used: zoom, yaw (rad)"]
+    caplog.clear()
+    check(folder)
+    assert f"{place}: columns that are not used: zoom, yaw (rad)" in caplog.messages

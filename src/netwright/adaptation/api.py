@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import torch
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import DescribedAdapter, OnlineAdapter
+from netwright.adaptation.contract import DescribedAdapter, OnlineAdapter, SizedAdapter
 from netwright.adaptation.inference import inference
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.offline.experience import read_all
@@ -139,6 +139,7 @@ class _Adaptation:
     def result(self) -> Adapted:
         """The adapted model, trained or already complete."""
         check_seed(self.seed)
+        self.task.check_data(self.data)
         recipe = customised(self.task.recipe(self.recipe), self.recipe_options or {})
         config = TrainingConfig.from_options(self.task.training_defaults, self.options or {})
         name = self._name(recipe, config)
@@ -153,6 +154,8 @@ class _Adaptation:
                 self._check_label(name)
             else:
                 adapter = _adapter(self.task, recipe.config, self.data, self._folders, self.seed)
+                if isinstance(adapter, SizedAdapter):
+                    config.check_batch(adapter.n_examples)
                 model = assemble(llm, adapter, config, self.seed)
                 trainer = AdaptationTrainer(
                     model, adapter, config, seed=self.seed, lower_is_better=self.task.lower_is_better
@@ -287,6 +290,7 @@ class _Finetuning:
     def result(self) -> Adapted:
         """The resulting model, trained or already complete."""
         self.task.check_online()
+        self.task.check_data(self.data)
         before = self._offline()
         config = self._config(before)
         check_name(_online_name(before))

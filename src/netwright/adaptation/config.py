@@ -12,6 +12,8 @@ Method = Literal["lora", "full"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
+ANY_BATCH = 4096  # a batch size that is never refused: batches are drawn with replacement
+LARGEST_BATCH = 1_000_000
 LARGEST_RANK = 10_000  # of low-rank matrices: above the width of every model, and far below what fills memory
 
 
@@ -84,6 +86,8 @@ class TrainingConfig:
                 raise ConfigError(f"{name} must be 0 or more, got {getattr(self, name)}.")
         if self.rank > LARGEST_RANK:
             raise ConfigError(f"rank must be at most {LARGEST_RANK}, got {self.rank}.")
+        if self.batch_size > LARGEST_BATCH:
+            raise ConfigError(f"batch_size must be at most {LARGEST_BATCH}, got {self.batch_size}.")
         if self.alpha is not None and not 0 < self.alpha < float("inf"):
             raise ConfigError(f"alpha must be above 0 and finite, got {self.alpha}.")
         if self.max_layers is not None and self.max_layers < 1:
@@ -93,6 +97,14 @@ class TrainingConfig:
                 raise UnknownNameError(name, getattr(self, name), choices)
         if self.targets not in ("query-value", "attention", "all-linear"):
             raise UnknownNameError("targets", self.targets, ("query-value", "attention", "all-linear"))
+
+    def check_batch(self, n_examples: int) -> None:
+        """Refuse a batch of more examples than the training data hold (and more than `ANY_BATCH`)."""
+        if self.batch_size > max(n_examples, ANY_BATCH):
+            raise ConfigError(
+                f"batch_size must be at most {max(n_examples, ANY_BATCH)}, because the training data hold {n_examples} "
+                f"examples, got {self.batch_size}."
+            )
 
     @property
     def joins_at(self) -> int:

@@ -131,4 +131,14 @@ class DescribedAdapter(Protocol):
         ...
 
 
+@runtime_checkable
+class SizedAdapter(Protocol):
+    """An adapter that knows how many training examples it draws batches from."""
+
+    @property
+    def n_examples(self) -> int:
+        """Windows or whole episodes that a batch is drawn from."""
+        ...
+
+
 Adapter = PredictionAdapter | DecisionAdapter

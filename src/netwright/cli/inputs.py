@@ -22,15 +22,16 @@ def load_data(task: Task, folder: Path | None, seed: int) -> Any:
     return subjects.loaded_data(task, folder, seed, progress)
 
 
-def output_folder(folder: Path, marker: str) -> Path:
+def output_folder(folder: Path, marker: str, *, fresh: bool = False) -> Path:
     """Check that an output folder is absent, empty, or was written by such a command before.
 
     Args:
         folder: the folder given by the user.
         marker: name of a file in every such folder.
+        fresh: refuse a folder that such a command wrote, whose content would be lost.
 
     Raises:
-        ConfigError: it is a file, or contains other files, which would be lost.
+        ConfigError: it is a file, or contains files which would be lost.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; give --out a folder.")
@@ -39,6 +40,8 @@ def output_folder(folder: Path, marker: str) -> Path:
         if folder.is_dir()
         else []
     )
+    if fresh and (folder / marker).exists():
+        raise ConfigError(f"{folder} exists already; choose another --out, or delete it first.")
     if held and not (folder / marker).exists():
         raise ConfigError(f"{folder}: contains other files, which would be lost; choose another --out.")
     return folder

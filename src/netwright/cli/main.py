@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 done, 1 a check or comparison failed, 2 wrong input or insufficient machine, 70 an internal error of
-        netwright, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+        netwright, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in words

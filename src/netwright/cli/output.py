@@ -18,8 +18,9 @@ from netwright.core.types import JsonView
 
 
 def progress(line: str) -> None:
-    """Print a line about the progress on stderr."""
-    print(printable(line, lines=True), file=sys.stderr, flush=True)
+    """Print a line about the progress on stderr; without a stderr (a closed terminal, a full disk) nothing is lost."""
+    with contextlib.suppress(OSError):
+        print(printable(line, lines=True), file=sys.stderr, flush=True)
 
 
 def print_line(line: str) -> None:
@@ -66,7 +67,7 @@ def print_facts(facts: JsonView) -> None:
 
 
 class Group(typer.core.TyperGroup):
-    """A group of commands that exits with 130 or 143 when interrupted."""
+    """A group of commands that exits with 130, 143 or 129 when interrupted."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -78,7 +79,7 @@ class Group(typer.core.TyperGroup):
 
 @contextlib.contextmanager
 def interruptible(sentence: str) -> Iterator[Callable[[], bool]]:
-    """On Ctrl-C or SIGTERM, print `sentence` with instructions and exit with 130 or 143.
+    """On Ctrl-C, SIGTERM or SIGHUP, print `sentence` with instructions and exit with 130, 143 or 129.
 
     Yields a function that says whether a signal was received, because a library may swallow the exception (in a
     callback from C, in `__del__`). Any exception after a signal counts as the interruption.

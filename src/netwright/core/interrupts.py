@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM handled alike; a loop may defer them to a point where stopping is safe."""
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal) handled alike; a loop may defer them to where stopping is safe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _received: list[int] = []  # numbers of the signals that came in this process, oldest first
 
 Press = Callable[[int, FrameType | None], None]
@@ -17,7 +17,7 @@ Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 def exit_code() -> int:
-    """128 and the number of the last signal: 130 after Ctrl-C (also if none was seen), 143 after SIGTERM."""
+    """128 and the number of the last signal: 130 after Ctrl-C (also if none was seen), 143 after SIGTERM, 129 after SIGHUP."""
     return 128 + (_received[-1] if _received else int(signal.SIGINT))
 
 
@@ -28,7 +28,7 @@ def forget() -> None:
 
 @contextmanager
 def listening() -> Iterator[Callable[[], bool]]:
-    """Raise `KeyboardInterrupt` on either signal inside the block; yield a function that says whether one was received.
+    """Raise `KeyboardInterrupt` on each of these signals inside the block; yield a function that says whether one was received.
 
     A library may swallow the exception (in a callback from C, in `__del__`), so check the function as well. A signal
     that this process was started to ignore (`nohup`, a shell's `&`) stays ignored; outside of the main thread nothing

@@ -140,6 +140,11 @@ def kind_of(policy: str, role: Role | None) -> Kind:
     return kind(policy) if role is None else "baseline" if role == "clairvoyant" else role
 
 
+def lack_of(backbone: str) -> str:
+    """What a control lacks that the adapted model has, by the name of its backbone."""
+    return "the backbone" if re.match(r"none\b", backbone) else "pre-training"
+
+
 def method_styles(policies: Iterable[str], kinds: Mapping[str, Kind] | None = None) -> dict[str, MethodStyle]:
     """A style for each policy; depends on the set of names and kinds, not on their order."""
     names, styles, known = sorted(set(policies)), {}, kinds or {}

@@ -5,11 +5,12 @@ Parts that are slow to import (torch, scikit-learn) are named as "module:attribu
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, get_type_hints
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.policy import AnyPolicy
@@ -158,6 +159,22 @@ class Task:
         if not self.recipes:
             raise ConfigError(f"task {self.name!r} has no recipe to adapt by; see `netwright list recipes`.")
         return _named(f"{self.name} recipe", name or next(iter(self.recipes)), self.recipes)
+
+    def check_data(self, data: TaskData) -> None:
+        """Refuse an object that is not of the class that the task's `load_data` says it returns.
+
+        Raises:
+            ConfigError: it is of another class, such as the data of another task.
+        """
+        kind: object = None
+        if self.load_data:
+            with contextlib.suppress(NameError, AttributeError, TypeError):  # a loader without annotations
+                kind = get_type_hints(load_attribute(self.load_data)).get("return")
+        if isinstance(kind, type) and not isinstance(data, kind):
+            raise ConfigError(
+                f"data of task {self.name!r} must be a folder or what {self.load_data} returns ({kind.__name__}), got "
+                f"{type(data).__name__}."
+            )
 
     def check_online(self) -> None:
         """Refuse the online phase for a task of predictions.

@@ -78,6 +78,7 @@ class MethodResult:
         to_controls: an adapted model against each control variant.
         clairvoyant: whether it knows the future; shown as a bound.
         outside: how the setting differs from its training conditions; None if it does not or is unknown.
+        lacks: what a control lacks that the adapted model has; None for other kinds.
     """
 
     policy: str
@@ -92,6 +93,7 @@ class MethodResult:
     to_best: Contrast | None
     to_controls: tuple[Contrast, ...]
     outside: str | None = None
+    lacks: str | None = None
 
     def to_json(self) -> Json:
         """A document of plain types."""
@@ -107,6 +109,7 @@ class MethodResult:
             **{name: c and c.to_json() for name in contrasts for c in [getattr(self, name)]},
             "to_controls": [c.to_json() for c in self.to_controls],
             "outside_training": self.outside,
+            "lacks": self.lacks,
         }
 
 
@@ -210,7 +213,7 @@ def _setting(task: Task, setting: str, methods: Mapping[str, Pooled]) -> Setting
     if len(first.episodes) < 2:
         raise ConfigError(
             f"setting {setting!r} of {task.name!r} has a single episode, which gives no confidence interval for a "
-            "difference is; test on two or more."
+            "difference; test on two or more."
         )
     groups = next((a.groups for a in methods.values() if a.groups is not None), None)
     pairs = Pairs(methods, groups, task.lower_is_better)
@@ -265,6 +268,7 @@ def _method(
         to_best=against(best),
         to_controls=tuple(pairs.contrast(policy, c) for c in controls if method.kind == "adapted"),
         outside=method.outside,
+        lacks=method.lacks,
     )
 
 

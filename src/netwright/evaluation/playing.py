@@ -28,12 +28,13 @@ Try = Callable[[AnyPolicy], None]
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """A policy that cannot handle a setting, and the reason."""
+    """A policy that cannot handle a setting, and the reason; `lacks` as for `Subject`."""
 
     setting: str
     policy: str
     reason: str
     role: Role = "baseline"
+    lacks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,4 +205,4 @@ def _refused(
 
 def _reason(setting: Setting, subject: Subject, error: NotApplicableError) -> NotApplicable:
     note(f"{setting.name}: {subject.name} is not applicable: {error}")
-    return NotApplicable(setting.name, subject.name, str(error), subject.role)
+    return NotApplicable(setting.name, subject.name, str(error), subject.role, subject.lacks)

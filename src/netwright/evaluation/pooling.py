@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import ConfigError
-from netwright.core.palette import KINDS, Kind, kind_of
+from netwright.core.palette import KINDS, Kind, kind_of, lack_of
 from netwright.core.results import Evaluation
 from netwright.core.task import Task
 from netwright.core.trained_for import OUTSIDE
@@ -29,6 +29,7 @@ class Pooled:
         seed_means: (S,) weighted mean of each seed.
         clairvoyant: whether it knows the future.
         outside: how the setting differs from the training conditions, see `core.trained_for.remark`.
+        lacks: what a control lacks that the adapted model has; None for other kinds.
     """
 
     setting: str
@@ -42,6 +43,7 @@ class Pooled:
     seed_means: tuple[float, ...]
     outside: str | None = None
     clairvoyant: bool = False
+    lacks: str | None = None
 
 
 def pool(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Pooled]]:
@@ -138,7 +140,13 @@ def _one(run: Evaluation) -> Pooled:
         seeds=(seed_of(run),),
         seed_means=(run.mean,),
         outside=run.detail.get(OUTSIDE),
+        lacks=_lacks(run) if kind_of(run.policy, run.role) == "control" else None,
     )
+
+
+def _lacks(run: Evaluation) -> str:
+    """What a control lacks, or what its name says if that is not stored (results of earlier releases)."""
+    return str(run.config.get("lacks") or lack_of(run.policy.removeprefix("adapted:")))
 
 
 def _check_same_episodes(setting: str, methods: Mapping[str, Pooled]) -> None:

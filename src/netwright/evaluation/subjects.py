@@ -12,7 +12,7 @@ from netwright.core.errors import ConfigError
 from netwright.core.files import sha256_of_file
 from netwright.core.identity import sha256_of
 from netwright.core.notes import note
-from netwright.core.palette import Role
+from netwright.core.palette import Role, lack_of
 from netwright.core.policy import AnyPolicy, name_of
 from netwright.core.results import Details, Evaluation, counts_of, versions, with_counts
 from netwright.core.task import Setting, Task, load_attribute
@@ -48,6 +48,11 @@ class Subject:
     info: Details = field(default_factory=dict)
     identity: str = ""
 
+    @property
+    def lacks(self) -> str | None:
+        """What a control lacks that the adapted model has; None for other roles."""
+        return lack_of(str(self.info.get("backbone", {}).get("name"))) if self.role == "control" else None
+
 
 def loaded_data(task: Task, data: TaskData, seed: int, progress: Progress) -> Any:
     """The task's data from a folder, or generated from the seed for None (with a message); other objects are data.
@@ -56,6 +61,7 @@ def loaded_data(task: Task, data: TaskData, seed: int, progress: Progress) -> An
         ConfigError: the folder does not exist.
     """
     if data is not None and not isinstance(data, Path | str):
+        task.check_data(data)
         return data
     folder = None if data is None else Path(data)
     if folder is not None and not folder.is_dir():
@@ -158,6 +164,8 @@ def evaluate(task: Task, subject: Subject, setting: Setting, data: TaskData) -> 
         note(f"{subject.name} learned from {kinds[0]} data and is tested on {kinds[1]} data")
     found = tested(task, subject.policy, subject.name, setting, data)
     config = {**found.config, "seed": subject.seed, **provenance(data)}
+    if subject.lacks is not None:
+        config["lacks"] = subject.lacks
     return dataclasses.replace(found, config=config, role=subject.role)
 
 

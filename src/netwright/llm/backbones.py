@@ -218,7 +218,11 @@ def _preset_model(preset: Preset, seed: int) -> nn.Module:
 def _pretrained_model(path: Path) -> nn.Module:
     """The decoder in a file that `netwright pretrain` wrote (bfloat16, read as float32 without loss)."""
     _, metadata = safetensors_header(path, remedy="make it again")
-    document = parse_json(metadata.get("netwright", "{}"), path)
+    if "netwright" not in metadata:
+        raise FormatError(
+            f"{path}: was not written by `netwright pretrain`; give the folder with config.json that it belongs to."
+        )
+    document = parse_json(metadata["netwright"], path)
     check_format_version(document, WEIGHTS_FORMAT, path)
     weights = {n: w.float() for n, w in read_tensors(path, remedy="make it again").items()}
     preset = BACKBONES.get(str(document.get("preset")))

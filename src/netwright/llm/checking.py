@@ -73,7 +73,8 @@ def check_backbone(backbone: Backbone) -> None:
     gradient = leaf.grad
     if gradient is None or not bool(torch.isfinite(gradient).all()) or not bool(gradient.any()):
         raise ConfigError(
-            f"{who} passes no gradient to its tokens, so that nothing could be trained; give another."
+            f"{who} passes no finite gradient to its tokens, so that nothing could be trained; its weights may be "
+            "damaged, or it holds its own gradients back: give another."
         )
 
 

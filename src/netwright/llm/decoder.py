@@ -78,7 +78,7 @@ def token_width(decoder: nn.Module) -> int:
 def max_tokens(decoder: nn.Module) -> int | None:
     """Tokens that the decoder has positions for, if its configuration says."""
     limit: int | None = getattr(decoder.config, "max_position_embeddings", None)
-    return limit
+    return limit if limit is None or limit > 0 else None  # XLNet says -1
 
 
 def _embedding(decoder: nn.Module) -> nn.Embedding:

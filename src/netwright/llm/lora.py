@@ -14,10 +14,13 @@ from netwright.llm.decoder import layer_stack
 
 Targets = Literal["query-value", "attention", "all-linear"]
 
+LEAST_LIMIT = 128  # a rank that every backbone takes, however small it is
+
 # Names that model families give to the projections of query and value; some hold query, key and value in one.
 _QUERY_VALUE = frozenset(
     "q_proj v_proj query value q_lin v_lin q v c_attn query_key_value qkv_proj Wqkv".split()  # noqa: SIM905
 )
+_OF_ENCODER = frozenset(("encoder_attn", "encdecattention", "crossattention"))
 
 
 def target_modules(decoder: nn.Module, targets: Targets) -> str:
@@ -41,6 +44,16 @@ def target_modules(decoder: nn.Module, targets: Targets) -> str:
     return rf"{re.escape(prefix)}\.\d+\.({names})"
 
 
+def _check_rank(decoder: nn.Module, rank: int) -> None:
+    """Refuse a rank that no matrix of the layers can have, before memory is taken for it."""
+    largest = max(LEAST_LIMIT, *(max(m.weight.shape) for m in layer_stack(decoder).modules() if _is_linear(m)))
+    if not 1 <= rank <= largest:
+        raise ConfigError(
+            f"rank must lie between 1 and {largest}, the size of the largest matrix of {type(decoder).__name__}, "
+            f"got {rank}; low-rank matrices of 4 to 64 are usual."
+        )
+
+
 def _is_linear(module: nn.Module) -> bool:
     return (
         isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
@@ -48,7 +61,11 @@ def _is_linear(module: nn.Module) -> bool:
 
 
 def _is_attention(name: str) -> bool:
-    return any("attn" in part or "attention" in part for part in name.split(".")[:-1])
+    """Whether a linear layer belongs to self-attention; attention to an encoder is never computed here."""
+    parts = [part.lower() for part in name.split(".")[:-1]]
+    return any("attn" in part or "attention" in part for part in parts) and not any(
+        part in _OF_ENCODER for part in parts
+    )
 
 
 def add_low_rank(
@@ -65,8 +82,7 @@ def add_low_rank(
     """
     if backbone.model is None:
         return
-    if rank < 1:
-        raise ConfigError(f"rank must be at least 1, got {rank}.")
+    _check_rank(backbone.model, rank)
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(

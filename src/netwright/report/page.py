@@ -158,7 +158,7 @@ def _page(
         digits={s.setting: wording.decimals(s.best.mean.value) for s in settings},
         kinds=[(_KIND_TITLES[k], k, rows) for k in KINDS if (rows := _ranked(settings, k, kinds))],
         styles=method_styles(policies, kinds),
-        controls=[p for p in policies if kinds[p] == "control"],
+        controls=_controls(settings, not_applicable),
         not_applicable=not_applicable,
         reasons={(one.policy, one.setting): one.reason for one in not_applicable},
         parts=parts,
@@ -171,6 +171,14 @@ def _page(
         flat=_flat,
         notes=notes,
     )
+
+
+def _controls(
+    settings: Sequence[SettingComparison], not_applicable: Sequence[NotApplicable]
+) -> dict[str, str]:
+    """What each control variant lacks, by its name."""
+    methods = [*(m for s in settings for m in s.methods), *not_applicable]
+    return {m.policy: m.lacks for m in methods if m.lacks is not None}
 
 
 def render_page(template: str, **values: Any) -> str:

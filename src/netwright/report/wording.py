@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from netwright.core.task import Task
@@ -109,21 +108,19 @@ def outside(settings: Sequence[SettingComparison]) -> list[str]:
     ]
 
 
-def lacking(control: str) -> str:
-    """The part that a control variant lacks."""
-    return "the backbone" if re.match(r"adapted:none\b", control) else "pre-training"
-
-
 NEGLIGIBLE = 1e-3  # share of the best mean below which a significant difference is negligible
 
 
-def explain(control: str) -> str:
-    """The purpose of a control variant, in one sentence."""
-    what = {
-        "the backbone": "No backbone: the encoder feeds the head directly",
-        "pre-training": "The same backbone with random frozen weights, adapted in the same way",
-    }
-    return f"{what[lacking(control)]}; an adapted model's gain over it is due to {lacking(control)}."
+_CONTROLS = {
+    "the backbone": "No backbone: the encoder feeds the head directly",
+    "pre-training": "The same backbone with random frozen weights, adapted in the same way",
+}
+
+
+def explain(lacks: str) -> str:
+    """The purpose of a control variant that lacks such a part, in one sentence."""
+    what = _CONTROLS.get(lacks, f"An adapted model without {lacks}")
+    return f"{what}; an adapted model's gain over it is due to {lacks}."
 
 
 def _measured(interval: Interval, digits: int) -> str:
@@ -139,11 +136,12 @@ def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
         text += f" by {_measured(contrast.advantage, digits)}."
     else:
         text += f" (advantage {_measured(contrast.advantage, digits)})."
-    if role == "the control" and contrast.outcome == "level":
-        text += f" No gain from {lacking(contrast.other)} is shown here."
-    if role == "the control" and contrast.outcome == "worse":
+    control = setting.method(contrast.other) if role == "the control" else None
+    if control and contrast.outcome == "level":
+        text += f" No gain from {control.lacks} is shown here."
+    if control and contrast.outcome == "worse":
         small = abs(contrast.difference.value) < NEGLIGIBLE * abs(setting.best.mean.value)
-        text += " This difference is negligible." if small else f" Here {lacking(contrast.other)} is harmful."
+        text += " This difference is negligible." if small else f" Here {control.lacks} is harmful."
     return text
 
 

@@ -72,12 +72,13 @@ class Run:
         """Train to the end, with checkpoints, and leave the kept weights in place.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
+            KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP, after a checkpoint was written.
             DataError: the loss is not finite, or no evaluation was.
         """
         self.partial.mkdir(parents=True, exist_ok=True)
         with (
             torch.random.fork_rng(devices=[]),
+            torch.enable_grad(),  # also where the caller works without gradients
             deferred() as interrupted,
             logged(self.partial, trainer.state.history) as write,
         ):

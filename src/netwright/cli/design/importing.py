@@ -10,6 +10,7 @@ import typer
 from netwright.cli import options
 from netwright.cli.groups import group
 from netwright.cli.output import print_facts, print_json, progress
+from netwright.core.errors import ConfigError
 from netwright.core.files import writing
 from netwright.core.types import Json
 from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
@@ -27,9 +28,8 @@ class Reading:
     default_capacity: Annotated[
         str | None, typer.Option(metavar="X", help="Capacity of links that have none, such as 10G or 10.")
     ] = None
-    directed: Annotated[
-        bool | None, typer.Option("--directed/--undirected", help="Whether links go one way or both ways.")
-    ] = None
+    directed: Annotated[bool, typer.Option("--directed", help="Every link leads one way only.")] = False
+    undirected: Annotated[bool, typer.Option("--undirected", help="Every link leads both ways.")] = False
     capacity_unit: Annotated[
         str, typer.Option(metavar="UNIT", help="Unit of capacities that have none, such as Gbit/s.")
     ] = ""
@@ -45,6 +45,17 @@ class Reading:
     geographic: Annotated[
         bool, typer.Option("--geographic", help="Read x and y of nodes as longitude and latitude.")
     ] = False
+
+    @property
+    def ways(self) -> bool | None:
+        """Whether every link leads one way only; None where the file says.
+
+        Raises:
+            ConfigError: both are asked for.
+        """
+        if self.directed and self.undirected:
+            raise ConfigError("--directed and --undirected exclude each other; keep one.")
+        return True if self.directed else False if self.undirected else None
 
 
 @group
@@ -100,7 +111,7 @@ def _wanted(reading: Reading, reductions: Reductions) -> ImportOptions:
         drop_stubs=reductions.drop_stubs or reductions.prepare,
         keep_largest_component=reductions.keep_largest_component,
         default_capacity=None if capacity is None else rate(capacity, "capacity", "--default-capacity"),
-        directed=reading.directed,
+        directed=reading.ways,
         capacity_unit=reading.capacity_unit,
         latency_unit=reading.latency_unit,
         capacity_from=reading.capacity_from,

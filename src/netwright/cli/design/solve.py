@@ -45,7 +45,7 @@ def solve(
     as_json: options.AsJson = False,
 ) -> None:
     """Find the best design for an objective whose parameters you know, without a dialogue."""
-    folder = output_folder(out, DESIGN_FILE)
+    folder = output_folder(out, DESIGN_FILE, fresh=True)
     wanted = Wanted(network.scenario, network.network(), pool=pool, data=data, say=progress)
     with interruptible("nothing was written."):
         name, instance, family = _problem(wanted, parameter or [])

@@ -109,6 +109,11 @@ class AbrAdapter:
         self.head = Candidates(N_RUNG)
         self.modalities: Sequence[ModalitySpec] = _modalities(recipe, self.conditioning.size)
 
+    @property
+    def n_examples(self) -> int:
+        """Sessions of the experience that are learned from."""
+        return len(self._imitation_targets.episodes)
+
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, Floats]:
         """Random whole sessions of the experience."""
         rows, real = self._imitation_targets.draw(rng, size)

@@ -77,6 +77,11 @@ class ViewportAdapter:
         self.head = BoundedRegression(shape, limit=LIMIT_UNITS, n_hidden=N_HIDDEN, dropout=HEAD_DROPOUT)
         self.modalities: Sequence[ModalitySpec] = _modalities(recipe)
 
+    @property
+    def n_examples(self) -> int:
+        """Training windows."""
+        return self._training.n_training
+
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Arrays, NDArray[np.float32]]:
         """Random examples of the training split."""
         return self._training.batch(rng, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from netwright.tasks.vp.angles import LIMITS_DEG, Floats, Ints
 from netwright.tasks.vp.data import ARCHIVES, csv_lines, is_number, read_splits
 from netwright.tasks.vp.dataset import SPLITS, Split
 from netwright.tasks.vp.settings import VpConfig
-from netwright.tasks.vp.units import COLUMNS, Columns, Units, converted, doubts, read_units
+from netwright.tasks.vp.units import COLUMNS, Columns, Units, converted, doubts, read_units, say_unused
 
 LONGEST_STEP_S = 1.0
 SHORTEST_TRACE = VpConfig().trim_head + VpConfig().trim_tail + 1  # a shorter trace yields no window
@@ -138,7 +139,9 @@ def _from_csv(folder: Path, units: Units, findings: list[Finding]) -> _Traces | 
         what = f"holds no video<v>/5Hz/simple_5Hz_user<u>.csv{absent}; check --data."
         findings.append(Finding("error" if folder.exists() else "warning", str(folder), what))
         return None
-    tables, numbers = zip(*(_read_csv(path, units, findings) for _, _, path in files), strict=True)
+    found = [_read_csv(path, units, findings) for _, _, path in files]
+    tables, numbers, unused = zip(*found, strict=True)
+    say_unused(itertools.chain(*unused), folder)
 
     def label(trace: int, row: int) -> str:
         return f"{files[trace][2]}:{numbers[trace][row]}"
@@ -153,8 +156,10 @@ def _from_csv(folder: Path, units: Units, findings: list[Finding]) -> _Traces | 
     )
 
 
-def _read_csv(path: Path, units: Units, findings: list[Finding]) -> tuple[Floats, Sequence[int]]:
-    """(rows, 4) the rows that can be read, and their line numbers."""
+def _read_csv(
+    path: Path, units: Units, findings: list[Finding]
+) -> tuple[Floats, Sequence[int], tuple[str, ...]]:
+    """(rows, 4) the rows that can be read, their line numbers, and the titles of unused columns."""
     text = read_text(path)
     if text and not text.endswith("\n"):
         findings.append(
@@ -165,7 +170,7 @@ def _read_csv(path: Path, units: Units, findings: list[Finding]) -> tuple[Floats
     except DataError as error:
         place, _, what = str(error).partition(": ")
         findings.append(Finding("error", place, what))
-        return np.empty((0, len(COLUMNS))), []
+        return np.empty((0, len(COLUMNS))), [], ()
     rows, numbers = [], []
     for number, fields in lines:
         wrong = [f"{len(fields)} columns instead of {columns.n}"] if len(fields) != columns.n else []
@@ -182,7 +187,8 @@ def _read_csv(path: Path, units: Units, findings: list[Finding]) -> tuple[Floats
         if not wrong:
             rows.append([float(v) for v in values])
             numbers.append(number)
-    return converted(np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)), columns, units), numbers
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+    return converted(table, columns, units), numbers, columns.unused
 
 
 def _doubts(traces: _Traces, units: Units) -> list[str]:

@@ -5,6 +5,7 @@ Units are degrees and seconds from here on. Columns are roll, pitch, yaw; yaw an
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,16 @@ from netwright.core.reading import MissingFileError, decimal_number, marked_firs
 from netwright.tasks.vp.angles import Floats
 from netwright.tasks.vp.dataset import SPLITS, Split, TraceSet, VpData
 from netwright.tasks.vp.generator import generate
-from netwright.tasks.vp.units import UNSTATED, Columns, Units, columns_of, converted, read_units, settled
+from netwright.tasks.vp.units import (
+    UNSTATED,
+    Columns,
+    Units,
+    columns_of,
+    converted,
+    read_units,
+    say_unused,
+    settled,
+)
 
 _CSV_PLACE = re.compile(r"video(?P<video>[0-9]{1,9})/5Hz/simple_5Hz_user(?P<user>[0-9]{1,9})\.csv")
 ARCHIVES = {"Jin2022": "jin2022_5hz.npz", "Wu2017": "wu2017_5hz.npz"}
@@ -144,6 +154,11 @@ def read_csv(path: Path, units: Units = UNSTATED) -> Floats:
     Raises:
         DataError: names file and line of the first value that cannot be read.
     """
+    return _table(path, units)[0]
+
+
+def _table(path: Path, units: Units) -> tuple[Floats, tuple[str, ...]]:
+    """What `read_csv` gives, and the titles of unused columns."""
     columns, lines = csv_lines(read_text(path), path)
     for number, fields in lines:
         if len(fields) != columns.n or not all(is_number(fields[i]) for i in columns.at):
@@ -154,7 +169,7 @@ def read_csv(path: Path, units: Units = UNSTATED) -> Floats:
     if not lines:
         raise DataError(f"{path}: holds no row; drop the file.")
     table = np.array([[fields[i] for i in columns.at] for _, fields in lines], dtype=np.float64)
-    return converted(table, columns, units)
+    return converted(table, columns, units), columns.unused
 
 
 def csv_lines(text: str, path: Path) -> tuple[Columns, list[tuple[int, list[str]]]]:
@@ -187,7 +202,8 @@ def read_csv_tree(folder: Path, name: str) -> TraceSet:
     if not files:
         raise DataError(f"{folder}: no video<v>/5Hz/simple_5Hz_user<u>.csv below it; check --data.")
     units = read_units(folder)
-    tables = [read_csv(path, units) for _, _, path in files]
+    tables, unused = zip(*(_table(path, units) for _, _, path in files), strict=True)
+    say_unused(itertools.chain(*unused), folder)
     offset = np.concatenate([[0], np.cumsum([len(t) for t in tables])]).astype(np.int64)
     rows, offset = settled(np.concatenate(tables), offset, units, folder)
     return TraceSet(

@@ -44,6 +44,11 @@ class Examples:
     def _windows(self, config: VpConfig) -> Windows:
         return windows(self.data, config, crowd="crowd" in self.recipe.modalities)
 
+    @property
+    def n_training(self) -> int:
+        """Windows of the training split, over all datasets."""
+        return sum(map(len, self.training.values()))
+
     @cached_property
     def validation(self) -> list[tuple[Windows, Arrays]]:
         """The validation windows of every setting of the recipe's datasets, with their inputs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
+from netwright.core.notes import note
 from netwright.tasks.vp.angles import AXES, LIMITS_DEG, PITCH, ROLL, YAW, Floats, Ints
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
@@ -40,11 +41,15 @@ UNSTATED = Units()
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where time, roll, pitch and yaw stand in a row of `n` fields, and the factors that make seconds and degrees."""
+    """Where time, roll, pitch and yaw stand in a row of `n` fields, the factors that make seconds and degrees, the rest.
+
+    `unused` holds the titles of the other columns.
+    """
 
     at: tuple[int, int, int, int] = (0, 1, 2, 3)
     factors: tuple[float | None, float | None, float | None, float | None] = (None, None, None, None)
     n: int = 4
+    unused: tuple[str, ...] = ()
 
 
 def read_units(folder: Path) -> Units:
@@ -94,7 +99,16 @@ def columns_of(titles: Sequence[str], place: str) -> Columns:
             f"{','.join(titles)[:60]!r}; correct or drop the row."
         )
     time, roll, pitch, yaw = (found[kind] for kind in COLUMNS)
-    return Columns((time[0], roll[0], pitch[0], yaw[0]), (time[1], roll[1], pitch[1], yaw[1]), len(titles))
+    at = (time[0], roll[0], pitch[0], yaw[0])
+    unused = tuple(text.strip("\"' ") for index, text in enumerate(titles) if index not in at)
+    return Columns(at, (time[1], roll[1], pitch[1], yaw[1]), len(titles), unused)
+
+
+def say_unused(unused: Iterable[str], place: Path) -> None:
+    """Note the titles of columns that are not used, once for a dataset."""
+    titles = ", ".join(dict.fromkeys(unused))
+    if titles:
+        note(f"{place}: columns that are not used: {titles[:200]}")
 
 
 def converted(rows: Floats, columns: Columns, units: Units) -> Floats:
