@@ -56,7 +56,9 @@ def test_load_takes_a_folder(folder):
 
 @pytest.mark.parametrize("data", [5, {}, object()])
 def test_data_of_another_class_are_refused(data):
-    with pytest.raises(ConfigError, match=r"data of task 'abr' must be a folder or what .* \(AbrData\), got "):
+    with pytest.raises(
+        ConfigError, match=r"data of task 'abr' must be a folder or what .* \(AbrData\), got "
+    ):
         nw.test("abr", "bba", "default", data)
     with pytest.raises(ConfigError, match="data of task 'vp' must be"):
         nw.adapt("vp", None, out="unused")

@@ -335,7 +335,7 @@ def test_low_rank_matrices_reach_the_self_attention_of_t5_and_leave_out_that_to_
 def test_a_model_that_says_minus_one_position_has_no_limit():
     config = {"vocab_size": 11, "d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
     found = wrap_model("xlnet", model("XLNetModel", "XLNetConfig", **config))
-    with pytest.raises(ConfigError, match="cannot be read token by token .* give a causal decoder"):
+    with pytest.raises(ConfigError, match=r"cannot be read token by token .* give a causal decoder"):
         check_backbone(found)
 
 
@@ -347,7 +347,9 @@ def test_weights_of_another_maker_in_a_file_are_refused_by_what_they_are(folder)
 def test_a_batch_larger_than_the_data_is_refused_with_their_number():
     config = TrainingConfig(batch_size=5000)
     config.check_batch(5000)
-    with pytest.raises(ConfigError, match="at most 4096, because the training data hold 12 examples, got 5000"):
+    with pytest.raises(
+        ConfigError, match="at most 4096, because the training data hold 12 examples, got 5000"
+    ):
         config.check_batch(12)
     with pytest.raises(ConfigError, match="batch_size must be at most 1000000"):
         TrainingConfig(batch_size=10**8)

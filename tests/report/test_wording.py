@@ -120,9 +120,7 @@ def test_numbers_and_lists():
 
 
 def test_what_a_control_lacks_is_read_from_its_evaluation_not_from_its_name():
-    control = replace(
-        make_evaluation("mine", CROSSING), role="control", config={"lacks": "the backbone"}
-    )
+    control = replace(make_evaluation("mine", CROSSING), role="control", config={"lacks": "the backbone"})
     (setting,) = compare(make_task(), [control, make_evaluation("adapted:tiny", CLOSE)])
     assert wording.findings(setting)[0].endswith("No gain from the backbone is shown here.")
     assert setting.method("mine").to_json()["lacks"] == "the backbone"

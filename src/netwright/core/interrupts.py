@@ -17,7 +17,7 @@ Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 def exit_code() -> int:
-    """128 and the number of the last signal: 130 after Ctrl-C (also if none was seen), 143 after SIGTERM, 129 after SIGHUP."""
+    """128 and the number of the last signal, SIGINT if none was seen: 130 (Ctrl-C), 143 (SIGTERM) or 129 (SIGHUP)."""
     return 128 + (_received[-1] if _received else int(signal.SIGINT))
 
 
@@ -28,7 +28,7 @@ def forget() -> None:
 
 @contextmanager
 def listening() -> Iterator[Callable[[], bool]]:
-    """Raise `KeyboardInterrupt` on each of these signals inside the block; yield a function that says whether one was received.
+    """Raise `KeyboardInterrupt` on these signals inside the block; yield a function that says whether one was received.
 
     A library may swallow the exception (in a callback from C, in `__del__`), so check the function as well. A signal
     that this process was started to ignore (`nohup`, a shell's `&`) stays ignored; outside of the main thread nothing

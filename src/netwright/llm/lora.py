@@ -46,7 +46,9 @@ def target_modules(decoder: nn.Module, targets: Targets) -> str:
 
 def _check_rank(decoder: nn.Module, rank: int) -> None:
     """Refuse a rank that no matrix of the layers can have, before memory is taken for it."""
-    largest = max(LEAST_LIMIT, *(max(m.weight.shape) for m in layer_stack(decoder).modules() if _is_linear(m)))
+    linear = (m for m in layer_stack(decoder).modules() if _is_linear(m))
+    sizes = [size for m in linear for p in m.parameters(recurse=False) for size in p.shape]
+    largest = max(LEAST_LIMIT, *sizes)
     if not 1 <= rank <= largest:
         raise ConfigError(
             f"rank must lie between 1 and {largest}, the size of the largest matrix of {type(decoder).__name__}, "

@@ -177,8 +177,9 @@ def _controls(
     settings: Sequence[SettingComparison], not_applicable: Sequence[NotApplicable]
 ) -> dict[str, str]:
     """What each control variant lacks, by its name."""
-    methods = [*(m for s in settings for m in s.methods), *not_applicable]
-    return {m.policy: m.lacks for m in methods if m.lacks is not None}
+    tested = [(m.policy, m.lacks) for s in settings for m in s.methods]
+    others = [(one.policy, one.lacks) for one in not_applicable]
+    return {policy: lacks for policy, lacks in tested + others if lacks is not None}
 
 
 def render_page(template: str, **values: Any) -> str:

@@ -41,7 +41,7 @@ UNSTATED = Units()
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where time, roll, pitch and yaw stand in a row of `n` fields, the factors that make seconds and degrees, the rest.
+    """Where time, roll, pitch and yaw stand in a row of `n` fields, and the factors that make seconds and degrees.
 
     `unused` holds the titles of the other columns.
     """
