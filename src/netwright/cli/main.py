@@ -35,6 +35,7 @@ _OUT_OF_MEMORY = re.compile(
 
 # Optional packages, with the extra that installs them.
 _EXTRAS = {"torch": "llm", "transformers": "llm", "peft": "llm", "safetensors": "llm", "sklearn": "dev"}
+_EXTRAS |= dict.fromkeys(("fastapi", "starlette", "uvicorn", "itsdangerous", "python_multipart"), "app")
 
 app = typer.Typer(
     name="netwright",
@@ -85,7 +86,7 @@ def data(context: typer.Context) -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def design(context: typer.Context) -> None:
-    """Find a network design by answering a few questions: pool, simulate, ask, solve, import."""
+    """Find a network design by answering a few questions: pool, simulate, ask, serve, solve, import."""
     from netwright.core.task import load_attribute
 
     load_attribute("netwright.cli.design.commands:app")(context.args, prog_name="netwright design")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -152,6 +153,29 @@ class Dialogue:
         check_answer(old.query, answer)
         changed = Exchange(old.query, answer)
         self._replay((*self.exchanges[: number - 1], changed, *self.exchanges[number:]))
+
+    def fork(self) -> Dialogue:
+        """An independent copy at the same point, which extends the same known questions."""
+        other = copy.copy(self)
+        other._learner = self._learner.fork()
+        return other
+
+    def moved(self, problem: Problem, questions: Questions | None = None) -> Dialogue | None:
+        """The same dialogue about a problem with more designs; None if it lacks a design that was shown.
+
+        Designs are the same if their scores are equal. The question that is pending is asked again.
+        """
+        other = Dialogue(problem, self.setup, questions)
+        known = {tuple(row): i for i, row in enumerate(other.learner.scores.tolist())}
+        shown = {d for exchange in self.exchanges for d in exchange.query.designs}
+        place = {d: known.get(tuple(self._learner.scores[d].tolist())) for d in shown}
+        if None in place.values():
+            return None
+        for exchange in self.exchanges:
+            query = exchange.query
+            designs = tuple(i for d in query.designs if (i := place[d]) is not None)
+            other._learner.tell(Query(query.kind, designs, query.ties), exchange.answer)
+        return other
 
     def refine(self, problem: OnlineProblem) -> None:
         """Let a `bayes` learner add the optima of likely objectives to its designs; other learners are unchanged."""

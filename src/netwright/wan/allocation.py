@@ -9,6 +9,7 @@ import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.core.types import Json
+from netwright.wan.failures import Failure
 from netwright.wan.instance import Instance
 from netwright.wan.tables import Tables
 from netwright.wan.topology import Array
@@ -121,6 +122,19 @@ class Allocation:
             for e, (a, b) in enumerate(topology.arcs.tolist())
         ]
         return {"tunnels": rows, "links": links}
+
+
+def surviving(instance: Instance, failure: Failure) -> Array:
+    """1 for each tunnel that avoids the arcs of a failure, 0 for the others; shape (T,)."""
+    hits = np.asarray(instance.tunnels.crossing[list(failure)].sum(0)).ravel()
+    found: Array = np.where(hits == 0.0, 1.0, 0.0)
+    return found
+
+
+def without_lost_tunnels(instance: Instance, share: Array, failure: Failure) -> tuple[Array, float]:
+    """Utilization (A,) and carried share of the demand while tunnels over failed arcs are lost without replacement."""
+    left = Allocation(instance, share * surviving(instance, failure))
+    return left.utilization, left.throughput
 
 
 def shortest_paths_today(instance: Instance) -> Allocation:

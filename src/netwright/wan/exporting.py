@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from netwright.core.errors import DataError, FormatError
 from netwright.core.files import check_format_version, json_text, read_json, write_files
 from netwright.core.text import printable
 from netwright.core.types import JsonView
 from netwright.synthesis.pool import Pool
-from netwright.wan.allocation import SAME_WITHIN, STARVED_BELOW, shortest_paths_today
+from netwright.wan.allocation import SAME_WITHIN, STARVED_BELOW, Allocation, shortest_paths_today
 from netwright.wan.importing.text import escaped
 from netwright.wan.instance import Instance
 from netwright.wan.pools import read_decision
@@ -49,10 +51,12 @@ class Solved:
     Attributes:
         metrics: by name and unit; they may differ slightly from the pool's if an objective is flat.
         tables: "links", and "tunnels" if the scenario has them.
+        decision: an allocation (T,) or link weights (A,), from which the tables were made.
     """
 
     metrics: Mapping[str, float]
     tables: Tables
+    decision: Array
 
 
 def solved(pool: Pool, path: Path, instance: Instance, design: int) -> Solved:
@@ -69,6 +73,7 @@ def described(name: str, instance: Instance, decision: Array) -> Solved:
     return Solved(
         {name: float(value) for name, value in zip(names, values, strict=True)},
         known.export(instance, decision),
+        decision,
     )
 
 
@@ -197,6 +202,20 @@ def figures(tables: Tables, today: Tables | None) -> dict[str, float | str]:
     if today is not None:
         found["changes from today"] = changes(tables, today)
     return found
+
+
+def settings_of(instance: Instance, tables: Tables) -> Array:
+    """The link weights (A,) in tables of a design, or the shares (T,) of the instance's tunnels by flow and path.
+
+    Tunnels that the instance lacks are ignored; those that the tables lack have 0.
+    """
+    if "tunnels" not in tables:
+        weights, topology = _settings(tables, "links"), instance.topology
+        ends = ((topology.nodes[a], topology.nodes[b]) for a, b in topology.arcs.tolist())
+        return np.array([weights[each] for each in ends])
+    shares = _settings(tables, "tunnels")
+    own = Allocation(instance, np.zeros(len(instance.tunnels))).tables()
+    return np.array([shares.get(place, 0.0) for place in _settings(own, "tunnels")])
 
 
 def changes(tables: Tables, today: Tables) -> int:

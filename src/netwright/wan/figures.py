@@ -7,7 +7,7 @@ and by width. Drawn with matplotlib's objects only.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import networkx as nx
@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from netwright.core.palette import INK, LOADS, PAPER, RC, RULE
 from netwright.core.text import printable
 from netwright.wan.tables import Tables
-from netwright.wan.topology import Array, Topology
+from netwright.wan.topology import Array, Ints, Topology
 
 MAP_FILE = "map.svg"
 LEVELS = (0.25, 0.5, 0.75, 0.9)  # utilization at which the color changes
@@ -102,28 +102,46 @@ def _draw(axes: Axes, topology: Topology, places: Array, used: Array) -> None:
 
 
 def _write_names(axes: Axes, topology: Topology, places: Array) -> None:
-    """Each name beside its node, on the side where it hides least of links, nodes and names before it."""
     points_per_unit = 72.0 * _WIDTH_IN / (1.25 * np.ptp(places, axis=0).max())
     at = places * points_per_unit
-    steps = np.linspace(0.0, 1.0, 25)[:, None, None]
-    along = at[topology.arcs[:, 0]] * (1.0 - steps) + at[topology.arcs[:, 1]] * steps
-    taken = np.concatenate([along.reshape(-1, 2), np.repeat(at, 10, axis=0)])
-    for node, name in enumerate(map(printable, topology.nodes)):
-        half = np.array([0.28 * len(name), 0.5]) * _NAME_POINTS
-        middles = at[node] + _SIDES * (half + 5.0)
-        hidden = [(np.abs(taken - middle) < half).all(axis=1).sum() for middle in middles]
-        best = int(np.argmin(hidden))
-        taken = np.concatenate([taken, middles[best] + half * _GRID])
+    names = list(map(printable, topology.nodes))
+    middles = name_places(at, topology.arcs, names, _NAME_POINTS)
+    for name, place, offset in zip(names, places, middles - at, strict=True):
         axes.annotate(
             name,
-            tuple(places[node]),
-            tuple(middles[best] - at[node]),
+            tuple(place),
+            tuple(offset),
             textcoords="offset points",
             ha="center",
             va="center",
             fontsize=_NAME_POINTS,
             color=INK[0],
         )
+
+
+def name_places(at: Array, arcs: Ints, names: Sequence[str], size: float) -> Array:
+    """The middle of each name beside its node, on the side where it hides least of links, nodes and names before it.
+
+    Args:
+        at: positions of the nodes in points; shape (n, 2).
+        arcs: shape (A, 2).
+        size: of the letters, in points.
+
+    Returns:
+        Shape (n, 2).
+    """
+    steps = np.linspace(0.0, 1.0, 25)[:, None, None]
+    along = at[arcs[:, 0]] * (1.0 - steps) + at[arcs[:, 1]] * steps
+    taken = np.concatenate([along.reshape(-1, 2), np.repeat(at, 10, axis=0)])
+    found = []
+    for place, name in zip(at, names, strict=True):
+        half = np.array([0.28 * len(name), 0.5]) * size
+        middles = place + _SIDES * (half + 5.0)
+        hidden = [(np.abs(taken - middle) < half).all(axis=1).sum() for middle in middles]
+        best = middles[int(np.argmin(hidden))]
+        taken = np.concatenate([taken, best + half * _GRID])
+        found.append(best)
+    return np.array(found)
 
 
 def _key() -> list[Line2D]:

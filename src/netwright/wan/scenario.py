@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from netwright.core.types import JsonView
 from netwright.synthesis.problem import MetricGroup, ObjectiveFamily, Parameter
+from netwright.wan.allocation import without_lost_tunnels
 from netwright.wan.chunks import Work
+from netwright.wan.failures import Failure
 from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.tables import Tables
 from netwright.wan.topology import Array, Topology
@@ -57,6 +59,8 @@ class Scenario:
         parameters: those of its objectives if they are the same on every instance, so that they are checked before the
             reference is computed.
         changes_in: the exported table in which changes from the design in use are counted.
+        when_failed: utilization of each arc (A,) and the carried share of the demand of a decision vector while the
+            arcs of a failure are down.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Scenario:
     fits_settle: bool = False
     parameters: tuple[Parameter, ...] = ()
     changes_in: Literal["tunnels", "links"] = "tunnels"
+    when_failed: Callable[[Instance, Array, Failure], tuple[Array, float]] = without_lost_tunnels
 
 
 def tunnel_rule(topology: Topology) -> str:

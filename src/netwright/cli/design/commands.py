@@ -1,4 +1,4 @@
-"""`netwright design`: pools, simulated operators, the dialogue, and importing networks."""
+"""`netwright design`: pools, simulated operators, the dialogue in a terminal or a browser, and importing networks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from netwright.cli import options
 from netwright.cli.design import options as inputs
 from netwright.cli.design.ask import ask
 from netwright.cli.design.importing import import_
+from netwright.cli.design.serve import serve
 from netwright.cli.design.solve import solve
 from netwright.cli.groups import group, grouped
 from netwright.cli.output import (
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command("ask")(grouped(ask))
 app.command("solve")(grouped(solve))
 app.command("import")(grouped(import_))
+app.command("serve")(serve)
 
 
 @app.command()

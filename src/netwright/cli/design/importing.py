@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from netwright.core.files import writing
 from netwright.core.types import Json
 from netwright.wan.importing import SUFFIXES, ImportedGraph, ImportOptions, as_topology, read_graph
 from netwright.wan.importing.demand_files import with_demands
-from netwright.wan.importing.raw import count
+from netwright.wan.importing.summary import summary
 from netwright.wan.importing.writing import WRITTEN, write_import
 from netwright.wan.topology import Topology
 from netwright.wan.units import rate
@@ -168,25 +168,3 @@ def _facts(graph: ImportedGraph, found: Topology, out: Path) -> Json:
         "latency_ms_least": float(found.latency_ms.min()),
         "latency_ms_most": float(found.latency_ms.max()),
     }
-
-
-def summary(graph: ImportedGraph, found: Topology) -> str:
-    """One line about an imported network."""
-    ways = f"{count(found.n_arcs, 'directed arc')}" if found.directed else "undirected"
-    parts = [
-        f"{count(found.n_nodes, 'node')}, {count(len(found.links), 'link')} ({ways})",
-        f"capacity {_range(found.capacity)} {found.capacity_unit}",
-        f"latency {_range(found.latency_ms)} ms",
-    ]
-    if graph.demands:
-        parts.append(count(len(graph.demands), "demand"))
-    findings = graph.findings
-    if findings.dropped_nodes or findings.dropped_links:
-        dropped = count(len(findings.dropped_nodes), "node"), count(findings.dropped_links, "link")
-        parts.append("dropped " + " and ".join(dropped))
-    return f"imported {found.name} ({graph.format}): {'; '.join(parts)}"
-
-
-def _range(values: Any) -> str:
-    least, most = float(values.min()), float(values.max())
-    return f"{least:.6g}" if least == most else f"{least:.4g} to {most:.4g}"

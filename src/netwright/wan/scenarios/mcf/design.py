@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import partial
+import threading
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -34,6 +35,9 @@ STEEPEST, FLATTEST = 100.0, 1e-6  # range of distinguished slopes of the frontie
 STEP = 0.9  # ratio of consecutive slopes from the left end; small steps need few pivots
 CUTS = (1.3, 0.8, 0.45)  # slopes at which the frontier of a large network is split for parallel work
 SCORE_DECIMALS = 6
+MOST_KEPT = 4_000_000  # numbers in the optima that are kept of one instance
+
+_DECIDING = threading.Lock()  # solvers are not for several threads
 
 
 class Weighing:
@@ -56,6 +60,7 @@ class Weighing:
         self.latency = self.throughput * tunnels.latency_ms / self.unit_ms
         program = carried_within_capacity(instance, self.throughput)
         self.solver = Solver(program, time_limit_s=time_limit_s)
+        self.known: dict[float, tuple[Point, Array]] = {}
         self.tolerance = TOLERANCE if len(tunnels) <= EXACT_UP_TO_TUNNELS else TOLERANCE_LARGE
 
     def solve(self, slope: float) -> tuple[Solution, Point]:
@@ -163,7 +168,17 @@ def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Ar
     """
     assert isinstance(family, ThroughputLatency)
     family.check(parameters)
-    weighing = Weighing(instance)
+    with _DECIDING:
+        return _decide(_weighing(instance), instance, family, parameters)
+
+
+@lru_cache(maxsize=4)
+def _weighing(instance: Instance) -> Weighing:
+    """The program of an instance, whose optima are kept from one decision to the next."""
+    return Weighing(instance)
+
+
+def _decide(weighing: Weighing, instance: Instance, family: ThroughputLatency, parameters: Array) -> Array:
     to_fractions = np.array([weighing.unit_ms / family.latency, 100.0 / family.throughput])
     left = (ORIGIN, np.zeros(len(instance.tunnels)))
     for slope in _steps(STEEPEST, FLATTEST):
@@ -185,8 +200,12 @@ def decide(instance: Instance, family: ObjectiveFamily, parameters: Array) -> Ar
 
 
 def _solved(weighing: Weighing, slope: float) -> tuple[Point, Array]:
-    solution, point = weighing.solve(slope)
-    return point, solution.x
+    if slope not in weighing.known:
+        solution, point = weighing.solve(slope)
+        if len(weighing.known) * len(solution.x) > MOST_KEPT:
+            weighing.known.clear()
+        weighing.known[slope] = (point, solution.x)
+    return weighing.known[slope]
 
 
 def _sides(parameters: Array, t: float, lat: float, slope: float) -> tuple[float, float]:

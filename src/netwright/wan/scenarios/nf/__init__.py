@@ -15,4 +15,5 @@ SCENARIO = Scenario(
     decide=design.decide,
     evaluate=metrics.evaluate,
     export=metrics.export,
+    when_failed=metrics.when_failed,
 )

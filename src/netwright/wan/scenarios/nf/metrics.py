@@ -14,7 +14,8 @@ from scipy import sparse
 
 from netwright.core.errors import ConfigError
 from netwright.synthesis.problem import Metric, MetricGroup
-from netwright.wan.allocation import Allocation
+from netwright.wan.allocation import Allocation, surviving
+from netwright.wan.failures import Failure
 from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.scenario import tunnel_rule
 from netwright.wan.tables import Tables
@@ -118,6 +119,16 @@ def outcome(instance: Instance, reserved: Array) -> tuple[Array, Array]:
     worst, sets = normal.copy(), kills(instance)
     np.minimum.at(worst, sets.flow, sets.surviving @ reserved)
     return normal, worst
+
+
+def when_failed(instance: Instance, reserved: Array, failure: Failure) -> tuple[Array, float]:
+    """Utilization (A,) and carried share of the demand: each flow sends what it may over its surviving reservations."""
+    kept = reserved * surviving(instance, failure)
+    held = instance.tunnels.serving @ kept
+    sent = np.minimum(held, np.minimum(instance.tunnels.serving @ reserved, 1.0))
+    used = np.divide(sent, held, out=np.zeros_like(held), where=held > 0.0)
+    left = Allocation(instance, kept * used[instance.tunnels.flow])
+    return left.utilization, left.throughput
 
 
 def evaluate(instance: Instance, reserved: Array) -> Array:

@@ -15,5 +15,6 @@ SCENARIO = Scenario(
     decide=design.decide,
     evaluate=design.evaluate,
     export=design.export,
+    when_failed=design.when_failed,
     changes_in="links",
 )

@@ -6,10 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from netwright.core.errors import ConfigError
 from netwright.synthesis.problem import Array, MetricGroup, ObjectiveFamily
 from netwright.wan.chunks import Work
+from netwright.wan.failures import Failure
 from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.scenario import Optima, Reference
 from netwright.wan.scenarios.ospf.metrics import GROUP
@@ -147,6 +150,19 @@ def checked(instance: Instance, decision: Array) -> Any:
             f"link weights must lie in 1 to {MAX_WEIGHT}, got {weights.min()} to {weights.max()}."
         )
     return weights
+
+
+def when_failed(instance: Instance, decision: Array, failure: Failure) -> tuple[Array, float]:
+    """Utilization (A,) and carried share of the demand after routing has converged without the arcs of a failure."""
+    net, weights = routing_network(instance), checked(instance, decision)
+    up = np.setdiff1d(np.arange(net.n_arcs), failure)
+    adjacent = sparse.csr_array((np.ones(len(up)), (net.tail[up], net.head[up])), shape=(net.n_nodes,) * 2)
+    reached = np.isfinite(csgraph.shortest_path(adjacent, unweighted=True))  # (source, destination)
+    demand = np.where(reached, net.demand.T, 0.0)
+    left = network(net.tail[up], net.head[up], net.capacity[up], net.latency_ms[up], demand)
+    utilization = np.zeros(net.n_arcs)
+    utilization[up] = loads(left, weights[up]) / left.capacity
+    return utilization, float(demand.sum() / net.demand.sum())
 
 
 def export(instance: Instance, decision: Array) -> Tables:

@@ -1,0 +1,231 @@
+"""Pools in memory with what their dialogues share: questions, particles, solved designs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from netwright.core.errors import ConfigError
+from netwright.synthesis.dialogue import Dialogue, Questions
+from netwright.synthesis.problem import Array
+from netwright.synthesis.queries import Answer
+from netwright.synthesis.setup import PoolProblem, Setup
+from netwright.wan.allocation import shortest_paths_today
+from netwright.wan.details import Details
+from netwright.wan.exporting import Solved, described, settings_of, today_of
+from netwright.wan.figures import positions
+from netwright.wan.registry import scenario
+from netwright.wan.scenario import Scenario
+from netwright.wan.selection import Source
+from netwright.wan.settled import Settled, settled
+from netwright.wan.tables import Tables
+from netwright.web.building import Build, Builds
+from netwright.web.settings import MAX_TUNNELS
+from netwright.web.uploads import Uploads
+from netwright.web.wishes import Wish
+
+MOST_ROOMS = 6
+MOST_DESIGNS = 256
+MOST_QUESTIONS = 20_000
+
+
+@dataclass(eq=False)
+class Room:
+    """A pool with what its dialogues share."""
+
+    source: Source
+    _solved: OrderedDict[int, Solved] = field(default_factory=OrderedDict)
+    _questions: dict[Setup, Questions] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.problem = PoolProblem(self.source.pool)
+        self.details = Details(self.source, None)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario."""
+        return scenario(self.source.pool.provenance["scenario"])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the pool."""
+        return self.source.pool.fingerprint()
+
+    @cached_property
+    def places(self) -> Array:
+        """Positions of the nodes on a plane; (n, 2)."""
+        return positions(self.source.instance.topology)
+
+    @cached_property
+    def ranges(self) -> Array:
+        """Range of each metric over the pool; (m,)."""
+        found: Array = np.ptp(self.source.pool.scores, axis=0)
+        return found
+
+    @cached_property
+    def settled(self) -> Settled | None:
+        """The design that needs no question, if there is one."""
+        return settled(self.source)
+
+    def solved(self, design: int) -> Solved:
+        """A design with its tables."""
+        with self._lock:
+            if design in self._solved:
+                self._solved.move_to_end(design)
+                return self._solved[design]
+        found = self.details.solved(design)
+        with self._lock:
+            self._solved[design] = found
+            if len(self._solved) > MOST_DESIGNS:
+                self._solved.popitem(last=False)
+        return found
+
+    def today(self, file: Path | None) -> Solved:
+        """The design in use: an uploaded one; by default all traffic on its shortest tunnels, or equal link weights.
+
+        Raises:
+            FormatError: the file holds no design of this network.
+        """
+        instance, known = self.source.instance, self.scenario
+        if file is not None:
+            tables = today_of(known, instance, file)
+            assert tables is not None
+            return described(known.name, instance, settings_of(instance, tables))
+        if known.changes_in == "tunnels":
+            return described(known.name, instance, shortest_paths_today(instance).share)
+        return described(known.name, instance, np.ones(instance.topology.n_arcs))
+
+    def questions(self, setup: Setup) -> Questions:
+        """Questions that are known for these settings."""
+        with self._lock:
+            known = self._questions.setdefault(setup, {})
+            if len(known) > MOST_QUESTIONS:
+                known.clear()
+            return known
+
+    def dialogue(self, setup: Setup) -> Dialogue:
+        """A new dialogue."""
+        return Dialogue(self.problem, setup, self.questions(setup))
+
+    def tables(self, design: int) -> Tables:
+        """Tables of a design."""
+        return self.solved(design).tables
+
+
+class Rooms:
+    """Opens rooms in the background: builds their pools where needed, then reads them and draws particles."""
+
+    def __init__(self, builds: Builds, uploads: Uploads) -> None:
+        self.builds, self.uploads = builds, uploads
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._opening: dict[str, Build] = {}
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="rooms")
+
+    def close(self) -> None:
+        """Stop opening rooms."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def stages(self, wish: Wish) -> list[tuple[str, int]]:
+        """Keys and sizes of the pools of a wish, the smallest first."""
+        return [(wish.key(n), n) for n in wish.stages()]
+
+    def opened(self, wish: Wish) -> tuple[list[Room], Build]:
+        """The rooms that are open, the largest pool first, and the state of the next one; asks for what is missing.
+
+        Raises:
+            NetwrightError: the wish is impossible.
+        """
+        found: list[Room] = []
+        state = Build("ready", share=1.0)
+        for key, n in self.stages(wish):
+            with self._lock:
+                room = self._rooms.get(key)
+                if room is not None:
+                    self._rooms.move_to_end(key)
+            if room is not None:
+                found.insert(0, room)
+                continue
+            state = self._prepare(key, n, wish)
+            if state.state == "failed":
+                break
+        return found, state
+
+    def retry(self, wish: Wish) -> None:
+        """Forget failures, so that `opened` tries again."""
+        for key, _ in self.stages(wish):
+            self.builds.forget(key)
+            with self._lock:
+                self._opening.pop(key, None)
+
+    def _prepare(self, key: str, n: int, wish: Wish) -> Build:
+        build = self.builds.ask(key, wish.wanted(self.uploads, n))
+        if build.state != "ready":
+            return build
+        with self._lock:
+            if key not in self._opening:
+                self._opening[key] = Build("building", "preparing the first question", 1.0)
+                self._threads.submit(self._load, key, n, wish)
+            return self._opening[key]
+
+    def _load(self, key: str, n: int, wish: Wish) -> None:
+        try:
+            room = Room(wish.wanted(self.uploads, n).source())
+            n_tunnels = len(room.source.instance.tunnels)
+            if n_tunnels > MAX_TUNNELS:
+                raise ConfigError(
+                    f"the network has {n_tunnels} tunnels; the app takes up to {MAX_TUNNELS}, choose fewer flows."
+                )
+            if room.settled is None:
+                room.dialogue(wish.setup()).ask()
+        except Exception as error:
+            with self._lock:
+                self._opening[key] = Build("failed", str(error))
+            return
+        with self._lock:
+            self._rooms[key] = room
+            del self._opening[key]
+            while len(self._rooms) > MOST_ROOMS:
+                self._rooms.popitem(last=False)
+
+
+class Foresight:
+    """Computes the questions after likely answers while the operator thinks."""
+
+    def __init__(self, most_waiting: int = 64) -> None:
+        self.most_waiting = most_waiting
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="foresight")
+        self._waiting = 0
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Stop."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def think(self, dialogue: Dialogue, answers: list[Answer], valid: Callable[[], bool]) -> None:
+        """Foresee the questions after these answers while `valid` holds; skipped if much is waiting.
+
+        Call it while no other thread uses the dialogue, of which a copy is made.
+        """
+        with self._lock:
+            if self._waiting >= self.most_waiting:
+                return
+            self._waiting += 1
+        self._threads.submit(self._foresee, dialogue.fork(), answers, valid)
+
+    def _foresee(self, dialogue: Dialogue, answers: list[Answer], valid: Callable[[], bool]) -> None:
+        try:
+            for answer in answers:
+                if valid():
+                    dialogue.foresee(answer)
+        finally:
+            with self._lock:
+                self._waiting -= 1
