@@ -46,6 +46,15 @@ class Collector(Protocol):
 
 
 @runtime_checkable
+class EncodingCollector(Protocol):
+    """A `Collector` of actions that are not all whole numbers from 0."""
+
+    def encoded(self, observation: Any, actions: Array) -> Array:
+        """Actions (B, ..) as whole numbers from 0, which an experience keeps."""
+        ...
+
+
+@runtime_checkable
 class DescribedCollector(Protocol):
     """A `Collector` with details of its training environments."""
 

@@ -88,6 +88,15 @@ class SequentialPolicy(Protocol):
 
 
 @runtime_checkable
+class RaggedPolicy(Protocol):
+    """A policy that decides for many episodes in lock step and remembers each; they may end at different times."""
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Continue with the episodes at these rows (R,) of the last observation only: the others have ended."""
+        ...
+
+
+@runtime_checkable
 class OneByOnePolicy(Protocol):
     """A policy that decides for one episode at a time, though its `act` takes a batch.
 

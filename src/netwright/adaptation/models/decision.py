@@ -141,6 +141,12 @@ class StepwiseInference:
         if self._memory is not None:
             self._memory.restart(torch.from_numpy(rows).to(self.model.device))
 
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Continue with the episodes of these rows (R,) only: the others have ended."""
+        if self._memory is not None:
+            self._memory.select(torch.from_numpy(rows).to(self.model.device))
+        self._n = len(rows)
+
     def scores(self, inputs: Inputs) -> NDArray[np.float32]:
         """(B, N) scores of the candidates at the next step of each episode.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.adaptation.environment import Collector, DescribedCollector
+from netwright.adaptation.environment import Collector, DescribedCollector, EncodingCollector
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.experience import Experience
 from netwright.adaptation.offline.ragged import Column, concatenated
@@ -28,7 +28,7 @@ from netwright.core.files import replacing, sha256_of_file
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
 from netwright.core.notes import note
-from netwright.core.policy import Policy, StochasticPolicy, name_of
+from netwright.core.policy import Policy, RaggedPolicy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
 from netwright.core.trained_for import Conditions, TrainedPolicy, remark
@@ -242,7 +242,13 @@ class EpsilonRandom:
         """(B,) the policy's choices, some of them replaced."""
         chosen = np.asarray(self.policy.act(obs))
         drawn = self.collector.random_actions(obs, self.rng)
-        return np.where(self.rng.random(len(chosen)) < self.share, drawn, chosen)
+        replaced = self.rng.random(len(chosen)) < self.share
+        return np.where(replaced.reshape(-1, *(1,) * (chosen.ndim - 1)), drawn, chosen)
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """As the policy inside, see `RaggedPolicy`."""
+        if isinstance(self.policy, RaggedPolicy):
+            self.policy.keep(rows)
 
 
 def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan) -> Experience:
@@ -264,13 +270,15 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
         }
         row[storage.PRIVILEGED] = environment.privileged().astype(np.float32)
         if teachers:
-            row[storage.LABELS] = np.mean([_probabilities(t, observation) for t in teachers], axis=0)
+            row |= _labels(teachers, observation, collector)
         actions = np.asarray(policy.act(observation))
+        row[storage.ACTION] = _stored(collector, observation, actions)
         rewards, components = environment.step(actions)
-        row[storage.ACTION] = actions.astype(np.int16)
         row[storage.REWARD] = rewards.astype(np.float32)
         row[storage.COMPONENTS] = components.astype(np.float32)
         rows.append(row)
+        for player in (policy, *teachers):
+            _keep(player, episodes[-1], running(environment))
     episode = np.concatenate(episodes)
     order = np.argsort(episode, kind="stable")  # decision by decision becomes episode by episode
     lengths = np.bincount(episode, minlength=n)
@@ -285,6 +293,30 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
         places=(plan.place,),
         info={"task": task.name, "components": list(collector.components), "data": collector.provenance()},
     )
+
+
+def _labels(
+    teachers: Sequence[Policy[Any, Any]], observation: Any, collector: Collector
+) -> dict[str, Column]:
+    """Mean probabilities of the labeling policies, or the actions of the only one that acts in several parts."""
+    if len(teachers) == 1 and not isinstance(teachers[0], StochasticPolicy):
+        actions = np.asarray(teachers[0].act(observation))
+        if actions.ndim == 2:
+            return {storage.TEACHER: _stored(collector, observation, actions)}
+    return {storage.LABELS: np.mean([_probabilities(t, observation) for t in teachers], axis=0)}
+
+
+def _stored(collector: Collector, observation: Any, actions: NDArray[Any]) -> NDArray[np.int16]:
+    """Actions as an experience keeps them."""
+    if isinstance(collector, EncodingCollector):
+        actions = collector.encoded(observation, actions)
+    return np.asarray(actions.astype(np.int16))
+
+
+def _keep(player: Policy[Any, Any], before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
+    """Let a policy forget the episodes that have ended."""
+    if isinstance(player, RaggedPolicy) and len(after) < len(before):
+        player.keep(np.flatnonzero(np.isin(before, after)))
 
 
 def _probabilities(teacher: object, observation: Any) -> NDArray[np.float32]:

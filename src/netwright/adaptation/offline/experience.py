@@ -31,6 +31,7 @@ DESCRIPTION = "experience.json"
 COLUMNS = "columns.npz"
 
 ACTION, REWARD, COMPONENTS, PRIVILEGED, LABELS = "action", "reward", "components", "privileged", "labels"
+TEACHER = "teacher"
 NEEDED = (ACTION, REWARD, COMPONENTS)
 OBSERVATION = "observation."
 EPISODES = ("policy", "where", "seed", "session")  # what is known of each episode
@@ -87,7 +88,8 @@ class Experience:
         columns: arrays of N rows: `observation.<piece>` (`Ragged` where rows differ in length: nodes of a graph,
             candidates of a decision), `action` (N,), or (N, K) of K parts, `reward` (the scalar that counts),
             `components` (N, K) its parts in their own units, and where there are such: `privileged` (what only a
-            critic may see in training), `labels` (N, L) the mean probabilities that teachers gave to each choice.
+            critic may see in training), `labels` (N, L) the mean probabilities that teachers gave to each choice,
+            `teacher` (N, K) the action that a teacher without probabilities would have taken.
         offsets: (E + 1,) where each episode begins, and the end of the last.
         policy, where: (E,) index into `policies` and `places`.
         seed, session: (E,) seed of the collection, and the session's number: episodes with the same place, seed
@@ -371,7 +373,7 @@ def _check_column(name: str, column: Column) -> None:
         if name in (*NEEDED, PRIVILEGED, LABELS):
             raise DataError(f"column {name!r} must have rows of one length; {REMEDY}.")
         column = column.values
-    if name == ACTION:
+    if name in (ACTION, TEACHER):
         # One number for each part of a factored action.
         _check_whole(name, column.reshape(-1) if column.ndim == 2 else column, None)
         return

@@ -27,7 +27,9 @@ class Factored:
     """Several choices, made one after the other from the same hidden state.
 
     The probability of an action is the product over its parts, each given the parts before it: a part listed in `given`
-    also sees the embedding of what the named earlier part chose. All parts read the hidden state of one pass.
+    also sees the embedding of what the named earlier part chose. All parts read the hidden state of one pass. The
+    candidates of a `Candidates` part in `given` may differ with that choice: its inputs then have an axis for it, as in
+    (.., N, K, n_features) candidates for N choices of the earlier part, or are those of the choice that was made.
 
     Attributes:
         parts: head of each part by its name, in order.
@@ -102,9 +104,11 @@ class FactoredHead(nn.Module):
         chosen: dict[str, Tensor] = dict(actions or {})
         for name, head in self.parts.items():
             seen, other = hidden, self.spec.given.get(name)
+            read = inputs
             if other is not None:
                 seen = hidden + self.chosen[name](self._described(other, inputs, chosen[other]))
-            scores[name] = head(seen, inputs)
+                read = _given_choice(head, inputs, chosen[other], hidden.ndim)
+            scores[name] = head(seen, read)
             if name not in chosen:
                 chosen[name] = choose(scores[name])
         return scores, chosen
@@ -121,6 +125,21 @@ class FactoredHead(nn.Module):
         """(..) int64 best valid choice of every part; a NaN or infinite hidden state raises `DataError`."""
         check_hidden(hidden)
         return self.decide(hidden, inputs)[1]
+
+
+def _given_choice(head: nn.Module, inputs: Inputs, chosen: Tensor, n_dimensions: int) -> Inputs:
+    """The inputs with the candidates of a part that belong to what was chosen (..) for the part before it."""
+    if not isinstance(head, CandidatesHead) or inputs[head.spec.candidates].ndim != n_dimensions + 2:
+        return inputs
+    names = [name for name in (head.spec.candidates, head.spec.valid) if name in inputs]
+    return {**inputs, **{name: _at(inputs[name], chosen) for name in names}}
+
+
+def _at(values: Tensor, chosen: Tensor) -> Tensor:
+    """(.., R) of values (.., N, R), R any shape, at one of N each (..)."""
+    index = chosen.long().reshape(*chosen.shape, *(1,) * (values.ndim - chosen.ndim))
+    index = index.expand(*chosen.shape, 1, *values.shape[chosen.ndim + 1 :])
+    return values.gather(chosen.ndim, index).squeeze(chosen.ndim)
 
 
 def _n_features(head: Choice) -> int:

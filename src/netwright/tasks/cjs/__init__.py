@@ -1,6 +1,7 @@
 """Cluster job scheduling (CJS): which stage of which job should a cluster's free executors work on?"""
 
 from netwright.core.task import PolicySpec, Task
+from netwright.tasks.cjs.recipes import RECIPES
 from netwright.tasks.cjs.settings import SETTINGS
 
 _RULES = "netwright.tasks.cjs.baselines.ruled"
@@ -51,12 +52,27 @@ TASK = Task(
     lower_is_better=True,
     settings=SETTINGS,
     policies={p.name: p for p in _POLICIES},
-    recipes={},
+    recipes=RECIPES,
     load_data="netwright.tasks.cjs.data:load",
     evaluate="netwright.tasks.cjs.evaluation:evaluate",
+    adapter="netwright.tasks.cjs.adapter:adapter",
+    collector="netwright.tasks.cjs.collector:collector",
+    conditions="netwright.tasks.cjs.collector:conditions",
     trial="netwright.tasks.cjs.evaluation:trial",
     verify="netwright.tasks.cjs.golden:verify",
     reference_policy="fair",
     area="netwright.tasks.cjs.area:AREA",
     documentation="docs/tasks/cjs.md",
+    training_defaults={
+        "iterations": 1500,
+        "warm_start": 0.9,
+        "batch_size": 32,
+        "learning_rate": 2e-3,
+        "weight_decay": 0.0,
+        "lora_dropout": 0.0,
+        "encoder_dropout": 0.0,
+        "average": 0.99,
+        "evaluate_every": 300,
+        "rank": 32,
+    },
 )

@@ -9,11 +9,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from netwright.core.policy import RaggedPolicy
 from netwright.core.results import Evaluation
 from netwright.core.seeding import generator
 from netwright.core.task import Setting
 from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.dataset import CjsData
+from netwright.tasks.cjs.environment import ClusterEnvironment
 from netwright.tasks.cjs.metrics import Outcome, percentile
 from netwright.tasks.cjs.observation import Scheduler
 from netwright.tasks.cjs.replay import compared
@@ -46,6 +48,16 @@ def rollout(policy: Scheduler, cluster: Cluster) -> None:
         cluster.step(int(choice), int(n))
 
 
+def play_together(policy: Scheduler, environment: ClusterEnvironment) -> None:
+    """Play clusters to their ends in lock step; a `RaggedPolicy` learns which of them have ended."""
+    while not environment.done:
+        before = environment.running()
+        environment.step(policy.act(environment.observe()))
+        after = environment.running()
+        if len(after) < len(before) and isinstance(policy, RaggedPolicy):
+            policy.keep(np.flatnonzero(np.isin(before, after)))
+
+
 def trial(setting: Setting, data: CjsData) -> Callable[[Scheduler], None]:
     """A function that lets a policy decide once in a setting; raises `NotApplicableError` for one that cannot."""
     config: CjsConfig = setting.config
@@ -62,7 +74,7 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
     """Completion times of all jobs under a policy; an episode of the result is a job, a group is a sequence.
 
     Args:
-        policy: under test; it is reset before each sequence.
+        policy: under test; it is reset before each sequence, a `RaggedPolicy` plays all of them in lock step.
         setting: its config (a `CjsConfig`) says which jobs come.
         data: job profiles.
         name: the policy's name in the result.
@@ -73,20 +85,21 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
         `groups`, `timeline` (see `timeline.Timeline`), and for jobs of an event log what `replay.compared` gives.
     """
     config: CjsConfig = setting.config
-    outcomes, timeline = [], None
-    seconds = 0.0
-    for seed in config.seeds:
-        cluster = cluster_of(config, data, seed, record=timeline is None)
-        began = time.perf_counter()
-        policy.reset(generator(seed, 0))
-        if isinstance(policy, CompiledScheduler):
-            policy.play(cluster)
-        else:
-            rollout(policy, cluster)
-        seconds += time.perf_counter() - began
-        outcomes.append(Outcome.of(cluster))
-        timeline = timeline or Timeline.of(cluster, f"seed {seed}")
-    rules = cluster.rules
+    clusters = [cluster_of(config, data, seed, record=seed == config.seeds[0]) for seed in config.seeds]
+    began = time.perf_counter()
+    if isinstance(policy, RaggedPolicy):
+        policy.reset(generator(config.seeds[0], 0))
+        play_together(policy, ClusterEnvironment(clusters))
+    else:
+        for seed, cluster in zip(config.seeds, clusters, strict=True):
+            policy.reset(generator(seed, 0))
+            if isinstance(policy, CompiledScheduler):
+                policy.play(cluster)
+            else:
+                rollout(policy, cluster)
+    seconds = time.perf_counter() - began
+    outcomes = [Outcome.of(cluster) for cluster in clusters]
+    timeline, rules = Timeline.of(clusters[0], f"seed {config.seeds[0]}"), clusters[0].rules
     n_jobs = len(outcomes[0].jct_s)
     jct_s = np.concatenate([outcome.jct_s for outcome in outcomes])
     return Evaluation(

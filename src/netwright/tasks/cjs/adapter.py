@@ -1,0 +1,337 @@
+"""From observations of a cluster to tokens, and from scores to a stage and a number of executors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from netwright.adaptation.contract import Inputs
+from netwright.adaptation.models.decision import ACTION as PART
+from netwright.adaptation.models.decision import StepwiseInference, parts_loss
+from netwright.adaptation.offline.experience import ACTION, OBSERVATION, Experience
+from netwright.adaptation.offline.ragged import Column, Ragged
+from netwright.core.documents import Document
+from netwright.core.trained_for import Condition as Trained
+from netwright.core.trained_for import Conditions
+from netwright.llm.encoders import Graph, GraphBatch, ModalitySpec, Scalars
+from netwright.llm.heads import Candidates, Factored, Pointer, best
+from netwright.llm.heads.factored import sampled
+from netwright.tasks.cjs import features
+from netwright.tasks.cjs.collector import EXECUTORS, CjsCollector
+from netwright.tasks.cjs.dataset import CjsData
+from netwright.tasks.cjs.environment import ClusterEnvironment
+from netwright.tasks.cjs.evaluation import play_together
+from netwright.tasks.cjs.features import (
+    CLUSTER,
+    EDGES,
+    N_FEATURES,
+    N_OPTION_FEATURES,
+    N_STATE,
+    Features,
+    Options,
+)
+from netwright.tasks.cjs.graphs import Floats, Ints
+from netwright.tasks.cjs.imitation import Condition, Targets, targets
+from netwright.tasks.cjs.observation import Observation
+from netwright.tasks.cjs.recipes import CjsRecipe
+
+Singles = NDArray[np.float32]
+
+GRAPH, STATE, RETURN, LAST = "graph", "state", "return", "action"
+STAGE, NUMBER = "stage", "number"
+NUMBERS, NUMBERS_VALID = "numbers", "numbers_valid"
+WIDTH = 64  # of a stage's embedding
+N_SINCE = 1  # number that tells the time since the last decision
+INDEX_SCALE, NUMBER_SCALE = 100.0, 50.0  # of the published action token
+
+
+def adapter(
+    recipe: CjsRecipe,
+    data: CjsData | None,
+    *,
+    seed: int = 0,
+    state: Mapping[str, Any] | None = None,
+    experience: Experience | None = None,
+) -> CjsAdapter:
+    """The task's side of an adaptation: from experience to train, from `state` to decide with a saved model."""
+    return CjsAdapter(recipe, data, state=state, experience=experience)
+
+
+class SavedState(Document):
+    """What `CjsAdapter.state` gives."""
+
+    condition: Condition
+
+
+class CjsAdapter:
+    """Scheduling decisions; implements `netwright.adaptation.contract.DecisionAdapter`.
+
+    A stage is chosen by a pointer over all that can be chosen, then a number of executors among those that may be
+    committed to it: every answer is valid, whatever the weights are.
+    """
+
+    def __init__(
+        self,
+        recipe: CjsRecipe,
+        data: CjsData | None,
+        *,
+        state: Mapping[str, Any] | None,
+        experience: Experience | None,
+    ) -> None:
+        self.recipe, self.window = recipe, recipe.window
+        self.collector = None if data is None else CjsCollector(data)
+        self._history = None if experience is None else History(experience, targets(recipe, experience))
+        if self._history is not None:
+            self.condition = self._history.targets.condition
+        else:
+            assert state is not None
+            saved = SavedState.of(dict(state), "netwright.json: adapter", remedy="make the model again")
+            self.condition = saved.condition
+        self.head = Factored(
+            {
+                STAGE: Pointer(GRAPH, WIDTH),
+                NUMBER: Candidates(N_OPTION_FEATURES, candidates=NUMBERS, valid=NUMBERS_VALID),
+            },
+            {NUMBER: STAGE},
+        )
+        self.modalities = _modalities(recipe, self.condition.size)
+
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Inputs, dict[str, Singles]]:
+        """Random slices of episodes: some consecutive decisions, and the wanted action of each."""
+        assert self._history is not None
+        history = self._history
+        rows, real = history.draw(rng, size, self.recipe.slice_steps)
+        flat = rows.reshape(-1)
+        read = features.features(history.kept(flat))
+        wanted, weight = history.wanted(flat, real.reshape(-1), (read.choices >= 0).sum(axis=1))
+        options = read.options(wanted[:, 0])
+        nearest = options.nearest(wanted[:, 1])
+        condition, since_s, last = history.condition(flat), history.since_s[flat], history.last[flat]
+        inputs = {
+            **self._inputs(history.kept(flat), read, condition, since_s, last),
+            **_option_inputs(options),
+            PART + STAGE: wanted[:, 0],
+            PART + NUMBER: nearest,
+        }
+        goals = {STAGE: _one_hot(wanted[:, 0], read.choices.shape[1], weight)}
+        goals[NUMBER] = _one_hot(nearest, options.numbers.shape[1], weight)
+        return {k: _shaped(v, rows.shape) for k, v in inputs.items()}, {
+            k: _shaped(v, rows.shape) for k, v in goals.items()
+        }
+
+    def loss(self, answer: Any, target: Any) -> Tensor:
+        """Negative logarithm of the probability of the wanted stage and number, weighted."""
+        return parts_loss(answer, target)
+
+    def validate(self, answer: StepwiseInference) -> float:
+        """Geometric mean over the validation sequences of mean JCT in s, under the model."""
+        assert self.collector is not None, "an adapter without data cannot validate"
+        environment = self.collector.validation(self.recipe.validation_jobs)
+        play_together(self.policy(answer), environment)
+        jct_s = [(c.completion_ms - c.workload.arrival_ms).mean() / 1000.0 for c in environment.clusters]
+        return float(np.exp(np.log(jct_s).mean()))
+
+    def policy(self, answer: StepwiseInference) -> AdaptedScheduler:
+        """The model as a scheduler."""
+        return AdaptedScheduler(self, answer)
+
+    def state(self) -> dict[str, Any]:
+        """The scales of the condition."""
+        return {"condition": self.condition.model_dump(mode="json")}
+
+    def provenance(self) -> dict[str, Any]:
+        """The experience's policies, training environments and data."""
+        assert self._history is not None, "an adapter made from a saved state has no experience"
+        found = self._history.experience.provenance()
+        data = found.get("data", {})
+        return {"source": data.get("source"), "synthetic": data.get("synthetic"), "experience": found}
+
+    def trained_for(self) -> dict[str, Trained]:
+        """The numbers of executors in the experience."""
+        assert self._history is not None, "an adapter made from a saved state has no experience"
+        executors = self._history.experience.array(OBSERVATION + CLUSTER)[:, 1]
+        return {EXECUTORS: Trained(low=float(executors.min()), high=float(executors.max()))}
+
+    def environment(self, rng: np.random.Generator, n: int) -> ClusterEnvironment:
+        """`n` fresh training sequences of the recipe's training environment."""
+        assert self.collector is not None, "an adapter without data has no environment"
+        return self.collector.environment(self.recipe.place, rng, n)
+
+    def inputs(self, observation: Sequence[Observation]) -> dict[str, Any]:
+        """(R, ..) what the model reads, without a condition and without memory of the last action."""
+        n = len(observation)
+        return self.decision_inputs(
+            observation, np.zeros((n, self.condition.size)), np.zeros(n), np.zeros((n, 2))
+        )[0]
+
+    def critic_inputs(self, inputs: Inputs) -> Singles:
+        """(R, 6) the state of the cluster."""
+        return np.asarray(inputs[STATE], dtype=np.float32)[:, :N_STATE]
+
+    def decision_inputs(
+        self, observation: Sequence[Observation], condition: Floats, since_s: Floats, last: Floats
+    ) -> tuple[dict[str, Any], Options]:
+        """What the model reads of R decisions, and the options (R, C, K) for the number of executors.
+
+        Args:
+            observation: of each cluster.
+            condition: (R, size).
+            since_s: (R,) seconds since the last decision.
+            last: (R, 2) place and number of the last action.
+        """
+        kept = features.columns(observation)
+        read = features.features(kept)
+        options = read.all_options()
+        inputs = self._inputs(kept, read, condition, since_s, last) | _option_inputs(options)
+        return inputs, options
+
+    def _inputs(
+        self,
+        kept: Mapping[str, Column],
+        read: Features,
+        condition: NDArray[Any],
+        since_s: Floats,
+        last: Floats,
+    ) -> dict[str, Any]:
+        edges = kept[EDGES]
+        assert isinstance(edges, Ragged)
+        sizes = np.diff(np.append(read.first, len(read.nodes)))
+        moved = edges.values + np.repeat(read.first, edges.lengths)[:, None]
+        state = np.concatenate([read.state, np.log1p(since_s)[:, None] / 2.0], axis=1)
+        graphs = GraphBatch(
+            torch.from_numpy(read.nodes),
+            torch.from_numpy(np.ascontiguousarray(moved.T.astype(np.int64))),
+            torch.from_numpy(sizes),
+            (len(sizes),),
+        )
+        found: dict[str, Any] = {GRAPH: graphs, "candidate_nodes": read.choices}
+        if self.recipe.layout == "fused":
+            return found | {STATE: np.concatenate([state, condition], axis=1).astype(np.float32)}
+        scaled = last / np.array([INDEX_SCALE, NUMBER_SCALE])
+        found |= {STATE: state.astype(np.float32), LAST: scaled.astype(np.float32)}
+        return found | ({RETURN: condition.astype(np.float32)} if condition.shape[1] else {})
+
+
+class History:
+    """An experience as slices of episodes are read from it."""
+
+    def __init__(self, experience: Experience, wanted: Targets) -> None:
+        self.experience, self.targets = experience, wanted
+        time_s, action = experience.array(OBSERVATION + CLUSTER)[:, 0], experience.array(ACTION)
+        first = experience.offsets[:-1]
+        self.since_s = np.diff(time_s, prepend=0.0)
+        self.since_s[first] = 0.0
+        self.last = np.concatenate([np.zeros((1, 2)), action[:-1].astype(np.float64)])
+        self.last[first] = 0.0
+        used = np.add.reduceat(wanted.weight, first) > 0.0
+        self._share = experience.lengths * used / (experience.lengths * used).sum()
+
+    def draw(self, rng: np.random.Generator, size: int, n_steps: int) -> tuple[Ints, NDArray[np.bool_]]:
+        """Rows (size, T) of slices, every decision about equally likely, and where they are real."""
+        lengths, offsets = self.experience.lengths, self.experience.offsets
+        episodes = rng.choice(len(lengths), size, p=self._share)
+        own = lengths[episodes]
+        start = (rng.random(size) * np.maximum(own - n_steps + 1, 1)).astype(np.int64)
+        within = start[:, None] + np.arange(min(n_steps, int(own.max())))
+        return offsets[:-1][episodes][:, None] + np.minimum(within, own[:, None] - 1), within < own[:, None]
+
+    def kept(self, rows: Ints) -> dict[str, Column]:
+        """The columns of these decisions."""
+        return {name: self.experience.columns[OBSERVATION + name][rows] for name in features.COLUMNS}
+
+    def condition(self, rows: Ints) -> Singles:
+        """(R, size) what these decisions are conditioned on."""
+        return self.targets.conditions[rows]
+
+    def wanted(self, rows: Ints, real: NDArray[np.bool_], n_choices: Ints) -> tuple[Ints, Singles]:
+        """(R, 2) wanted actions, and their weights (R,): 0 where there is none, as where a policy declined."""
+        actions = self.targets.actions[rows]
+        declined = actions[:, 0] >= n_choices
+        weight = np.where(real & ~declined, self.targets.weight[rows], np.float32(0.0))
+        return np.where(declined[:, None], np.array([0, 1]), actions), weight
+
+
+class AdaptedScheduler:
+    """Schedules through an adapted model, any number of clusters in lock step.
+
+    Attributes:
+        greedy: take the best stage and number; else draw both by their probabilities.
+        target: of a return-conditioned model, see `CjsRecipe`.
+        trained_for: see `TrainedPolicy`.
+    """
+
+    def __init__(self, made: CjsAdapter, inference: StepwiseInference) -> None:
+        self.adapter, self.inference = made, inference
+        self.greedy = True
+        self.target = made.recipe.target
+        self.trained_for: Conditions = {}
+        self.reset(np.random.default_rng(0))
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Forget all clusters."""
+        self.inference.reset()
+        self._generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        self._start(0)
+
+    def keep(self, rows: Ints) -> None:
+        """Continue with these clusters (R,) only, see `RaggedPolicy`."""
+        self.inference.keep(rows)
+        self._condition, self._before, self._last = (
+            self._condition[rows],
+            self._before[rows],
+            self._last[rows],
+        )
+
+    def act(self, obs: Sequence[Observation]) -> Ints:
+        """(B, 2) place among the choices, number of executors."""
+        if len(obs) != len(self._before):
+            self.inference.reset()
+            self._start(len(obs))
+        now = np.array([(one.now_ms / 1000.0, len(one.job)) for one in obs])
+        since_s = np.where(self._before[:, 1] > 0, now[:, 0] - self._before[:, 0], 0.0)
+        # Jobs come and go in between: their number is taken as the mean of before and after.
+        rewards_s = -since_s * (now[:, 1] + self._before[:, 1]) / 2.0
+        self._condition = self.adapter.condition.after(self._condition, rewards_s)
+        inputs, options = self.adapter.decision_inputs(obs, self._condition, since_s, self._last)
+        chosen = self.inference.decide(inputs, best if self.greedy else sampled(self._generator))
+        stage, option = chosen[STAGE], chosen[NUMBER]
+        actions = np.stack([stage, options.numbers[np.arange(len(obs)), stage, option]], axis=1)
+        self._before, self._last = now, actions.astype(np.float64)
+        return actions
+
+    def _start(self, n: int) -> None:
+        self._condition: Floats = self.adapter.condition.start(n, self.target)
+        self._before: Floats = np.zeros((n, 2))
+        self._last: Floats = np.zeros((n, 2))
+
+
+def _modalities(recipe: CjsRecipe, n_condition: int) -> list[ModalitySpec]:
+    graph = Graph(GRAPH, N_FEATURES, rounds=recipe.rounds, n_features=WIDTH)
+    if recipe.layout == "fused":
+        return [graph, Scalars(STATE, N_STATE + N_SINCE + n_condition, n_features=WIDTH)]
+    returns = [Scalars(RETURN, n_condition, n_features=WIDTH)] if n_condition else []
+    return [
+        *returns,
+        graph,
+        Scalars(STATE, N_STATE + N_SINCE, n_features=WIDTH),
+        Scalars(LAST, 2, n_features=WIDTH),
+    ]
+
+
+def _option_inputs(options: Options) -> dict[str, NDArray[Any]]:
+    valid = options.numbers > 0
+    return {NUMBERS: options.features, NUMBERS_VALID: valid}
+
+
+def _one_hot(chosen: Ints, n: int, weight: Singles) -> Singles:
+    return np.asarray((chosen[:, None] == np.arange(n)) * weight[:, None], dtype=np.float32)
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """(B * T, ..) as (B, T, ..)."""
+    return value.reshape(*shape) if isinstance(value, GraphBatch) else value.reshape(*shape, *value.shape[1:])

@@ -1,0 +1,107 @@
+"""Where experience of scheduling comes from: training sequences of jobs, never those of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.adaptation.offline.ragged import Column
+from netwright.core.trained_for import Condition, Conditions
+from netwright.tasks.cjs.cluster import Cluster, Rules
+from netwright.tasks.cjs.dataset import CjsData
+from netwright.tasks.cjs.environment import COMPONENTS, ClusterEnvironment
+from netwright.tasks.cjs.features import columns
+from netwright.tasks.cjs.graphs import Ints
+from netwright.tasks.cjs.observation import DECLINE, Observation
+from netwright.tasks.cjs.settings import FIRST_TRAINING_SEED, VALIDATION_SEEDS, CjsConfig
+
+EXECUTORS = "executors"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A training environment: ranges from which jobs and executors of a sequence are drawn, ends included."""
+
+    summary: str
+    n_jobs: tuple[int, int]
+    n_executors: tuple[int, int] = (30, 50)
+
+
+PLACES = {
+    "short": Place("20 to 80 jobs on 30 to 50 executors", (20, 80)),
+    "training": Place("50 to 200 jobs on 30 to 50 executors", (50, 200)),
+    "default": Place("200 jobs on 50 executors, as in the paper's training", (200, 200), (50, 50)),
+}
+
+
+def collector(data: CjsData) -> CjsCollector:
+    """The training environments of these data."""
+    return CjsCollector(data)
+
+
+class CjsCollector:
+    """Training sequences by environment, see `PLACES`; implements `adaptation.environment.Collector`."""
+
+    components = COMPONENTS
+    training_environments: Mapping[str, str] = {name: place.summary for name, place in PLACES.items()}
+
+    def __init__(self, data: CjsData) -> None:
+        self.data = data
+
+    def environment(self, name: str, rng: np.random.Generator, n: int) -> ClusterEnvironment:
+        """`n` fresh training sequences."""
+        return ClusterEnvironment([self._drawn(PLACES[name], rng) for _ in range(n)])
+
+    def validation(self, n_jobs: int) -> ClusterEnvironment:
+        """The validation sequences, cut to so many jobs, by turns on 50 and on 30 executors."""
+        return ClusterEnvironment(
+            [self._cluster(seed, n_jobs, 30 if i % 2 else 50) for i, seed in enumerate(VALIDATION_SEEDS)]
+        )
+
+    def conditions(self, name: str) -> Conditions:
+        """The numbers of executors of a training environment."""
+        low, high = PLACES[name].n_executors
+        return {EXECUTORS: Condition(low=float(low), high=float(high))}
+
+    def generated_only(self, name: str) -> bool:
+        """Whether the job profiles are generated though the data were not: never."""
+        return False
+
+    def columns(self, observation: Sequence[Observation]) -> dict[str, Column]:
+        """The columns that an experience keeps."""
+        return columns(observation)
+
+    def encoded(self, observation: Sequence[Observation], actions: NDArray[Any]) -> Ints:
+        """Actions (R, 2) from 0: declining is the place after the last choice."""
+        n_choices = [int(obs.schedulable.sum()) for obs in observation]
+        return np.stack([np.where(actions[:, 0] == DECLINE, n_choices, actions[:, 0]), actions[:, 1]], axis=1)
+
+    def random_actions(self, observation: Sequence[Observation], rng: np.random.Generator) -> Ints:
+        """(R, 2) any choice, any number of executors."""
+        drawn = [
+            (rng.integers(int(obs.schedulable.sum())), rng.integers(1, obs.committable + 1))
+            for obs in observation
+        ]
+        return np.array(drawn, dtype=np.int64).reshape(-1, 2)
+
+    def provenance(self) -> dict[str, Any]:
+        """Source of the job profiles."""
+        return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(self.data.hashes)}
+
+    def _drawn(self, place: Place, rng: np.random.Generator) -> Cluster:
+        seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
+        (low, high), (fewest, most) = place.n_jobs, place.n_executors
+        return self._cluster(seed, int(rng.integers(low, high + 1)), int(rng.integers(fewest, most + 1)))
+
+    def _cluster(self, seed: int, n_jobs: int, n_executors: int) -> Cluster:
+        workload = self.data.workload(np.random.default_rng(seed), n_jobs)
+        return Cluster(workload, Rules(n_executors, durations="hashed"), seed)
+
+
+def conditions(config: CjsConfig, data: CjsData) -> Conditions:
+    """The conditions of a setting."""
+    return {EXECUTORS: Condition(values=((float(config.n_executors),),))}

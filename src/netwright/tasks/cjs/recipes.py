@@ -1,0 +1,73 @@
+"""Ways to adapt a model to cluster scheduling: training targets, inputs and window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netwright.core.errors import ConfigError
+from netwright.core.task import Recipe
+
+Method = Literal["clone", "distill", "advantage", "returns", "returns-published"]
+
+
+@dataclass(frozen=True)
+class CjsRecipe:
+    """How a model learns to schedule.
+
+    Attributes:
+        method: training targets, see `imitation`.
+        layout: tokens of a step; "fused": the graph of stages, and the cluster's state with the condition; "paper":
+            return, stages, executors and last action.
+        window: decisions in the context window (w of Eq. 3).
+        slice_steps: consecutive decisions of an episode in one training example.
+        rounds: of message passing along the edges of the jobs.
+        target: condition at test time: of `returns` a quantile of the relative returns in the experience, of
+            `returns-published` a share of the highest return.
+        temperature: of advantage weighting, in units of the standard deviation of the relative returns.
+        place: training environment of the online phase.
+        validation_jobs: of each validation sequence.
+    """
+
+    method: Method = "clone"
+    layout: Literal["fused", "paper"] = "fused"
+    window: int = 20
+    slice_steps: int = 32
+    rounds: int = 2
+    target: float = 0.9
+    temperature: float = 1.0
+    place: str = "short"
+    validation_jobs: int = 60
+
+    def __post_init__(self) -> None:
+        for name in ("window", "slice_steps", "validation_jobs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be a whole number from 1, got {getattr(self, name)}.")
+        if not 0 <= self.rounds <= 16:
+            raise ConfigError(f"rounds must be 0 to 16, got {self.rounds}.")
+        if self.temperature <= 0.0:
+            raise ConfigError(f"temperature must be above 0, got {self.temperature}.")
+
+
+RECIPES = {
+    r.name: r
+    for r in (
+        Recipe("clone", "imitate the best policy of the experience", CjsRecipe()),
+        Recipe("distill", "follow the labeling policy in all visited states", CjsRecipe("distill")),
+        Recipe(
+            "advantage",
+            "imitate every policy, better episodes of a sequence more than worse ones",
+            CjsRecipe("advantage"),
+        ),
+        Recipe(
+            "returns",
+            "conditioned on the return against the same sequence's other policies",
+            CjsRecipe("returns"),
+        ),
+        Recipe(
+            "paper",
+            "the published form: return tokens scaled by minimum and maximum, four tokens a step",
+            CjsRecipe("returns-published", layout="paper", target=1.0),
+        ),
+    )
+}

@@ -1,0 +1,313 @@
+"""Scheduling from tokens: from collected experience to a saved model, whose every decision is valid."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netwright.adaptation.api import adapt, load
+from netwright.adaptation.models.decision import FactoredDecisionModel, StepwiseInference
+from netwright.adaptation.offline import experience as storage
+from netwright.adaptation.offline.collect import Plan, rl_collect
+from netwright.core import registry
+from netwright.core.errors import ConfigError
+from netwright.core.task import Setting
+from netwright.llm.backbones import build_backbone
+from netwright.tasks.cjs import collector as places
+from netwright.tasks.cjs import features
+from netwright.tasks.cjs.adapter import CjsAdapter
+from netwright.tasks.cjs.baselines import es_rule, ruled
+from netwright.tasks.cjs.cluster import Cluster, Rules
+from netwright.tasks.cjs.collector import CjsCollector, Place
+from netwright.tasks.cjs.environment import ClusterEnvironment
+from netwright.tasks.cjs.evaluation import cluster_of, evaluate, play_together
+from netwright.tasks.cjs.features import N_OPTIONS, Packed
+from netwright.tasks.cjs.imitation import Condition, relative_returns, targets
+from netwright.tasks.cjs.observation import DECLINE
+from netwright.tasks.cjs.recipes import RECIPES, CjsRecipe
+from netwright.tasks.cjs.settings import CjsConfig
+from tests.adaptation.toy import small_backbone
+from tests.cjs.small import worlds
+
+TASK = registry.task("cjs")
+SMALL = Setting("small", "", CjsConfig(n_jobs=4, n_executors=8, seeds=(1, 2)))
+
+
+@pytest.fixture(scope="module")
+def experience_folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("collected") / "experience"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(places.PLACES, "short", Place("", (2, 5), (6, 10)))
+        plan = Plan(("es-rule", "fair-plus", "noisy:0.5:es-rule"), "short", 3, labels=("es-rule",))
+        rl_collect(TASK, None, plan, out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    return small_backbone(tmp_path_factory.mktemp("backbone"))
+
+
+@pytest.fixture(scope="module")
+def played(generated):
+    """Observations and actions of one episode of the evolved rule."""
+    cluster, policy, found = cluster_of(CjsConfig(n_jobs=6, n_executors=40), generated, 3), es_rule.load(), []
+    while not cluster.done:
+        found.append((cluster.observe(), policy.act([cluster.observe()])[0]))
+        cluster.step(*map(int, found[-1][1]))
+    return [obs for obs, _ in found], np.array([action for _, action in found])
+
+
+def model(name, adapter, seed=0):
+    torch.manual_seed(seed)
+    made = FactoredDecisionModel(
+        build_backbone(name, seed=0), adapter.modalities, adapter.head, window=adapter.window
+    ).eval()
+    for parameter in made.parameters():
+        if parameter.requires_grad and parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    if made.gate is not None:
+        torch.nn.init.ones_(made.gate)
+    return made
+
+
+def untrained(recipe=None, name="none", seed=0):
+    adapter = CjsAdapter(recipe or CjsRecipe(), None, state={"condition": {}}, experience=None)
+    return adapter.policy(StepwiseInference(model(name, adapter, seed)))
+
+
+def test_choices_and_options_are_those_of_the_observation(played):
+    observations, actions = played
+    read = features.features(features.columns(observations))
+    for row, obs in zip(read.choices, observations, strict=True):
+        assert row[row >= 0].tolist() == obs.choices.tolist()
+    options = read.options(actions[:, 0])
+    for numbers, obs, (choice, n) in zip(options.numbers, observations, actions, strict=True):
+        most = min(obs.committable, obs.demand[obs.choices[choice]])
+        offered = numbers[numbers > 0]
+        assert (offered[0], offered[-1], len(offered)) == (1, most, min(most, N_OPTIONS))
+        assert (np.diff(offered) > 0).all()
+        if most <= N_OPTIONS:
+            assert min(n, most) in offered
+    every = read.all_options()
+    rows = np.arange(len(actions))
+    assert (every.numbers[rows, actions[:, 0], : options.numbers.shape[1]] == options.numbers).all()
+    assert np.isfinite(read.nodes).all()
+    assert np.isfinite(every.features).all()
+
+
+@given(st.integers(1, 5000), st.integers(1, 60))
+def test_options_rise_from_one_to_the_most(most, keeps):
+    numbers, described = features._options(np.array([[most, keeps, -0.5, 50.0]]))
+    assert (numbers[0, 0], numbers[0, -1]) == (1, most)
+    assert (np.diff(numbers[0]) > 0).all()
+    assert np.isfinite(described).all()
+
+
+def test_the_order_of_jobs_changes_no_choice(played):
+    observations, _ = played
+    obs = max(observations, key=lambda o: len(o.job))
+    order = np.random.default_rng(0).permutation(len(obs.job))
+    kept = features.packed(obs)
+    moved, nodes = _reordered(kept, order)
+    policy = untrained()
+    answers = []
+    for one in (kept, moved):
+        read = features.features({name: _row(value) for name, value in one._asdict().items()})
+        answers.append(_scores(policy, one, read))
+    first, second = answers
+    schedulable = np.flatnonzero(kept.nodes[:, 6])
+    place = {int(node): i for i, node in enumerate(np.flatnonzero(moved.nodes[:, 6]))}
+    new = [place[int(np.flatnonzero(nodes == node)[0])] for node in schedulable]
+    assert np.allclose(first, second[new], atol=1e-4)
+
+
+def _row(value):
+    return value[None] if value.ndim == 1 else features.Ragged.of([value])
+
+
+def _reordered(kept, order):
+    """The jobs in another order, and which node stands at each place."""
+    ends = np.cumsum(kept.jobs[:, 0]).astype(int)
+    nodes = np.concatenate([np.arange(ends[a] - int(kept.jobs[a, 0]), ends[a]) for a in order])
+    place = np.argsort(nodes)
+    cluster = kept.cluster.copy()
+    if cluster[3] < len(order):
+        cluster[3] = np.flatnonzero(order == cluster[3])[0]
+    return Packed(kept.nodes[nodes], kept.jobs[order], place[kept.edges].astype(np.int32), cluster), nodes
+
+
+def _scores(policy, kept, read):
+    columns = {name: _row(value) for name, value in kept._asdict().items()}
+    inputs = policy.adapter._inputs(columns, read, np.zeros((1, 0)), np.zeros(1), np.zeros((1, 2)))
+    options = read.all_options()
+    found = {}
+    inputs |= {"numbers": options.features, "numbers_valid": options.numbers > 0}
+
+    def choose(scores):
+        found[len(found)] = scores[0].numpy()
+        return scores.argmax(dim=-1)
+
+    policy.inference.reset()
+    policy.inference.decide(inputs, choose)
+    return found[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(worlds(), st.integers(0, 5), st.booleans())
+def test_every_decision_is_valid_and_episodes_end(world, seed, greedy):
+    workload, rules = world
+    policy = untrained(seed=seed)
+    policy.greedy = greedy
+    environment = ClusterEnvironment([Cluster(workload, Rules(**rules), n) for n in range(2)])
+    play_together(policy, environment)
+    assert all(np.isfinite(cluster.completion_ms).all() for cluster in environment.clusters)
+
+
+@pytest.mark.parametrize("layout", ["fused", "paper"])
+@pytest.mark.parametrize("name", ["none", "backbone"])
+def test_step_by_step_equals_a_slice(name, layout, backbone, experience_folder):
+    recipe = CjsRecipe("returns", layout=layout, window=3, slice_steps=7)
+    adapter = CjsAdapter(recipe, None, state=None, experience=storage.read(experience_folder))
+    made = model(backbone if name == "backbone" else name, adapter)
+    history = adapter._history
+    rows = np.arange(7)[None]
+    history.draw = lambda rng, size, n_steps: (rows, np.ones(rows.shape, dtype=bool))
+    inputs, goals = adapter.batch(np.random.default_rng(0), 1)
+    tensors = {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in inputs.items()}
+    with torch.no_grad():
+        expected = made.training_answer(tensors, goals)
+    inference = StepwiseInference(made)
+    for t in range(7):
+        row = np.array([t])
+        kept = history.kept(row)
+        read = features.features(kept)
+        options = read.all_options()
+        one = adapter._inputs(kept, read, history.condition(row), history.since_s[row], history.last[row])
+        one |= {"numbers": options.features, "numbers_valid": options.numbers > 0}
+        given_parts, seen = iter(["stage", "number"]), {}
+
+        def choose(scores, t=t, given_parts=given_parts, seen=seen):
+            part = next(given_parts)
+            seen[part] = scores
+            return tensors[f"action.{part}"][:, t]
+
+        inference.decide(one, choose)
+        for part, scores in seen.items():
+            both = min(scores.shape[-1], expected[part].shape[-1])
+            real = torch.isfinite(scores[0, :both])
+            assert torch.allclose(scores[0, :both][real], expected[part][0, t, :both][real], atol=1e-3), part
+            assert torch.isinf(expected[part][0, t, both:]).all()
+
+
+def test_clusters_in_lock_step_are_scheduled_as_each_alone(generated, backbone):
+    policy = untrained(CjsRecipe(window=3), backbone)
+    together = ClusterEnvironment(
+        [cluster_of(replace(SMALL.config, n_jobs=n), generated, n) for n in (2, 4, 3)]
+    )
+    play_together(policy, together)
+    for n, ended in zip((2, 4, 3), together.clusters, strict=True):
+        alone = cluster_of(replace(SMALL.config, n_jobs=n), generated, n)
+        policy.reset(np.random.default_rng(0))
+        play_together(policy, ClusterEnvironment([alone]))
+        assert alone.completion_ms.tolist() == ended.completion_ms.tolist()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_adapted_saved_and_loaded(recipe, experience_folder, generated, tmp_path):
+    options = {"iterations": 2, "batch_size": 2, "evaluate_every": 1}
+    quick = {"validation_jobs": 1, "slice_steps": 4}
+    made = adapt(
+        TASK,
+        generated,
+        out=tmp_path / "model",
+        backbone="none",
+        recipe=recipe,
+        recipe_options=quick,
+        experience=[experience_folder],
+        options=options,
+    )
+    found = evaluate(made.policy, SMALL, generated, name="adapted")
+    again = evaluate(load(tmp_path / "model").policy, SMALL, generated, name="adapted")
+    assert found.per_episode == again.per_episode
+    assert made.policy.trained_for["executors"].covers((8.0,))
+
+
+def test_imitation_follows_the_rule(experience_folder, generated, tmp_path):
+    made = adapt(
+        TASK,
+        generated,
+        out=tmp_path / "model",
+        backbone="none",
+        recipe="distill",
+        recipe_options={"validation_jobs": 1, "rounds": 0},
+        experience=[experience_folder],
+        options={"iterations": 60, "batch_size": 8, "evaluate_every": 60, "warm_start": 0.0, "average": 0.9},
+    )
+    rule, same = es_rule.load(), []
+    cluster = cluster_of(SMALL.config, generated, 1)
+    while not cluster.done:
+        obs = cluster.observe()
+        (action,) = rule.act([obs])
+        same.append(made.policy.act([obs])[0, 0] == action[0])
+        cluster.step(*map(int, action))
+    assert np.mean(same) > 0.7
+
+
+def test_a_declined_decision_is_kept_and_not_imitated(played, experience_folder):
+    observations, actions = played
+    declined = np.where(np.arange(len(actions))[:, None] == 1, [DECLINE, 1], actions)
+    encoded = CjsCollector.encoded(None, observations, declined)
+    assert encoded[1, 0] == len(observations[1].choices)
+    assert (np.delete(encoded, 1, axis=0) == np.delete(actions, 1, axis=0)).all()
+    found = storage.read(experience_folder)
+    adapter = CjsAdapter(CjsRecipe("advantage"), None, state=None, experience=found)
+    wanted, weight = adapter._history.wanted(np.array([0]), np.array([True]), np.array([0]))
+    assert weight[0] == 0.0
+    assert wanted[0, 0] == 0
+
+
+def test_returns_are_relative_to_the_same_sequence(experience_folder):
+    found = storage.read(experience_folder)
+    relative, sequence = relative_returns(found), found.same_session()
+    assert np.bincount(sequence, weights=relative) == pytest.approx(0.0, abs=1e-6)
+    cost = -np.add.reduceat(found.array("reward").astype(float), found.offsets[:-1])
+    for number in range(sequence.max() + 1):
+        own = sequence == number
+        assert (np.argsort(relative[own]) == np.argsort(-cost[own])).all()
+
+
+def test_conditions_at_test_time():
+    relative = Condition(kind="relative", quantiles=(-1.0, 0.0, 3.0))
+    assert relative.start(2, 0.75).tolist() == [[1.5], [1.5]]
+    assert (relative.after(np.ones((2, 1)), np.array([-5.0, 0.0])) == 1.0).all()
+    published = Condition(kind="published", quantiles=(1.0, 2.0), low=-10.0, high=0.0)
+    assert published.start(1, 0.5).tolist() == [[1.0]]
+    assert published.after(np.ones((1, 1)), np.array([-5.0])).tolist() == [[0.9995]]
+    assert Condition().start(3, 0.5).shape == (3, 0)
+
+
+def test_labels_are_wanted_where_a_recipe_follows_them(experience_folder):
+    found = storage.read(experience_folder)
+    labels = targets(CjsRecipe("distill"), found)
+    assert (labels.actions == found.array("teacher")).all()
+    best = targets(CjsRecipe("clone"), found)
+    chosen = np.repeat(found.of_policy("es-rule"), found.lengths)
+    assert set(np.unique(best.weight)) == {0.0, 1.0}
+    assert (best.actions[chosen] == found.array("teacher")[chosen]).all()
+    plain = replace(found, columns={k: v for k, v in found.columns.items() if k != "teacher"})
+    with pytest.raises(ConfigError, match="needs labels"):
+        targets(CjsRecipe("distill"), plain)
+
+
+def test_policies_that_decline_are_collected(generated):
+    environment = CjsCollector(generated).environment("short", np.random.default_rng(0), 2)
+    policy, stored = ruled.fair_plus(), []
+    for _ in range(200):
+        seen = environment.observe()
+        stored.append(CjsCollector(generated).encoded(seen, policy.act(seen)))
+        environment.step(policy.act(seen))
+    assert (np.concatenate(stored) >= 0).all()
