@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -256,6 +256,14 @@ class History:
         return np.where(declined[:, None], np.array([0, 1]), actions), weight
 
 
+class Memory(NamedTuple):
+    """What a policy keeps of B clusters from one decision to the next."""
+
+    condition: Floats  # (B, size)
+    before: Floats  # (B, 2) time in s and number of jobs at the last decision; no jobs before the first
+    last: Floats  # (B, 2) place and number of the last action
+
+
 class AdaptedScheduler:
     """Schedules through an adapted model, any number of clusters in lock step.
 
@@ -276,38 +284,33 @@ class AdaptedScheduler:
         """Forget all clusters."""
         self.inference.reset()
         self._generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        self._start(0)
+        self._memory = self._begin(0)
 
     def keep(self, rows: Ints) -> None:
         """Continue with these clusters (R,) only, see `RaggedPolicy`."""
         self.inference.keep(rows)
-        self._condition, self._before, self._last = (
-            self._condition[rows],
-            self._before[rows],
-            self._last[rows],
-        )
+        memory = self._memory
+        self._memory = Memory(memory.condition[rows], memory.before[rows], memory.last[rows])
 
     def act(self, obs: Sequence[Observation]) -> Ints:
         """(B, 2) place among the choices, number of executors."""
-        if len(obs) != len(self._before):
+        if len(obs) != len(self._memory.before):
             self.inference.reset()
-            self._start(len(obs))
-        now = np.array([(one.now_ms / 1000.0, len(one.job)) for one in obs])
-        since_s = np.where(self._before[:, 1] > 0, now[:, 0] - self._before[:, 0], 0.0)
+            self._memory = self._begin(len(obs))
+        memory, now = self._memory, np.array([(one.now_ms / 1000.0, len(one.job)) for one in obs])
+        since_s = np.where(memory.before[:, 1] > 0, now[:, 0] - memory.before[:, 0], 0.0)
         # Jobs come and go in between: their number is taken as the mean of before and after.
-        rewards_s = -since_s * (now[:, 1] + self._before[:, 1]) / 2.0
-        self._condition = self.adapter.condition.after(self._condition, rewards_s)
-        inputs, options = self.adapter.decision_inputs(obs, self._condition, since_s, self._last)
+        rewards_s = -since_s * (now[:, 1] + memory.before[:, 1]) / 2.0
+        condition = self.adapter.condition.after(memory.condition, rewards_s)
+        inputs, options = self.adapter.decision_inputs(obs, condition, since_s, memory.last)
         chosen = self.inference.decide(inputs, best if self.greedy else sampled(self._generator))
         stage, option = chosen[STAGE], chosen[NUMBER]
-        actions = np.stack([stage, options.numbers[np.arange(len(obs)), stage, option]], axis=1)
-        self._before, self._last = now, actions.astype(np.float64)
+        actions: Ints = np.stack([stage, options.numbers[np.arange(len(obs)), stage, option]], axis=1)
+        self._memory = Memory(condition, now, actions.astype(np.float64))
         return actions
 
-    def _start(self, n: int) -> None:
-        self._condition: Floats = self.adapter.condition.start(n, self.target)
-        self._before: Floats = np.zeros((n, 2))
-        self._last: Floats = np.zeros((n, 2))
+    def _begin(self, n: int) -> Memory:
+        return Memory(self.adapter.condition.start(n, self.target), np.zeros((n, 2)), np.zeros((n, 2)))
 
 
 def _modalities(recipe: CjsRecipe, n_condition: int) -> list[ModalitySpec]:
