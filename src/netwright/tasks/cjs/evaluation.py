@@ -134,7 +134,7 @@ def evaluate(policy: Scheduler, setting: Setting, data: CjsData, *, name: str) -
                 for seed, outcome in zip(config.seeds, outcomes, strict=True)
             },
             "groups": [f"seed {seed}" for seed in config.seeds for _ in range(n_jobs)],
-            "timeline": timeline.to_json() if timeline else {},
+            "timeline": timeline.to_json(),
             **compared(name, jct_s, config, data),
         },
     )
