@@ -23,10 +23,10 @@ from netwright.core.documents import sealed
 from netwright.core.errors import ConfigError, DataError, FormatError, NetwrightError, UnknownNameError
 from netwright.core.files import sha256_of_file
 from netwright.core.locks import BusyError, locked
-from netwright.execution import executor
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.critic import fitted_advantages
 from tests.adaptation import toy_decisions as toy
+from tests.elsewhere import Elsewhere
 
 PLAN = Plan(("good", "bad", "noisy:0.3:good"), "house", 300, seed=4)
 
@@ -82,7 +82,7 @@ def test_noise_is_as_frequent_as_asked(tmp_path: Path) -> None:
 
 def test_the_worker_does_not_matter(tmp_path: Path) -> None:
     alone = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "alone")
-    shared = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "shared", executor=executor("processes", 2))
+    shared = rl_collect(toy.TASK, None, PLAN, out=tmp_path / "shared", executor=Elsewhere())
     assert same(alone, shared)
 
 

@@ -236,7 +236,7 @@ class AdaptedJobs:
         return np.stack([chosen[part] for part in PARTS], axis=1)
 
 
-def play(policy: Any, seed: int, n: int = 60) -> float:
+def play(policy: Any, seed: int, n: int = 40) -> float:
     """Mean reward of a decision over episodes played one by one."""
     rewards = []
     for episode in range(n):
@@ -283,9 +283,9 @@ TASK = Task(
     collector="tests.adaptation.toy_graphs:collector",
     reference_policy="anything",
     training_defaults={
-        "iterations": 250,
+        "iterations": 120,
         "batch_size": 32,
-        "evaluate_every": 50,
+        "evaluate_every": 60,
         "rank": 4,
         "learning_rate": 5e-3,
         "encoder_dropout": 0.0,

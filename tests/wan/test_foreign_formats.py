@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import DataError
-from netwright.wan.importing import ImportedGraph, ImportOptions, as_topology, read_graph
+from netwright.wan.importing import ImportedGraph, ImportOptions, as_topology, dot, gml, read_graph
 from netwright.wan.importing.demand_files import with_demands
 from netwright.wan.importing.raw import RawDemand
 from netwright.wan.units import Rate
@@ -242,14 +242,24 @@ def test_topohub_with_its_demands(tmp_path):
         ("a.json", b'{"links": [' + b"0," * 20_010 + b"0]}", "than the 2000 and 20000"),
         ("a.graphml", b"<graphml><graph>" + b"<edge/>" * 20_010 + b"</graph></graphml>", "2000 and 20000"),
         ("a.xml", b"<network>" + b"<link/>" * 20_010 + b"</network>", "than the 2000 and 20000"),
-        ("a.gml", b"graph [ " + b"a 1 " * 800_000 + b"]", "more lines or words"),
-        ("a.dot", b"digraph {" + b"a;" * 800_000 + b"}", "more lines or words"),
         ("a.graph", b"N 1\n" * 1_000_002, "more lines or words"),
     ],
 )
 def test_files_with_more_than_a_network_has_are_refused_before_they_grow(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=words):
+        read_graph(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "content"),
+    [(gml, "a.gml", b"graph [ " + b"a 1 " * 80 + b"]"), (dot, "a.dot", b"digraph {" + b"a;" * 80 + b"}")],
+)
+def test_words_are_counted_while_they_are_read(tmp_path, monkeypatch, reader, name, content):
+    assert reader.MAX_TOKENS == 1_000_000
+    monkeypatch.setattr(reader, "MAX_TOKENS", 100)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="more lines or words"):
         read_graph(tmp_path / name)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.execution import executor
+from netwright.execution import SerialExecutor
 from netwright.wan.chunks import Work
 from netwright.wan.scenarios.ospf.routing import metrics
 from netwright.wan.scenarios.ospf.search import (
@@ -15,6 +15,7 @@ from netwright.wan.scenarios.ospf.search import (
     search,
     starts,
 )
+from tests.elsewhere import Elsewhere
 from tests.wan.test_ospf_routing import made_up
 
 SMALL = SearchConfig(n_walks=20, n_steps=150)
@@ -54,9 +55,9 @@ def test_a_random_setting_can_beat_the_start_points_alone():
     assert not all(found.dominates(*point) for point in random_settings(net, 1_000, up_to=20, seed=9))
 
 
-def test_two_processes_find_the_same():
+def test_other_processes_find_the_same():
     net = made_up(1)
-    one, two = (search(net, SMALL, Work(executor(name, 2))) for name in ("serial", "processes"))
+    one, two = (search(net, SMALL, Work(by)) for by in (SerialExecutor(), Elsewhere()))
     assert one.weights.tolist() == two.weights.tolist()
     assert one.utilization.tolist() == two.utilization.tolist()
 
