@@ -51,6 +51,10 @@ def test_conditioned_arms_and_an_online_phase_from_experience_to_rows(
 ) -> None:
     monkeypatch.setattr(abr, "PLACES", {"training": Place((), ("mpc", "bba"), ())})
     monkeypatch.setattr(abr, "N_SESSIONS", 6)
+    task, data = registry.task("abr"), generate(seed=0)
+    monkeypatch.setattr(abr, "SKIPPED", {*task.settings} - {"default"})
+    monkeypatch.setattr(abr_conditioning, "TARGETS", {"regret": (0.5, 1.0)})
+    monkeypatch.setattr(abr_conditioning, "WEIGHTS", abr_conditioning.WEIGHTS[:2])
     variants = {
         recipe: Variant(f"adapted:none:{recipe}", 0, "none", recipe=recipe, options=QUICK)
         for recipe in ("regret", "vector-returns", "advantage")
@@ -59,7 +63,6 @@ def test_conditioned_arms_and_an_online_phase_from_experience_to_rows(
     continued = Variant("adapted:none:online", 0, "none", options=online, start="adapted:none:advantage")
     every = [*variants.values(), continued]
     tested = [e for variant in every for e in abr.adapt_and_test(variant, data_folder=None, runs=tmp_path)]  # type: ignore[arg-type]
-    task, data = registry.task("abr"), generate(seed=0)
     assert {row.subject for row in abr.result_rows(task, tested)} == {variant.name for variant in every}
     sweep = [
         *abr_conditioning.target_rows(task, data, tmp_path, variants["regret"]),
