@@ -1,6 +1,7 @@
 """The tutorial on tasks of one's own, followed from a folder outside of the project: no file of netwright changes."""
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -8,11 +9,15 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import netwright
+from netwright.cli.main import main
+from netwright.core import registry
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own-task.md").read_text(encoding="utf-8")
@@ -51,21 +56,27 @@ def sources() -> str:
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory):
-    """Runs a command with both packages of the page installed."""
+def paths(tmp_path_factory) -> list[Path]:
+    """Where both packages of the page are installed."""
     folder = tmp_path_factory.mktemp("outside")
-    paths = [folder / "bandwidth", folder / "links"]
-    install(paths[0], "bandwidth-task")
-    install(paths[1], "links-task")
-    before = sources()
+    found = [folder / "bandwidth", folder / "links"]
+    install(found[0], "bandwidth-task")
+    install(found[1], "links-task")
+    return found
+
+
+@pytest.fixture(scope="module")
+def outside(paths):
+    """Runs a command with these packages installed."""
+    folder, before = paths[0].parent, sources()
     path = os.pathsep.join([str(Path(netwright.__file__).parents[1]), *map(str, paths)])
     environment = {k: v for k, v in os.environ.items() if k != "NETWRIGHT_DATA"} | {"PYTHONPATH": path}
 
-    def run(*words: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
-        assert (done.returncode == 0) == ok, done.stderr
+        assert done.returncode == 0, done.stderr
         return done
 
     yield run
@@ -86,8 +97,25 @@ def test_the_commands_of_the_page_run(outside, task):
         outside("-m", "netwright", *words, *short)
 
 
-def test_an_outside_task_and_its_policies_are_listed(outside):
-    found = json.loads(outside("-m", "netwright", "list", "--json").stdout)
+def forked(paths: list[Path], *words: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command with these packages installed, in a fork of this process."""
+
+    def run() -> int:
+        sys.path.extend(map(str, paths))
+        importlib.invalidate_caches()
+        registry.forget()
+        return main(list(words))
+
+    process = Forked(run)
+    out, err = process.communicate()
+    process.close()
+    return process.wait(), out, err
+
+
+def test_an_outside_task_and_its_policies_are_listed(paths):
+    code, out, err = forked(paths, "list", "--json")
+    assert code == 0, err
+    found = json.loads(out)
     assert {"bandwidth", "links", "vp", "abr"} <= {task["name"] for task in found["tasks"]}
     policies = {p["name"] for p in found["policies"] if p["task"] == "bandwidth"}
     assert policies == {"last-value", "harmonic-mean"}
@@ -98,18 +126,13 @@ def test_an_outside_task_keeps_the_contract(outside, task):
     outside("-c", f"from netwright.testing import check_task; check_task({task!r})")
 
 
-def test_an_outside_package_that_is_broken_is_named(outside, tmp_path):
-    code = (
-        "import importlib.metadata as m; real = m.entry_points;"
-        "broken = m.EntryPoint('bad', 'nowhere.at_all:TASK', 'netwright.tasks');"
-        "m.entry_points = lambda group: [broken] if group == 'netwright.tasks' else real(group=group);"
-        "from netwright.cli.main import main;"
-        "raise SystemExit(main(['test', 'bad', '--policy', 'x', '--setting', 'y']))"
+def test_an_outside_package_that_is_broken_is_named(paths, monkeypatch):
+    real = metadata.entry_points
+    broken = metadata.EntryPoint("bad", "nowhere.at_all:TASK", "netwright.tasks")
+    monkeypatch.setattr(
+        metadata, "entry_points", lambda group: [broken] if group == "netwright.tasks" else real(group=group)
     )
-    done = outside("-c", code, ok=False)
-    assert done.returncode == 2
-    assert (
-        "task 'bad' of the installed package 'unknown' cannot be imported from nowhere.at_all:TASK"
-        in done.stderr
-    )
-    assert "Traceback" not in done.stderr
+    code, _, err = forked(paths, "test", "bad", "--policy", "x", "--setting", "y")
+    assert code == 2
+    assert "task 'bad' of the installed package 'unknown' cannot be imported from nowhere.at_all:TASK" in err
+    assert "Traceback" not in err
