@@ -371,6 +371,13 @@ def test_a_movie_of_sabre(tmp_path):
         read_video(folder)
 
 
+def test_a_movie_beside_another_description_is_refused(tmp_path):
+    (tmp_path / "movie.json").write_text("{}")
+    (tmp_path / "video_size_0").write_text("1\n")
+    with pytest.raises(DataError, match=r"holds movie\.json and another description of the video; keep one"):
+        read_video(tmp_path)
+
+
 @pytest.fixture
 def own(tmp_path):
     """A data folder with a proper video, and a function that adds a set of one trace."""

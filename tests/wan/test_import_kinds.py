@@ -50,6 +50,7 @@ SNDLIB = """<network xmlns="http://sndlib.zib.de/network"><networkStructure><nod
 <demands><demand id="D"><source>A</source><target>B</target>{}<demandValue>3.5</demandValue></demand></demands>
 </network>
 """
+MODULE = "<preInstalledModule><capacity>9</capacity><cost>0</cost></preInstalledModule>"
 NATIVE = """?SNDlib native format; type: network; version: 1.0
 NODES (
   A ( 8 50 )
@@ -232,3 +233,86 @@ def test_latencies_from_lengths_are_counted_where_the_file_gives_none(read):
     graph = read("a.json", json.dumps({"nodes": [{"id": name} for name in "ABC"], "links": entries}))
     assert "latency of 2 links from the length at 200 km per ms" in notes(graph)
     assert sorted(as_topology(graph).latency_ms) == pytest.approx([2.0, 2.0, 2.0, 2.0, 9.0, 9.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "a.graphml",
+            graphml().replace('"undirected"', '"sideways"'),
+            "edgedefault is 'sideways'; write directed or undirected",
+        ),
+        (
+            "a.graphml",
+            graphml(keys='<key id="c" attr.name="capacity"/><key id="c" attr.name="latency"/>'),
+            "<key>: 'c' is given 2 times",
+        ),
+        ("a.json", links()[:-1] + ', "edges": []}', "has both 'links' and 'edges'"),
+        ("a.dot", "graph { A -- B [bw=1 bw=2] }", "line 1: 'bw' is given twice in one list"),
+        ("a.json", links(capacity=1e30), "capacity must be a finite number, got 1e"),
+        ("a.csv", "source,target,capacity\nA,B,1e30\n", "capacity must be a finite number, got '1e30'"),
+        ("n.xml", SNDLIB.format("<routingUnit>0</routingUnit>"), "a routing unit above 0"),
+        ("n.txt", NATIVE.format(1)[:-35], "line 9: 'DEMAN' is outside of a section; the file is cut short"),
+        (
+            "n.xml",
+            SNDLIB.format("").replace("</link></links>", f"{MODULE}</link></links>"),
+            "link L has more than one preInstalledModule",
+        ),
+    ],
+)
+def test_what_a_file_cannot_mean_is_refused(read, name, text, words):
+    with pytest.raises(DataError, match=words):
+        read(name, text)
+
+
+def test_a_capacity_with_a_unit_goes_before_one_without(read):
+    graph = read("a.json", links(bw=7, LinkSpeed="10", LinkSpeedUnits="G"))
+    assert [link.capacity for link in graph.links] == [10.0] * 3
+    assert graph.capacity_unit == "Gbit/s"
+    assert (
+        "'LinkSpeed' and 'bw' give different capacities on 3 links: 'LinkSpeed' is read"
+        in graph.findings.notes
+    )
+
+
+def test_text_within_further_elements_of_data_is_read(read):
+    graph = read("a.graphml", graphml(data='<data key="capacity"><b>4</b></data>'))
+    assert [link.capacity for link in graph.links] == [4.0] * 3
+
+
+def test_a_second_pair_of_ends_is_named_as_ignored(read):
+    graph = read("a.csv", "from,to,source,target\nX,Y,A,B\nY,Z,B,C\nZ,X,C,A\n")
+    assert {node.name for node in graph.nodes} == {"A", "B", "C"}
+    assert graph.findings.ignored["links"] == ("from", "to")
+
+
+def test_an_unknown_unit_of_a_whole_file_is_noted(read):
+    found = read("a.json", json.dumps(json.loads(links(capacity=2)) | {"capacity_unit": "lambdas"}))
+    assert (found.capacity_unit, found.links[0].capacity) == ("lambdas", 2.0)
+    assert (
+        "capacities are in 'lambdas', which is no known rate: demands must share it" in found.findings.notes
+    )
+
+
+def test_a_latency_of_minus_zero_is_zero(read):
+    graph = read("a.json", links(latency=-0.0))
+    assert str(graph.links[0].latency_ms) == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unread"),
+    [
+        ("n.xml", SNDLIB.format("<maxPathLength>2</maxPathLength>"), ("demands.maxPathLength",)),
+        (
+            "n.xml",
+            SNDLIB.format("").replace("</network>", "<admissiblePaths/></network>"),
+            ("admissiblePaths",),
+        ),
+        ("n.txt", NATIVE.format(1).replace("UNLIMITED", "2"), ("demands.maxPathLength",)),
+        ("n.txt", NATIVE.format(1) + "ADMISSIBLE_PATHS (\n)\n", ("ADMISSIBLE_PATHS",)),
+        ("n.txt", NATIVE.format(1), ()),
+    ],
+)
+def test_what_sndlib_says_beside_is_named(read, name, text, unread):
+    assert read(name, text).findings.ignored["the whole"] == unread

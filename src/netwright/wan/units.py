@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -54,6 +53,8 @@ DEMAND_TITLES: Titles = {
 BITS_PER_SECOND = {"bit/s": 1.0, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9, "Tbit/s": 1e12}
 MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 KILOMETERS = {"m": 1e-3, "km": 1.0, "mi": 1.609344}
+
+LARGEST = 1e30  # no capacity, demand, latency or length; sums of larger numbers would overflow
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(
@@ -201,11 +202,11 @@ def _spelling(text: str, known: Mapping[str, tuple[str, ...]]) -> str | None:
 
 
 def plain_number(text: str) -> float | None:
-    """The finite number of an ASCII numeral; None for anything else (such as "nan", "1_000" or "1,5")."""
+    """The number of an ASCII numeral below `LARGEST`; None for anything else (such as "nan", "1_000" or "1,5")."""
     if not _NUMBER.fullmatch(text.strip()):
         return None
     found = float(text)
-    return found if math.isfinite(found) else None
+    return found if abs(found) < LARGEST else None
 
 
 def split(value: object) -> tuple[float, str] | None:
@@ -213,8 +214,7 @@ def split(value: object) -> tuple[float, str] | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     if not isinstance(value, str):
-        found = float(value) if abs(value) < 1e300 else math.nan
-        return (found, "") if math.isfinite(found) else None
+        return (float(value), "") if abs(value) < LARGEST else None
     match = _NUMBER.match(value.strip())
     number = plain_number(match[0]) if match else None
     if match is None or number is None:

@@ -43,11 +43,15 @@ def read_video(folder: Path) -> Video:
             an order of rungs that is upside down; names file and line.
     """
     movie = folder / _MOVIE
+    files = sorted(folder.glob("video_size_*"))
     if movie.exists():
+        if files or (folder / _DESCRIPTION).exists():
+            raise DataError(
+                f"{folder}: holds {_MOVIE} and another description of the video; keep one of them."
+            )
         return _movie(movie, folder.name)
     known = _description(folder / _DESCRIPTION)
     bitrates, n_chunks, unit = known.bitrates_kbps, known.n_chunks, known.size_unit
-    files = sorted(folder.glob("video_size_*"))
     if {f.name for f in files} != {f"video_size_{level}" for level in range(len(bitrates))}:
         raise DataError(
             f"{folder}: {len(bitrates)} bitrates need video_size_0..{len(bitrates) - 1}, found "
@@ -140,7 +144,10 @@ def _checked(place: Path, video: Video, unit: str | None) -> Video:
         u for u, size in _BYTES.items() if abs(float(np.log(ratio[level] * size))) < np.log(LIKELY_WITHIN)
     ]
     if likely and place.name != _MOVIE:
-        raise DataError(f"{doubt} in bytes; they look like {likely[0]}. State size_unit in {_DESCRIPTION}.")
+        raise DataError(
+            f"{doubt} in bytes; they look like {likely[0]}. State size_unit in {_DESCRIPTION}, or "
+            "correct the bitrates (kbit/s) and chunk_s (seconds)."
+        )
     raise DataError(f"{doubt}; check the sizes, the bitrates (kbit/s) and the length of a chunk.")
 
 

@@ -16,6 +16,7 @@ ZOO = (
     "linkspeed",
     "linkspeedunits",
 )  # columns of the Topology Zoo: a number, and K, M or G in a separate column
+AS_IN_FILE, RELATIVE = "as in the file", "relative"  # units of capacities without one
 PLAUSIBLE = 100.0  # a number without a unit is read as bit/s within this factor of those with a unit
 
 
@@ -59,15 +60,22 @@ def capacities(
 
 def _unit_of_bare(raw: RawGraph, own: str) -> tuple[str, list[str]]:
     if own:
-        return rate_unit(own) or own, []
+        return rate_unit(own) or own, _unknown_unit(own)
     usual = raw.conventions.usual_capacity_unit
     if usual:
         return usual, [
             f"capacities read in {usual}, as {raw.format} files have them (--capacity-unit says another)"
         ]
-    return "as in the file", [
+    return AS_IN_FILE, [
         "capacities have no unit in the file: taken as they are, demands must share it (--capacity-unit names it)"
     ]
+
+
+def _unknown_unit(own: str) -> list[str]:
+    """A note about a unit of a file that is no rate, and is none of netwright's own words for that."""
+    if rate_unit(own) or own in (AS_IN_FILE, RELATIVE):
+        return []
+    return [f"capacities are in {own[:40]!r}, which is no known rate: demands must share it"]
 
 
 def _mixed(
@@ -115,7 +123,17 @@ def _given(row: RawLink, columns: Sequence[Column], options: ImportOptions) -> l
         value = speed_in(row.facts.get(options.capacity_from))
         return [] if value is None else [(options.capacity_from, value, "")]
     zoo = _zoo(row.facts)
-    return all_given(row.facts, columns) + ([] if zoo is None else [zoo])
+    found = all_given(row.facts, columns) + ([] if zoo is None else [zoo])
+    return sorted(found, key=_lacks_unit)
+
+
+def _lacks_unit(given: Given) -> bool:
+    """Whether a capacity names no unit: one that does goes before it."""
+    name, value, unit = given
+    try:
+        return not rate(value, name, "", unit).unit
+    except DataError:
+        return False
 
 
 def _disagreements(rows: Sequence[RawLink], columns: Sequence[Column], options: ImportOptions) -> list[str]:

@@ -173,6 +173,8 @@ class _Parser:
         while self._optional("["):
             while not self._optional("]"):
                 name = self._name()
+                if name in found:
+                    raise self._error(f"{name!r} is given twice in one list of attributes")
                 found[name] = self._name() if self._optional("=") else "true"
                 while self._peek() in (",", ";"):
                     self.at += 1

@@ -50,7 +50,9 @@ def graphml_of(root: Element, name: str, source: str) -> RawGraph:
     graph = graphs[0]
     _refuse_what_is_no_network(graph, source)
     check_counts(len(children(graph, "node")), len(children(graph, "edge")), source)
-    keys = {key.get("id", ""): _key(key) for key in children(root, "key")}
+    declared = children(root, "key")
+    check_titles((key.get("id", "") for key in declared), f"{source}: <key>")
+    keys = {key.get("id", ""): _key(key) for key in declared}
     nodes = tuple(
         RawNode(_attribute(element, "id", f"node {i}", source), _node_facts(element, keys, source))
         for i, element in enumerate(children(graph, "node"), start=1)
@@ -59,7 +61,10 @@ def graphml_of(root: Element, name: str, source: str) -> RawGraph:
         _link(element, keys, i, source) for i, element in enumerate(children(graph, "edge"), start=1)
     )
     facts = _facts(graph, keys, "graph", source)
-    directed = {"directed": True, "undirected": False}.get(graph.get("edgedefault", ""))
+    default = graph.get("edgedefault", "")
+    directed = {"directed": True, "undirected": False}.get(default)
+    if default and directed is None:
+        raise DataError(f"{source}: edgedefault is {default[:40]!r}; write directed or undirected.")
     notes = () if directed is not None else ("the file does not say whether links are directed: both ways",)
     if directed and links and all(_arrowless(element) for element in children(graph, "edge")):
         directed = False
@@ -170,6 +175,11 @@ def _text(element: Element) -> str:
     return (element.text or "").strip()
 
 
+def _whole_text(element: Element) -> str:
+    """The text of an element and of all below it."""
+    return "".join(element.itertext()).strip()
+
+
 # Attributes of an element itself that say nothing of the network; "{..}" is another namespace.
 _STRUCTURE = re.compile(r"id|source|target|directed|edgedefault|parse\..*|\{.*\}.*")
 
@@ -178,7 +188,7 @@ def _facts(element: Element, keys: Mapping[str, _Key], domain: str, source: str)
     """What the element says by <data>, by defaults, and by attributes of its own."""
     found = {k.name: k.default for k in keys.values() if k.default and k.name and k.domain in (domain, "all")}
     given = [
-        (keys.get(data.get("key", ""), _Key(data.get("key", ""), "all", "")).name, _text(data))
+        (keys.get(data.get("key", ""), _Key(data.get("key", ""), "all", "")).name, _whole_text(data))
         for data in children(element, "data")
     ]
     given += [(name, value) for name, value in element.items() if not _STRUCTURE.fullmatch(name)]

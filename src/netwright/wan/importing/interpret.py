@@ -23,6 +23,7 @@ from netwright.wan.importing.graph import Findings, ImportedGraph, Link, Node, c
 from netwright.wan.importing.options import ImportOptions
 from netwright.wan.importing.raw import Facts, RawDemand, RawGraph, RawLink, RawNode, count, listed
 from netwright.wan.units import (
+    ENDS,
     KILOMETERS,
     LINK_TITLES,
     MILLISECONDS,
@@ -61,8 +62,8 @@ def interpret(raw: RawGraph, options: ImportOptions) -> ImportedGraph:
         for row, capacity, latency, length, way in zip(rows, rates, latencies, lengths, ways, strict=True)
     )
     names, naming = distinct_labels(nodes)
-    used = {c.name for each in columns.values() for c in each} | capacity_facts(rows, options)
-    others = _others(rows, used)
+    used = {c.name for meaning, each in columns.items() if meaning not in ENDS for c in each}
+    others = _others(rows, used | capacity_facts(rows, options))
     if all(each is None for each in rates):
         capacity_notes = _speeds_elsewhere(rows, others)
         if not options.default_capacity:
@@ -255,7 +256,7 @@ def _lengths(
 def _at_least_zero(value: float, what: str, where: str) -> float:
     if value < 0.0:
         raise DataError(f"{where}: {what} must be at least 0, got {value:g}; correct it.")
-    return value
+    return value + 0.0  # -0.0 is 0.0
 
 
 def _ways(raw: RawGraph, rows: Sequence[RawLink], options: ImportOptions) -> tuple[list[bool], list[str]]:

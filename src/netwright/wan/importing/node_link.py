@@ -114,6 +114,8 @@ def _document(content: bytes, source: str) -> Mapping[str, object]:
 
 
 def _list(document: Mapping[str, object], key: str, source: str, other: str = "") -> Sequence[object]:
+    if key in document and other in document:
+        raise DataError(f"{source}: has both {key!r} and {other!r}; keep one of the two lists.")
     found = document.get(key, document.get(other) if other else None)
     if not isinstance(found, list):
         raise DataError(

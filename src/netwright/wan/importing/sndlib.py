@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 from netwright.core.errors import DataError
@@ -39,8 +40,18 @@ def sndlib_xml_of(root: Element, name: str, source: str) -> RawGraph:
     )
     return RawGraph(
         name, "SNDlib XML", source, nodes, links, False,
-        Conventions(capacity_unit=unit or word, geographic=geographic), demands, notes=_notes(links),
+        Conventions(capacity_unit=unit or word, geographic=geographic), demands, _unread_xml(root), _notes(links),
     )  # fmt: skip
+
+
+_DEMAND = ("source", "target", "demandValue", "routingUnit")
+
+
+def _unread_xml(root: Element) -> tuple[str, ...]:
+    """Names of elements with content that is not read."""
+    parts = [local(e) for e in root if local(e) not in ("meta", "networkStructure", "demands", "")]
+    demands = [local(e) for demand in descendants(root, "demand") for e in demand if local(e) not in _DEMAND]
+    return tuple(dict.fromkeys([*parts, *(f"demands.{tag}" for tag in demands if tag)]))
 
 
 def parse_sndlib_xml(content: bytes, name: str, source: str) -> RawGraph:
@@ -58,6 +69,10 @@ def _xml_link(element: Element, number: int, source: str) -> RawLink:
     if not all(ends):
         raise DataError(f"{source}: link {number} does not name its source and target; add them.")
     installed = [_text_of(e, "capacity") for e in children(element, "preInstalledModule")]
+    if len(installed) > 1:
+        raise DataError(
+            f"{source}: link {element.get('id', number)} has more than one preInstalledModule; keep one."
+        )
     modules = [_text_of(e, "capacity") for e in descendants(element, "addModule")]
     facts = {
         "capacity": _installed(installed[0] if installed else ""),
@@ -104,9 +119,9 @@ def _text_of(element: Element, tag: str) -> str:
 def _demand(ends: tuple[str, str], amount: tuple[str, str], unit: str, place: str, source: str) -> RawDemand:
     """A demand of `amount`: the routing unit (capacity that one unit of demand takes) and the demand's value."""
     routing, value = (plain_number(text) for text in amount)
-    if routing is None or value is None or routing < 0.0 or value < 0.0 or not all(ends):
+    if routing is None or value is None or routing <= 0.0 or value < 0.0 or not all(ends):
         raise DataError(
-            f"{source}: {place} needs a source, a target, a routing unit and a volume of at least 0; correct it."
+            f"{source}: {place} needs a source, a target, a routing unit above 0 and a volume from 0; correct it."
         )
     return RawDemand(*ends, routing * value, unit)
 
@@ -133,8 +148,15 @@ def parse_sndlib_native(content: bytes, name: str, source: str) -> RawGraph:
         tuple(RawNode(n, dict(zip("xy", first, strict=False))) for n, first, _, _ in nodes),
         built, False,
         Conventions(capacity_unit=unit or word, geographic="longitude" in text.lower()),
-        tuple(_native_demand(*entry, unit, source) for entry in demands), notes=_notes(built),
+        tuple(_native_demand(*entry, unit, source) for entry in demands), _unread(sections, demands), _notes(built),
     )  # fmt: skip
+
+
+def _unread(sections: Iterable[str], demands: Iterable[Entry]) -> tuple[str, ...]:
+    """Names of sections, and of a column of demands, with content that is not read."""
+    found = [name for name in sections if name not in ("META", "NODES", "LINKS", "DEMANDS")]
+    limits = {word for _, _, behind, _ in demands for word in behind[2:]} - {"UNLIMITED"}
+    return (*found, *(["demands.maxPathLength"] if limits else []))
 
 
 Entry = tuple[
@@ -157,6 +179,10 @@ def _sections(lines: list[str], source: str) -> dict[str, list[tuple[int, str]]]
             inside = ""
         elif plain and inside:
             found[inside].append((number, plain))
+        elif plain and "=" not in plain:
+            raise DataError(
+                f"{source}: line {number}: {plain[:40]!r} is outside of a section; the file is cut short or damaged."
+            )
     if inside:
         raise DataError(f"{source}: the section {inside} is not closed; the file is cut short.")
     return found
