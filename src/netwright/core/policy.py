@@ -77,6 +77,15 @@ class ClairvoyantPolicy(Protocol):
 
 
 @runtime_checkable
+class LookaheadPolicy(Protocol):
+    """A policy that simulates copies of its episodes ahead. It must not use what they hide: that would be clairvoyant."""
+
+    def watch(self, episodes: Any) -> None:
+        """Called after `reset` with the episodes for whose running ones `act` decides; they are not changed."""
+        ...
+
+
+@runtime_checkable
 class SequentialPolicy(Protocol):
     """A policy that may carry state from one episode to the next.
 

@@ -42,7 +42,8 @@ class PolicySpec:
     `factory()` returns a ready policy. For a trained policy `factory(folder)` loads it, and
     `train(data, out=folder, recipe=.., seed=.., progress=..)` writes that folder. Where weights are `shipped`,
     trained with the task's first recipe, `factory()` returns those. A `clairvoyant` policy knows the future: it is
-    shown as a bound and excluded from the ranking.
+    shown as a bound and excluded from the ranking. A `costly` policy takes minutes where others take seconds: it is
+    tested and collected from where it is named.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PolicySpec:
     train: str | None = None
     shipped: bool = False
     clairvoyant: bool = False
+    costly: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from netwright.core.files import replacing, sha256_of_file
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
 from netwright.core.notes import note
-from netwright.core.policy import Policy, RaggedPolicy, StochasticPolicy, name_of
+from netwright.core.policy import LookaheadPolicy, Policy, RaggedPolicy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
 from netwright.core.trained_for import Conditions, TrainedPolicy, remark
@@ -260,6 +260,8 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
     teachers = [named_policy(task, name, collector) for name in plan.labels]
     for i, player in enumerate((policy, *teachers)):
         player.reset(generator(plan.seed, block, index, i))
+        if isinstance(player, LookaheadPolicy):
+            player.watch(environment)
     rows: list[dict[str, Column]] = []
     episodes: list[NDArray[np.int64]] = []
     while not environment.done:

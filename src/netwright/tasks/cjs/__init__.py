@@ -34,6 +34,12 @@ _POLICIES = (
         shipped=True,
     ),
     PolicySpec(
+        "es-planner",
+        "es-rule, and what is clearly better in simulated futures",
+        "netwright.tasks.cjs.baselines.es_planner:load",
+        costly=True,
+    ),
+    PolicySpec(
         "decima",
         "Decima's graph neural network, drawing from its probabilities; by default as published",
         f"{_DECIMA}:load",

@@ -24,9 +24,9 @@ PROFILE = 3
 
 RULES = {"sampled": SAMPLED, "hashed": HASHED, "listed": LISTED}
 
-_MOST = LEVELS[-1]
-LOW = np.array([max((i for i, x in enumerate(LEVELS) if x <= n), default=0) for n in range(_MOST + 1)])
-HIGH = np.array([min(i for i, x in enumerate(LEVELS) if x >= n) for n in range(_MOST + 1)])
+MOST = LEVELS[-1]
+LOW = np.array([max((i for i, x in enumerate(LEVELS) if x <= n), default=0) for n in range(MOST + 1)])
+HIGH = np.array([min(i for i, x in enumerate(LEVELS) if x >= n) for n in range(MOST + 1)])
 EXECUTORS = np.array(LEVELS)
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -41,6 +41,12 @@ def mixed(seed: np.uint64, number: int) -> np.uint64:
     z = (z ^ (z >> _S30)) * _FIRST
     z = (z ^ (z >> _S27)) * _SECOND
     return z ^ (z >> _S31)
+
+
+@inlined
+def uniform(hashed: np.uint64) -> float:
+    """A number from 0 to below 1 of a hash."""
+    return float(hashed >> np.uint64(11)) * 2.0**-53
 
 
 @inlined
@@ -61,20 +67,31 @@ def duration_ms(s: State, stage: int, wave: int, k: int, n_local: int) -> float:
         n_local: executors at the job.
     """
     rule, seed = s.cluster[0].durations, np.uint64(s.cluster[0].seed)
-    row, n = s.stages[stage].row, min(n_local, _MOST)
+    row, n = s.stages[stage].row, min(n_local, MOST)
     low, high = LOW[n], HIGH[n]
     if rule == LISTED:
         found = s.lists[row, wave, low]
         return s.values[found.start + k % found.length] + found.extra_ms
-    hashed = mixed(mixed(seed, stage), k) if rule == HASHED else mixed(seed, s.cluster[0].n_launches)
+    if rule != PROFILE:
+        hashed = mixed(mixed(seed, stage), k) if rule == HASHED else mixed(seed, s.cluster[0].n_launches)
+        return drawn_ms(s, row, wave, n, hashed)
     level = low
     if low != high:
         width = EXECUTORS[high] - EXECUTORS[low]
-        drawn = int(((7 * k + 3) % 16) / 16.0 * width) if rule == PROFILE else below(hashed, width)
-        level = low if 1 + drawn <= n - EXECUTORS[low] else high
+        level = low if 1 + int(((7 * k + 3) % 16) / 16.0 * width) <= n - EXECUTORS[low] else high
     found = s.lists[row, wave, level]
-    if rule == PROFILE:
-        return s.values[found.start + (7919 * k) % found.length] + found.extra_ms + golden_ms(s, stage, k)
+    return s.values[found.start + (7919 * k) % found.length] + found.extra_ms + golden_ms(s, stage, k)
+
+
+@inlined
+def drawn_ms(s: State, row: int, wave: int, n: int, hashed: np.uint64) -> float:
+    """Duration of a task of a row of the lists, at a job with n executors (at most `LEVELS[-1]`), by a hash."""
+    low, high = LOW[n], HIGH[n]
+    level = low
+    if low != high:
+        width = EXECUTORS[high] - EXECUTORS[low]
+        level = low if 1 + below(hashed, width) <= n - EXECUTORS[low] else high
+    found = s.lists[row, wave, level]
     return s.values[found.start + below(mixed(hashed, 1), found.length)] + found.extra_ms
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from netwright.core.policy import RaggedPolicy
+from netwright.core.policy import LookaheadPolicy, RaggedPolicy
 from netwright.core.results import Evaluation
 from netwright.core.seeding import generator
 from netwright.core.task import Setting
@@ -42,7 +42,9 @@ def cluster_of(config: CjsConfig, data: CjsData, seed: int, *, record: bool = Fa
 
 
 def rollout(policy: Scheduler, cluster: Cluster) -> None:
-    """Play a cluster to its end, one decision after the other."""
+    """Play a cluster to its end, one decision after the other; the policy has been reset."""
+    if isinstance(policy, LookaheadPolicy):
+        policy.watch(ClusterEnvironment([cluster]))
     while not cluster.done:
         ((choice, n),) = policy.act([cluster.observe()])
         cluster.step(int(choice), int(n))
@@ -61,11 +63,13 @@ def play_together(policy: Scheduler, environment: ClusterEnvironment) -> None:
 def trial(setting: Setting, data: CjsData) -> Callable[[Scheduler], None]:
     """A function that lets a policy decide once in a setting; raises `NotApplicableError` for one that cannot."""
     config: CjsConfig = setting.config
-    first = cluster_of(config, data, config.seeds[0]).observe()
+    cluster = cluster_of(config, data, config.seeds[0])
 
     def decide(policy: Scheduler) -> None:
         policy.reset(np.random.default_rng(0))
-        policy.act([first])
+        if isinstance(policy, LookaheadPolicy):
+            policy.watch(ClusterEnvironment([cluster]))
+        policy.act([cluster.observe()])
 
     return decide
 

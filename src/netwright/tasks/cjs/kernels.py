@@ -415,6 +415,9 @@ def launch(s: State, executor: int, stage: int) -> None:
         s.jobs[job].n_unlaunched_stages -= 1
     shift_demand(s, stage, -1)
     s.executors[executor].warm = stage
+    s.executors[executor].wave = wave
+    s.executors[executor].n_local = s.jobs[job].local
+    s.executors[executor].started_ms = s.cluster[0].now_ms
     s.executors[executor].kind = RUNNING
     s.executors[executor].target = stage
     s.stages[stage].last_ms = took_ms

@@ -145,6 +145,11 @@ def _edges(s: State, stage: Ints, n_edges: int) -> Ints:
     return edges
 
 
+def place_of(obs: Observation, stage: int) -> int:
+    """The place of a stage of the workload among those that can be chosen."""
+    return int(np.searchsorted(obs.stage[obs.choices], stage))
+
+
 @compiled
 def chosen_stage(s: State, choice: int) -> int:
     """Number of the stage at that place among those that can be chosen; NOWHERE for none or DECLINE."""

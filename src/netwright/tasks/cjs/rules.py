@@ -7,8 +7,9 @@ none, at its first schedulable one.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from netwright.tasks.cjs.compiled import compiled, kernel
+from netwright.tasks.cjs.compiled import compiled, inlined, kernel
 from netwright.tasks.cjs.durations import below, mixed
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.kernels import decide
@@ -178,6 +179,50 @@ def anything(obs: Observation, memory: Ints) -> tuple[int, int]:
     return DECLINE, 1
 
 
+class Demand(NamedTuple):
+    """What the evolved rule knows of a job."""
+
+    work_ms: float
+    path_ms: float
+    wanted: float  # 1 + demand of its schedulable stages
+    held: int  # executors that it will keep
+    own: bool  # whether it is the source's job
+
+
+class Load(NamedTuple):
+    """What it knows of the cluster."""
+
+    n_executors: int
+    committable: int
+    n_jobs: int
+    total_ms: float
+
+
+class Bid(NamedTuple):
+    """What it makes of a job."""
+
+    score: float
+    log_cap: float  # ln(cap / E)
+    over: bool  # whether the job holds its cap
+    room: int  # executors that it would be given
+
+
+@inlined
+def bid(job: Demand, load: Load, p: Floats) -> Bid:
+    """Score and room of a job; see `evolved`."""
+    total = max(load.total_ms, 1.0)
+    work = max(job.work_ms, 1.0)
+    size, wanted = math.log(work / 1e6), math.log(job.wanted / load.n_executors)
+    log_cap = p[0] + p[1] * size + p[2] * math.log(load.n_jobs) + p[3] * math.log(work * load.n_jobs / total)
+    log_cap += p[4] * math.log(max(job.path_ms, 1.0) / 1e4) + p[5] * wanted
+    log_cap += p[6] * math.log(total / (load.n_executors * 25_000.0) + 0.05)
+    cap = math.ceil(load.n_executors * math.exp(min(log_cap, 0.0)))
+    over = job.held > cap if job.own else job.held >= cap
+    score = -size + job.own * (p[7] + p[8] * size) + p[9] * over + p[10] * wanted
+    room = cap - job.held + job.own * load.committable
+    return Bid(score, log_cap, over, max(1, min(load.committable, room)))
+
+
 @kernel
 def evolved(obs: Observation, p: Floats) -> tuple[int, int]:
     """Caps that grow with a job's work and shrink with the number of jobs; least work first, one executor above a cap.
@@ -195,30 +240,25 @@ def evolved(obs: Observation, p: Floats) -> tuple[int, int]:
     total = 0.0
     for a in range(n_jobs):
         total += work_ms(obs, a)
-    total = max(total, 1.0)
-    backlog = math.log(total / (obs.n_executors * 25_000.0) + 0.05)
-    best, highest, room = DECLINE, -math.inf, 0
+    load = Load(obs.n_executors, obs.committable, n_jobs, total)
+    best, highest, room = DECLINE, -math.inf, 1
     for a in range(n_jobs):
         node = node_of(obs, a)
-        if node == DECLINE:
-            continue
-        path, demand = 1.0, 1.0
-        for other in range(obs.first_node[a], obs.first_node[a + 1]):
-            path = max(path, obs.path_ms[other])
-            demand += obs.schedulable[other] * obs.demand[other]
-        work = max(work_ms(obs, a), 1.0)
-        size, wanted = math.log(work / 1e6), math.log(demand / obs.n_executors)
-        log_cap = p[0] + p[1] * size + p[2] * math.log(n_jobs) + p[3] * math.log(work * n_jobs / total)
-        log_cap += p[4] * math.log(path / 1e4) + p[5] * wanted + p[6] * backlog
-        cap = math.ceil(obs.n_executors * math.exp(min(log_cap, 0.0)))
-        held = obs.supply[a] - obs.promised[a]
-        own = a == obs.source_job
-        over = held > cap if own else held >= cap
-        score = -size + own * (p[7] + p[8] * size) + p[9] * over + p[10] * wanted
-        if score > highest:
-            best, highest = node, score
-            room = cap - held + own * obs.committable
-    return best, max(1, min(obs.committable, room))
+        if node != DECLINE:
+            found = bid(demand_of(obs, a), load, p)
+            if found.score > highest:
+                best, highest, room = node, found.score, found.room
+    return best, room
+
+
+@inlined
+def demand_of(obs: Observation, a: int) -> Demand:
+    """What the evolved rule knows of a job."""
+    path, wanted = 0.0, 1.0
+    for node in range(obs.first_node[a], obs.first_node[a + 1]):
+        path = max(path, obs.path_ms[node])
+        wanted += obs.schedulable[node] * obs.demand[node]
+    return Demand(work_ms(obs, a), path, wanted, obs.supply[a] - obs.promised[a], a == obs.source_job)
 
 
 @compiled

@@ -17,13 +17,13 @@ IDLE, RUNNING, MOVING = 0, 1, 2
 Records = NDArray[Any]
 
 
-def _record(ints: str, floats: str = "") -> np.dtype[Any]:
+def record(ints: str, floats: str = "") -> np.dtype[Any]:
     return np.dtype(
         [(name, np.int64) for name in ints.split()] + [(name, np.float64) for name in floats.split()]
     )
 
 
-STAGE = _record(
+STAGE = record(
     # What does not change: its job, number of tasks, row of the duration lists, children[first_child:end_child].
     "job n_tasks row first_child end_child "
     # Tasks not started and running; the former - executors moving to the stage - commitments to it.
@@ -34,7 +34,7 @@ STAGE = _record(
     "mean_ms path_ms last_ms",
 )
 
-JOB = _record(
+JOB = record(
     # Its stages are first_stage up to end_stage.
     "first_stage end_stage "
     # Executors at or moving to it and committed to it from outside; those at it committed to another; those at it.
@@ -46,19 +46,21 @@ JOB = _record(
     "arrival_ms completion_ms",  # NaN before
 )
 
-POOL = _record("size out")  # executors; commitments of these
-EXECUTOR = _record(
+POOL = record("size out")  # executors; commitments of these
+EXECUTOR = record(
     # IDLE, RUNNING or MOVING; its pool and job, or NOWHERE; stage that it runs or moves to.
     "kind pool job target "
     # Stage of its last task, if it remembers one, or NOWHERE; order of its event among those at one time.
-    "warm order",
-    "time_ms",  # of its event
+    "warm order "
+    # Of its running task: how it came to it, and executors at the job when it started.
+    "wave n_local",
+    "time_ms started_ms",  # of its event (the end of a task is hidden from schedulers); of its running task
 )
 
-COMMITMENT = _record("source destination number")
+COMMITMENT = record("source destination number")
 """Two pools, and how many executors of the source will go to the destination."""
 
-CLUSTER = _record(
+CLUSTER = record(
     "durations first_backup seed "  # the rule of durations, whether the first backup stage is taken
     "source "  # pool whose executors are to be committed, or NOWHERE
     "n_arrived n_active n_completed n_commitments n_waiting "  # jobs; entries of the list and of the heap
@@ -68,7 +70,7 @@ CLUSTER = _record(
     "job_time_ms busy_ms",  # since the last decision; of all launched tasks
 )
 
-LIST = _record("start length", "extra_ms")
+LIST = record("start length", "extra_ms")
 """Durations `values[start:][:length] + extra_ms` of a stage, wave and level."""
 
 
