@@ -17,7 +17,7 @@ from netwright.tasks.cjs.lookahead import Ahead, Futures, candidates, costs
 from netwright.tasks.cjs.settings import CjsConfig
 from netwright.tasks.cjs.state import NOWHERE, RUNNING
 from netwright.tasks.cjs.workload import REST
-from tests.cjs.small import profile, workload, worlds
+from tests.cjs.small import worlds
 
 RULE = es_rule.load()
 SHORT = Ahead(5_000.0, 2, 2)

@@ -78,7 +78,7 @@ class ClairvoyantPolicy(Protocol):
 
 @runtime_checkable
 class LookaheadPolicy(Protocol):
-    """A policy that simulates copies of its episodes ahead. It must not use what they hide: that would be clairvoyant."""
+    """A policy that simulates copies of its episodes ahead, without what they hide (else it is clairvoyant)."""
 
     def watch(self, episodes: Any) -> None:
         """Called after `reset` with the episodes for whose running ones `act` decides; they are not changed."""

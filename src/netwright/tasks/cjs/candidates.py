@@ -9,7 +9,7 @@ from netwright.tasks.cjs.state import NOWHERE, Records, record
 MOST = 8  # candidates of a decision
 
 CANDIDATE = record("job stage n demand is_other")
-"""A place among the active jobs, a stage (as views name it), executors (at most the stage's demand), and whether it is `other`."""
+"""A place among the active jobs, a stage as views name it and its demand, executors, whether it is `other`."""
 
 
 @kernel

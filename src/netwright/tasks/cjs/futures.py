@@ -173,11 +173,12 @@ def new_pool(made: State, s: State, pool: int, number: Ints, stage_shift: Ints) 
     n_stages, n_jobs = len(s.stages), len(s.jobs)
     if pool == NOWHERE:
         return NOWHERE
+    new: int = len(made.pools) - 1
     if pool < n_stages:
-        return pool + stage_shift[s.stages[pool].job]
-    if pool < n_stages + n_jobs:
-        return len(made.stages) + number[pool - n_stages]
-    return len(made.pools) - 1
+        new = pool + stage_shift[s.stages[pool].job]
+    elif pool < n_stages + n_jobs:
+        new = len(made.stages) + number[pool - n_stages]
+    return new
 
 
 @kernel
@@ -231,9 +232,10 @@ def longer_ms(s: State, row: int, wave: int, n: int, least_ms: float, seed: np.u
     for place in range(2):
         found = s.lists[row, wave, LOW[n] if place == 0 else HIGH[n]]
         for i in range(found.length):
-            if s.values[found.start + i] + found.extra_ms >= least_ms:
+            long_ms: float = s.values[found.start + i] + found.extra_ms
+            if long_ms >= least_ms:
                 if left == 0:
-                    return s.values[found.start + i] + found.extra_ms
+                    return long_ms
                 left -= 1
     return least_ms
 

@@ -1,7 +1,7 @@
 """What each candidate of a decision would cost, by simulating it ahead, compiled.
 
-Each candidate is taken in the same futures (`futures`), then the evolved rule decides until the horizon. The cost is the
-job time up to there and an estimate of the job time after it. Only differences between candidates matter.
+Each candidate is taken in the same futures (`futures`), then the evolved rule decides until the horizon. The cost is
+the job time up to there and an estimate of the job time after it. Only differences between candidates matter.
 """
 
 from __future__ import annotations
@@ -74,13 +74,10 @@ def candidates(s: State, parameters: Floats) -> Records:
 def better(s: State, found: Records, ahead: Ahead, parameters: Floats, seed: np.uint64) -> int:
     """The candidate to take; see `plan`."""
     first = costs(s, found, Futures(seed, 0, ahead.n_first, ahead.horizon_ms), parameters)
-    kept = [0]
-    for c in range(1, len(found)):
-        if (first[:, c] - first[:, 0]).sum() < 0.0:
-            kept.append(c)
-    if len(kept) == 1:
+    totals = first.sum(axis=0)
+    places = np.concatenate((np.zeros(1, dtype=np.int64), np.flatnonzero(totals < totals[0])))
+    if len(places) == 1:
         return 0
-    places = np.array(kept)
     more = costs(s, found[places], Futures(seed, ahead.n_first, ahead.n_more, ahead.horizon_ms), parameters)
     differences = np.concatenate((first[:, places], more))
     differences -= differences[:, :1].copy()
@@ -125,7 +122,8 @@ def costs(s: State, found: Records, futures: Futures, parameters: Floats) -> Flo
 @kernel
 def same_stage(s: State, other: State, a: int, stage: int) -> int:
     """The stage of the active job at a place in another state with the same active jobs."""
-    return other.jobs[other.jobs[a].active].first_stage + stage - s.jobs[s.jobs[a].active].first_stage
+    shift: int = other.jobs[other.jobs[a].active].first_stage - s.jobs[s.jobs[a].active].first_stage
+    return stage + shift
 
 
 @kernel
@@ -133,7 +131,7 @@ def simulate(s: State, stage: int, n: int, horizon_ms: float, parameters: Floats
     """Job time (ms) after a decision: until the horizon under the evolved rule, then estimated."""
     until_ms = s.cluster[0].now_ms + horizon_ms
     going = decide(s, stage, n)
-    total_ms = s.cluster[0].job_time_ms
+    total_ms: float = s.cluster[0].job_time_ms
     while going and s.cluster[0].now_ms < until_ms:
         load = view_state(s, views)
         best = bids(views, load, parameters)

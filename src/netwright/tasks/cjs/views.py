@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from netwright.tasks.cjs.compiled import kernel
 from netwright.tasks.cjs.graphs import Floats
 from netwright.tasks.cjs.kernels import committable, schedulable, source_job, takes_executors
@@ -61,9 +63,9 @@ def view_state(s: State, views: Records) -> Load:
             view.stage_ms, view.stage_path_ms = one.mean_ms, one.path_ms
             for number in range(s.jobs[job].first_stage, s.jobs[job].end_stage):
                 if number != view.stage and schedulable(s, number):
-                    if view.other == NOWHERE or s.stages[number].path_ms > s.stages[view.other].path_ms:
-                        view.other = number
-                        view.other_demand = s.stages[number].demand
+                    longer = view.other == NOWHERE or s.stages[number].path_ms > s.stages[view.other].path_ms
+                    view.other = number if longer else view.other
+            view.other_demand = 0 if view.other == NOWHERE else s.stages[view.other].demand
         total += view.work_ms
     return Load(len(s.executors), committable(s), n_jobs, total)
 
@@ -94,14 +96,15 @@ def view_observation(obs: Observation, views: Records) -> Load:
             view.stage_ms, view.stage_path_ms = obs.mean_ms[node], obs.path_ms[node]
             for node in range(obs.first_node[a], obs.first_node[a + 1]):
                 if node != view.stage and obs.schedulable[node]:
-                    if view.other == NOWHERE or obs.path_ms[node] > obs.path_ms[view.other]:
-                        view.other, view.other_demand = node, obs.demand[node]
+                    longer = view.other == NOWHERE or obs.path_ms[node] > obs.path_ms[view.other]
+                    view.other = node if longer else view.other
+            view.other_demand = 0 if view.other == NOWHERE else obs.demand[view.other]
         total += view.work_ms
     return Load(obs.n_executors, obs.committable, len(obs.job), total)
 
 
 @kernel
-def clear(view: Records) -> None:
+def clear(view: np.record) -> None:
     """Begin the view of a job."""
     view.stage = view.other = NOWHERE
     view.n_open = view.running = view.stage_tasks = view.stage_demand = view.stage_running = 0

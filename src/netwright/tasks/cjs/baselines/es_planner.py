@@ -1,8 +1,8 @@
 """`es-planner`: looks ahead from each decision, and leaves the evolved rule where another candidate is clearly better.
 
-A rollout policy (Tesauro and Galperin 1996) on top of `es-rule`: each candidate is simulated in the same random futures,
-in which the rule decides what follows. After a few futures, candidates that do not look better than the rule are
-dropped; of the others, one is taken whose mean is lower than the rule's by more than a standard error.
+A rollout policy (Tesauro and Galperin 1996) on top of `es-rule`: each candidate is simulated in the same random
+futures, in which the rule decides what follows. After a few futures, candidates that do not look better than the rule
+are dropped; of the others, one is taken whose mean is lower than the rule's by more than a standard error.
 
 It needs the clusters that it decides for, as `watch` gives them. What a scheduler cannot know is not used: futures draw
 again when running tasks end, how long later ones take and which jobs come (`futures`).
