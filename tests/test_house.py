@@ -34,6 +34,7 @@ SMALLER = {
 NOT_RUN = {
     "data fetch": "downloads; tests/datasets runs it against a local server",
     "demo": "`make demo` runs it",
+    "design serve": "does not end; tests/web opens it in a browser",
 }
 
 

@@ -43,17 +43,16 @@ class Load:
 def map_svg(topology: Topology, places: Array, load: Load, title: str) -> Markup:
     """The map; `places` (n, 2) as `figures.positions` gives them."""
     at, height = _scaled(places)
+    names, left, right = _names(topology, at) if topology.n_nodes <= MOST_NAMES else ([], 0.0, WIDTH)
     parts = [
-        Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">').format(
-            WIDTH, height, title
+        Markup('<svg class="map" viewBox="{:.0f} 0 {:.0f} {:.0f}" role="img" aria-label="{}">').format(
+            left, right - left, height, title
         )
     ]
     order = np.argsort(load.utilization, kind="stable")
     parts += [_arc(topology, at, int(arc), load) for arc in order]
     parts += [_node(topology, at, node) for node in range(topology.n_nodes)]
-    if topology.n_nodes <= MOST_NAMES:
-        parts += _names(topology, at)
-    return Markup("").join([*parts, Markup("</svg>")])
+    return Markup("").join([*parts, *names, Markup("</svg>")])
 
 
 def _scaled(places: Array) -> tuple[Array, float]:
@@ -92,15 +91,17 @@ def _node(topology: Topology, at: Array, node: int) -> Markup:
     )
 
 
-def _names(topology: Topology, at: Array) -> list[Markup]:
+def _names(topology: Topology, at: Array) -> tuple[list[Markup], float, float]:
+    """The names of the nodes, and the ends of the picture that holds them."""
     names = [printable(name)[:24] for name in topology.nodes]
     middles = name_places(at, topology.arcs, names, NAME_SIZE)
     half = np.array([0.28 * NAME_SIZE * len(name) for name in names])
-    middles[:, 0] = np.clip(middles[:, 0], half + 1.0, WIDTH - half - 1.0)
-    return [
+    left, right = middles[:, 0] - half, middles[:, 0] + half
+    drawn = [
         Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(x, y + 0.35 * NAME_SIZE, name)
         for name, (x, y) in zip(names, middles, strict=True)
     ]
+    return drawn, min(MARGIN_X - 8.0, float(left.min())), max(WIDTH - MARGIN_X + 8.0, float(right.max()))
 
 
 def flows_of_arcs(instance: Instance, share: Array) -> list[str]:

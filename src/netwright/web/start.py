@@ -123,7 +123,7 @@ def add_network(request: Request, form: Form_) -> HTMLResponse:
     except NetwrightError as error:
         return page(request, "_network.html", uploaded=None, wrong=sentence(error, uploads.folder))
     response = page(request, "_network.html", uploaded=network, wrong="")
-    response.headers["HX-Trigger"] = "facts"
+    response.headers["HX-Trigger-After-Swap"] = "facts"
     return response
 
 
