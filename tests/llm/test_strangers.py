@@ -353,3 +353,20 @@ def test_a_batch_larger_than_the_data_is_refused_with_their_number():
         config.check_batch(12)
     with pytest.raises(ConfigError, match="batch_size must be at most 1000000"):
         TrainingConfig(batch_size=10**8)
+
+
+def test_a_text_encoder_without_an_entry_for_tied_matrices_is_one_sentence(tmp_path):
+    config = {"vocab_size": 11, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    made = model("CLIPTextModel", "CLIPTextConfig", **config, num_attention_heads=2)
+    made.save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=r"^backbone .* give a"):
+        build_backbone(str(tmp_path))
+
+
+def test_whatever_breaks_while_a_stranger_is_wrapped_is_one_sentence(folder, monkeypatch):
+    def broken(decoder):
+        raise AttributeError("no such entry")
+
+    monkeypatch.setattr(backbones, "count_published", broken)
+    with pytest.raises(ConfigError, match=r"cannot be loaded \(no such entry\)"):
+        build_backbone(str(folder))

@@ -35,7 +35,7 @@ from netwright.llm.decoder import (
     token_width,
     truncate,
 )
-from netwright.llm.loading import BIN, load_config, load_pretrained
+from netwright.llm.loading import BIN, load_config, load_pretrained, readable_errors
 from netwright.llm.seeding import seeded
 from netwright.llm.tensors import read_tensors
 
@@ -112,9 +112,11 @@ def build_backbone(
         model = _pretrained_model(Path(name))
     else:
         model = _hub_model(name, dtype, offline)
-    found = wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
-    if name not in BACKBONES:
-        check_backbone(found)
+    if name in BACKBONES:
+        return wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
+    with readable_errors(name, "backbone"):
+        found = wrap_model(name, model, max_layers=max_layers, dtype=dtype, device=device)
+    check_backbone(found)
     return found
 
 

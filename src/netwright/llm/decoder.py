@@ -25,7 +25,8 @@ def count_published(decoder: nn.Module) -> int:
     own = sum(p.numel() for p in decoder.parameters())
     if embedding.num_embeddings <= 1:  # never had a vocabulary
         return own - int(embedding.weight.numel())
-    return own + (0 if config.tie_word_embeddings else int(embedding.weight.numel()))
+    tied = getattr(config, "tie_word_embeddings", True)  # one without this entry has no output matrix
+    return own + (0 if tied else int(embedding.weight.numel()))
 
 
 def strip_vocabulary(decoder: nn.Module) -> None:
