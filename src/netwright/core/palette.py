@@ -89,6 +89,9 @@ _HUES: dict[Kind, tuple[tuple[str, str], ...]] = {
         ("#a5abb2", "#6f7883"),
     ),
 }
+CATEGORIES = (*_HUES["adapted"], *_HUES["control"])
+"""Colors of things that only need to differ from their neighbors, such as jobs."""
+
 _DASHES: dict[Kind, tuple[LineStyle, ...]] = {
     "adapted": ("-",),
     "control": ((0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.5, 1.2, 1.5))),

@@ -1,6 +1,6 @@
 """Cluster job scheduling (CJS): which stage of which job should a cluster's free executors work on?"""
 
-from netwright.core.task import PolicySpec, Task
+from netwright.core.task import DemoPart, PolicySpec, Task
 from netwright.tasks.cjs.recipes import RECIPES
 from netwright.tasks.cjs.settings import SETTINGS
 
@@ -65,9 +65,18 @@ TASK = Task(
     collector="netwright.tasks.cjs.collector:collector",
     conditions="netwright.tasks.cjs.collector:conditions",
     trial="netwright.tasks.cjs.evaluation:trial",
+    report="netwright.tasks.cjs.figures:figures",
     verify="netwright.tasks.cjs.golden:verify",
     reference_policy="fair",
     area="netwright.tasks.cjs.area:AREA",
+    demo=DemoPart(
+        title="Cluster job scheduling: which job gets the free executors",
+        run="netwright.experiments.cjs.demo:run",
+        use="Replay Spark event logs of your own under other schedulers, and see what they would have saved.",
+        command="netwright compare cjs --data my-data --set jobs=my-event-log --setting default --policy fifo "
+        "--policy es-rule --out my-report",
+        order=40,
+    ),
     documentation="docs/tasks/cjs.md",
     training_defaults={
         "iterations": 1500,

@@ -12,7 +12,7 @@ from netwright.core.types import Json
 from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.graphs import Floats
 
-WINDOW_MS = 240_000.0
+WINDOW_MS = 150_000.0
 """How long what executors did is kept: of the whole sequence it would be tens of thousands of spans."""
 
 
