@@ -122,15 +122,15 @@ def random_windows(rng: np.random.Generator, n: int) -> Windows:
     return Windows(traces, np.zeros(n, dtype=np.int64), start, history=10, horizon=20)
 
 
-def test_a_million_answers_are_all_valid(generated: VpData) -> None:
-    policy = wild_policy("strict", "none", generated)
-    rng = np.random.default_rng(1)
-    largest = np.zeros(3)
-    for _ in range(20):
-        answer = policy.predict(random_windows(rng, 50_000))
-        assert np.isfinite(answer).all()
-        assert (answer[..., [0, 2]] < 180.0).all()
-        largest = np.maximum(largest, np.abs(answer).max(axis=(0, 1)))
+def test_a_million_viewports_are_all_valid(generated: VpData) -> None:
+    """Twenty steps of each of 50,000 windows."""
+    answer = wild_policy("strict", "none", generated).predict(
+        random_windows(np.random.default_rng(1), 50_000)
+    )
+    assert answer.shape[0] * answer.shape[1] == 1_000_000
+    assert np.isfinite(answer).all()
+    assert (answer[..., [0, 2]] < 180.0).all()
+    largest = np.abs(answer).max(axis=(0, 1))
     assert (largest <= np.array(LIMITS_DEG)).all()
     assert (largest > 0.99 * np.array(LIMITS_DEG)).all()  # the bounds were reached, so they were tested
 

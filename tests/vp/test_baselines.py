@@ -64,17 +64,20 @@ def test_answers_are_valid(rule, setting, generated):
     assert (np.abs(answer) <= LIMITS_DEG).all()
 
 
-def test_a_million_random_inputs_give_valid_answers(rule):
-    """Angles far outside their ranges included: 50 sessions of 20 001 overlapping histories."""
+@pytest.fixture(scope="module")
+def wild() -> Windows:
+    """Half a million histories, angles far outside their ranges included: 25 sessions of 20,001 that overlap."""
     rng = np.random.default_rng(0)
-    n_traces, n_rows = 50, 20_100
+    n_traces, n_rows = 25, 20_100
     angles = rng.standard_normal((n_traces * n_rows, 3)) * 10.0 ** rng.uniform(-3, 4, (n_traces * n_rows, 1))
     ids = np.arange(n_traces)
     traces = TraceSet("R", angles, np.zeros(len(angles)), n_rows * np.arange(n_traces + 1), ids, ids)
-    config = VpConfig(history=3, horizon=2, step=1, trim_head=3, trim_tail=96)
-    chosen = cut(traces, ids, config)
-    assert len(chosen) > 1_000_000
-    answer = rule.predict(chosen)
+    return cut(traces, ids, VpConfig(history=3, horizon=2, step=1, trim_head=3, trim_tail=96))
+
+
+def test_a_million_viewports_from_random_histories_are_valid(rule, wild):
+    answer = rule.predict(wild)
+    assert answer.shape[0] * answer.shape[1] > 1_000_000
     assert np.isfinite(answer).all()
     assert (np.abs(answer) <= LIMITS_DEG).all()
 
