@@ -115,3 +115,65 @@ def test_steps_lead_from_one_slope_to_the_other():
     assert steps[-1] == 1e-6
     assert all(b < a for a, b in itertools.pairwise(steps))
     assert design._steps(100.0, 100.0) == [100.0]
+
+
+def test_every_decision_has_the_value_of_its_own_linear_program():
+    """Two flows over a square, each over two ways of other latencies, more than fits."""
+    instance = with_flows((0, 2, 3.0, 0), (1, 3, 1.5, 0))
+    family = MCF.family(MCF.metrics(instance), MCF.reference(instance, Work()))
+    group = MCF.metrics(instance)
+    for row in family.sample(np.random.default_rng(8), 60):
+        scores = group.oriented(MCF.evaluate(instance, MCF.decide(instance, family, row)))
+        found = family.values(row[None], scores[None])[0, 0]
+        assert found == pytest.approx(by_threshold_rows(instance, family, row), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("t", "lat", "right", "left"),
+    [
+        # Slope 2, latency weight 0.5, discount 0.75 from throughput 0.8 on, surcharge 3 from latency 0.6 on.
+        (0.7, 0.5, 2.0 - 0.5, 2.0 - 0.5),
+        (0.8, 0.5, 0.5 - 0.5, 2.0 - 0.5),
+        (0.9, 0.5, 0.5 - 0.5, 0.5 - 0.5),
+        (0.7, 0.6, 2.0 - 3.5, 2.0 - 0.5),
+        (0.9, 0.7, 0.5 - 3.5, 0.5 - 3.5),
+    ],
+)
+def test_derivatives_on_both_sides_of_the_thresholds(t, lat, right, left):
+    parameters = np.array([0.5, 0.75, 3.0, 0.8, 0.6])
+    assert design._sides(parameters, t, lat, 2.0) == pytest.approx((right, left))
+
+
+def test_the_best_mixture_of_two_designs_ends_or_meets_a_threshold():
+    family = MCF.family(MCF.metrics(abilene("mcf")), {"throughput": 100.0, "latency": 10.0})
+    ends, x_a, x_b = np.array([[0.2, 0.4], [0.6, 0.8]]), np.zeros(1), np.ones(1)
+
+    def share(*parameters):
+        return float(design._best_between(family, np.array(parameters), ends, x_a, x_b)[0])
+
+    # Throughput and latency both rise by 0.4: with a latency weight below 1 more is better.
+    assert share(0.5, 0.0, 0.0, 0.9, 0.9) == 1.0
+    assert share(1.2, 0.0, 0.0, 0.9, 0.9) == 0.0
+    # From throughput 0.5 on, a quarter of the way, a discount makes more worse.
+    assert share(0.5, 0.9, 0.0, 0.5, 0.9) == pytest.approx(0.25)
+    # From latency 0.5 on, three quarters of the way, a surcharge does.
+    assert share(0.5, 0.0, 2.0, 0.9, 0.5) == pytest.approx(0.75)
+
+
+@given(
+    cut=st.floats(0.3, 1.0),
+    bend=st.floats(0.3, 1.0),
+    a2=st.floats(0.0, 1.2),
+    a3=st.floats(0.0, 1.0),
+    a4=st.floats(0.0, 3.0),
+)
+def test_the_best_point_of_a_frontier_is_that_of_a_fine_grid(cut, bend, a2, a3, a4):
+    family = MCF.family(MCF.metrics(abilene("mcf")), {"throughput": 80.0, "latency": 8.0})
+    frontier = np.array([[0.0, 0.0], [1.0, 30.0], [3.0, 60.0], [8.0, 80.0]])
+    parameters = np.array([[a2, a3, a4, cut, bend]])
+    [scores] = design.on_frontier(family, parameters, frontier)
+    grid = np.linspace(0.0, 8.0, 4001)
+    points = np.column_stack([np.interp(grid, *frontier.T), -grid])
+    best = family.values(parameters, points).max()
+    assert family.values(parameters, scores[None])[0, 0] >= best - 1e-9
+    assert np.interp(-scores[1], *frontier.T) == pytest.approx(scores[0])
