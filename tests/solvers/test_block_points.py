@@ -151,6 +151,21 @@ def test_an_answer_that_breaks_a_row_is_inaccurate(monkeypatch):
     assert solver.solve().status is Status.INACCURATE
 
 
+def test_corrections_aim_at_steps_no_longer_than_whole(monkeypatch):
+    aims: list[tuple[float, float]] = []
+    recentered = method.kernels.recentered
+
+    def seen(*arguments):
+        aims.append(arguments[9:11])
+        return recentered(*arguments)
+
+    monkeypatch.setattr(method.kernels, "recentered", seen)
+    for seed in range(4):
+        BlockSolver(linked_blocks(seed), N_LINKS).solve()
+    assert aims
+    assert all(0.0 < aim <= 1.0 for pair in aims for aim in pair)
+
+
 def test_corrections_are_few_and_lengthen_the_step(monkeypatch):
     lengths: list[list[float]] = []
     toward = BlockSolver._toward
