@@ -121,6 +121,14 @@ class Wanted:
             self.say(f"building the pool {spec.name} of {spec.n} objectives in {path}")
         return Source(builder.obtain(spec, path), path, instance)
 
+    def place(self) -> Path:
+        """Where the pool is, or will be."""
+        given = self.pool or self.out
+        if given is not None:
+            return given
+        spec = self.spec()
+        return pools.Builder(data=self.data).place(spec, build(spec.instance, self.data))
+
     def spec(self) -> pools.PoolSpec:
         """How to build the pool.
 

@@ -46,7 +46,7 @@ class Builds:
         self._found: dict[str, Build] = {}
         self._waiting: list[tuple[str, Wanted]] = []
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._warm = False
         self._worker: Worker | None = None
         self._thread = threading.Thread(target=self._run, name="builds", daemon=True)
         self._thread.start()
@@ -73,6 +73,12 @@ class Builds:
             self._changed.notify_all()
             return self._found[key]
 
+    def warm(self) -> None:
+        """Start the process, so that it is ready when it is needed."""
+        with self._changed:
+            self._warm = True
+            self._changed.notify_all()
+
     def forget(self, key: str) -> None:
         """Let a failed build be tried again."""
         with self._changed:
@@ -89,13 +95,15 @@ class Builds:
         self._thread.join(timeout=5.0)
 
     def _run(self) -> None:
-        self._worker = Worker()
         while True:
             with self._changed:
-                while not self._waiting and not self._closed:
+                while not (self._waiting or self._closed or (self._warm and self._worker is None)):
                     self._changed.wait()
                 if self._closed:
                     return
+                self._worker = self._worker or Worker()
+                if not self._waiting:
+                    continue
                 key, wanted = min(self._waiting, key=lambda job: job[1].n)  # first questions come first
                 self._waiting.remove((key, wanted))
                 self._found[key] = Build("building", "starting", 0.0)
@@ -106,7 +114,11 @@ class Builds:
     def _build(self, key: str, wanted: Wanted) -> Build:
         if self._worker is None or not self._worker.alive:
             self._worker = Worker()
-        self._worker.send(wanted)
+        try:
+            self._worker.send(wanted)
+        except OSError:
+            self._worker.stop()
+            return Build("failed", "the process that builds designs ended unexpectedly; try again.")
         until = time.monotonic() + self.limit_s
         while (left := until - time.monotonic()) > 0.0 and not self._closed:
             said = self._worker.receive(min(left, 0.5))

@@ -23,7 +23,7 @@ from netwright.wan.exporting import Solved, described, settings_of, today_of
 from netwright.wan.figures import positions
 from netwright.wan.registry import scenario
 from netwright.wan.scenario import Scenario
-from netwright.wan.selection import Source
+from netwright.wan.selection import Source, Wanted
 from netwright.wan.settled import Settled, settled
 from netwright.wan.tables import Tables
 from netwright.web.building import Build, Builds
@@ -167,29 +167,41 @@ class Rooms:
                 self._opening.pop(key, None)
 
     def _prepare(self, key: str, n: int, wish: Wish) -> Build:
-        build = self.builds.ask(key, wish.wanted(self.uploads, n))
-        if build.state != "ready":
-            return build
+        """The state of a pool that is not open: looked for in the cache, built, then read."""
+        wanted = wish.wanted(self.uploads, n)
         with self._lock:
-            if key not in self._opening:
-                self._opening[key] = Build("building", "preparing the first question", 1.0)
-                self._threads.submit(self._load, key, n, wish)
-            return self._opening[key]
+            if key in self._opening:
+                return self._opening[key]
+            build = self.builds.state(key)
+            if build is None or build.state == "ready":
+                self._opening[key] = Build("building", "preparing the first question")
+                self._threads.submit(self._find, key, n, wish, wanted)
+                return self._opening[key]
+        return build
 
-    def _load(self, key: str, n: int, wish: Wish) -> None:
+    def _find(self, key: str, n: int, wish: Wish, wanted: Wanted) -> None:
+        """Open a pool of the cache, or ask for it to be built."""
         try:
-            room = Room(wish.wanted(self.uploads, n).source())
-            n_tunnels = len(room.source.instance.tunnels)
-            if n_tunnels > MAX_TUNNELS:
-                raise ConfigError(
-                    f"the network has {n_tunnels} tunnels; the app takes up to {MAX_TUNNELS}, choose fewer flows."
-                )
-            if room.settled is None:
-                room.dialogue(wish.setup()).ask()
+            if self.builds.state(key) is not None or wanted.place().exists():
+                self._load(key, n, wish)
+                return
+            self.builds.ask(key, wanted)
         except Exception as error:
             with self._lock:
                 self._opening[key] = Build("failed", str(error))
             return
+        with self._lock:
+            del self._opening[key]
+
+    def _load(self, key: str, n: int, wish: Wish) -> None:
+        room = Room(wish.wanted(self.uploads, n).source())
+        n_tunnels = len(room.source.instance.tunnels)
+        if n_tunnels > MAX_TUNNELS:
+            raise ConfigError(
+                f"the network has {n_tunnels} tunnels; the app takes up to {MAX_TUNNELS}, choose fewer flows."
+            )
+        if room.settled is None:
+            room.dialogue(wish.setup()).ask()
         with self._lock:
             self._rooms[key] = room
             del self._opening[key]

@@ -63,6 +63,7 @@ def log_in(request: Request, password: Annotated[str, Form(max_length=1000)]) ->
 def start(request: Request, visitor: Owner, scenario: str = "mcf", network: str = "abilene") -> HTMLResponse:
     """The start page, with the visitor's dialogues."""
     parts = parts_of(request)
+    parts.rooms.builds.warm()
     chosen = registry.scenario(scenario if scenario in registry.scenario_names() else "mcf")
     known = parts.uploads.known(network)
     if known is None and network not in catalog.TOPOLOGIES:
@@ -99,15 +100,16 @@ class Filled:
 
 async def filled(request: Request, visitor: Owner) -> Filled:
     """The form of a request from one of our pages."""
-    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_BODY_BYTES)
-    token = form.get("csrf")
-    check_own_form(request, visitor, token if isinstance(token, str) else None)
-    values: dict[str, object] = {name: value for name, value in form.items() if isinstance(value, str)}
-    files = {
-        name: Upload(file.filename, await file.read())
-        for name, file in form.items()
-        if isinstance(file, UploadFile) and file.filename
-    }
+    limits = {"max_files": MAX_FILES, "max_fields": MAX_FIELDS, "max_part_size": MAX_BODY_BYTES}
+    async with request.form(**limits) as form:
+        token = form.get("csrf")
+        check_own_form(request, visitor, token if isinstance(token, str) else None)
+        values: dict[str, object] = {name: value for name, value in form.items() if isinstance(value, str)}
+        files = {
+            name: Upload(file.filename, await file.read())
+            for name, file in form.items()
+            if isinstance(file, UploadFile) and file.filename
+        }
     return Filled(values, files)
 
 
