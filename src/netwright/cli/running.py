@@ -33,6 +33,7 @@ def demo(
         print_json({"report": str(report), "synthetic": True, "short": short})
     else:
         print_line(f"synthetic data; report: {report}")
+        print_line("to answer such questions yourself, in a browser: netwright design serve")
 
 
 def experiments(
