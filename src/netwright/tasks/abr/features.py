@@ -7,35 +7,33 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.tasks.abr.media import Ints
 from netwright.tasks.abr.observation import Observation
-from netwright.tasks.abr.state_features import (
-    COLUMNS,
-    Layout,
-    State,
-    features_of,
-    filled,
-    n_numbers,
-    vector_layout,
-)
+from netwright.tasks.abr.state_features import COLUMNS, features_of, n_numbers, program_of, vector_layout
+from netwright.tasks.abr.state_parts import fill_vector
 
 Features = NDArray[np.float32]
 
 PENSIEVE_ROWS, PENSIEVE_HISTORY = 6, 6
 
-_layout = cache(vector_layout)
-
 
 @cache
 def size(n_levels: int) -> int:
     """Number of features F for a ladder of that many rungs."""
-    return n_numbers(features_of(_layout(n_levels)))
+    return n_numbers(features_of(vector_layout(n_levels)))
+
+
+@cache
+def _program(n_levels: int) -> Ints:
+    return program_of(vector_layout(n_levels))
 
 
 def vector(observation: Observation) -> Features:
     """(B, F) features of B sessions, all of about unit size, in the order of `state_features.vector_layout`."""
-    layout: Layout = _layout(observation.n_levels)
+    fields = tuple(np.ascontiguousarray(getattr(observation, name)) for name in COLUMNS[:6])
     out = np.zeros((observation.n, size(observation.n_levels)), dtype=np.float32)
-    return filled(layout, State({name: getattr(observation, name) for name in COLUMNS}), out)
+    fill_vector(fields, _program(observation.n_levels), out)
+    return out
 
 
 def pensieve_state(observation: Observation) -> Features:

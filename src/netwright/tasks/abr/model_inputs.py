@@ -19,16 +19,17 @@ from netwright.tasks.abr.state_features import (
     RUNGS_LAYOUT,
     SUMMARY,
     SUMMARY_LAYOUT,
-    State,
-    filled,
     n_numbers,
+    program_of,
     slices,
 )
+from netwright.tasks.abr.state_parts import fill_inputs
 
 Floats = NDArray[np.float32]
 
 SUMMARY_SLICES: Mapping[str, slice] = slices(SUMMARY)
 N_SUMMARY, N_RUNG = n_numbers(SUMMARY), n_numbers(RUNGS)
+_PROGRAMS = program_of(SUMMARY_LAYOUT), program_of(RUNGS_LAYOUT)
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def state_inputs(kept: Mapping[str, RawArray], memory: int = HISTORY) -> StateIn
             **kept,
             **{name: np.where(here, kept[name], 0.0) for name in ("throughputs_mbps", "delays_s")},
         }
-    state = State({name: np.asarray(kept[name], dtype=np.float32) for name in COLUMNS})
+    fields = tuple(np.ascontiguousarray(kept[name], dtype=np.float32) for name in COLUMNS)
     n, n_levels = kept["bitrates_mbps"].shape
-    return StateInputs(
-        filled(SUMMARY_LAYOUT, state, np.zeros((n, N_SUMMARY), dtype=np.float32)),
-        filled(RUNGS_LAYOUT, state, np.zeros((n, n_levels, N_RUNG), dtype=np.float32)),
-    )
+    summary = np.zeros((n, N_SUMMARY), dtype=np.float32)
+    rungs = np.zeros((n, n_levels, N_RUNG), dtype=np.float32)
+    fill_inputs(fields, *_PROGRAMS, summary, rungs)
+    return StateInputs(summary, rungs)

@@ -1,21 +1,26 @@
 """The numbers of each state feature, compiled: one function for each part of the tables in `state_features`.
 
-Every function writes the numbers (B, size), or (B, L, size) for a row of each rung, of B states into `out`. Histories
-are newest last and 0 where there was no chunk yet.
+Every part writes the numbers (B, size), or (B, L, size) for a row of each rung, of B states into `out`. Histories are
+newest last and 0 where there was no chunk yet. `fill_inputs` and `fill_vector` write all parts of a layout in one
+compiled call, since a call of each part from Python takes ten times as long as the part.
 """
 
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 import numpy as np
 from numba import njit
 
 from netwright.core.array_files import RawArray
+from netwright.tasks.abr.media import Ints
 from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import RECENT
 
 Array = RawArray
+Fields = tuple[Array, ...]
+"""(B, ..) fields of B states, in the order of `state_features.COLUMNS`."""
 
 POINTS = 6  # positions, from the lowest to the highest rung, at which a ladder of any size is read
 AHEAD = 5  # chunks looked ahead
@@ -25,6 +30,35 @@ LONGEST_S = 60.0
 LONGEST_AHEAD = 50.0
 LARGEST_BUFFER_S, LARGEST_STALL_S = 60.0, 20.0
 DEPTHS = 3  # rates at which a download is estimated: harmonic mean, last and lowest
+
+
+class Part(IntEnum):
+    """What a layout is made of; a layout's program names its parts by these numbers."""
+
+    LOG_RATES = 0
+    LOG_DELAYS = 1
+    MEMORY = 2
+    RATE_SUMMARY = 3
+    BUFFER_SUMMARY = 4
+    BUFFER_AFTER_POINTS = 5
+    CHUNKS_LEFT = 6
+    VIEWER = 7
+    LAST_RUNG = 8
+    LADDER = 9
+    SIZES_AT_POINTS = 10
+    RUNG_BITRATES = 11
+    RUNG_SIZES = 12
+    RUNG_DOWNLOADS = 13
+    RUNG_HELD = 14
+    RUNG_QOE = 15
+    SIZES_OF_RUNGS = 16
+    ONE_HOT = 17
+    BUFFER = 18
+    LEFT = 19
+    LOG_HARMONIC = 20
+    BUFFER_AFTER_RUNGS = 21
+    LOG_SHAPE = 22
+
 
 part = njit(cache=True, nogil=True)
 """Decorator of all functions here."""
@@ -416,3 +450,108 @@ def rung_qoe(
             stalled = min(rebuffer_weight[b] * stall_s, 10.0)
             change = abs(bitrate - last_bitrate)
             out[b, level, 0] = chunk_qoe(bitrate, stalled, change, 1.0, change_weight[b]) / 4.0
+
+
+# -- whole layouts
+
+
+@part  # type: ignore[untyped-decorator]
+def fill_inputs(
+    fields: Fields, summary_program: Ints, rungs_program: Ints, summary: Array, rungs: Array
+) -> None:
+    """Write both layouts of adapted models for B states.
+
+    Args:
+        summary_program, rungs_program: (P, 3) `Part`, first number and end of each part of a layout.
+        summary, rungs: (B, F) and (B, L, F) zeros, filled here.
+    """
+    throughputs, _, buffers, levels, left, sizes, bitrates, chunk_s, _, stall_weight, change_weight = fields
+    rates, others = rate_statistics(throughputs)
+    for i in range(len(summary_program)):
+        which, out = summary_program[i, 0], summary[:, summary_program[i, 1] : summary_program[i, 2]]
+        _fill_summary(which, fields, rates, others, out)
+    for i in range(len(rungs_program)):
+        which, out = rungs_program[i, 0], rungs[:, :, rungs_program[i, 1] : rungs_program[i, 2]]
+        if which == Part.RUNG_BITRATES:
+            rung_bitrates(levels, bitrates, change_weight, out)
+        elif which == Part.RUNG_SIZES:
+            rung_sizes(sizes, left, bitrates, chunk_s, out)
+        elif which == Part.RUNG_DOWNLOADS:
+            rung_downloads(rates, buffers, sizes, stall_weight, out)
+        elif which == Part.RUNG_HELD:
+            rung_held(rates, buffers, sizes, left, chunk_s, out)
+        elif which == Part.RUNG_QOE:
+            rung_qoe(rates, buffers, sizes, levels, bitrates, stall_weight, change_weight, out)
+
+
+@part  # type: ignore[untyped-decorator]
+def _fill_summary(which: int, fields: Fields, rates: Array, others: Array, out: Array) -> None:
+    (
+        throughputs,
+        delays,
+        buffers,
+        levels,
+        left,
+        sizes,
+        bitrates,
+        chunk_s,
+        cap_s,
+        stall_weight,
+        change_weight,
+    ) = fields
+    if which == Part.LOG_RATES:
+        log_rates(throughputs, LEAST_MBPS, out)
+    elif which == Part.LOG_DELAYS:
+        log_delays(delays, out)
+    elif which == Part.RATE_SUMMARY:
+        rate_summary(rates, others, out)
+    elif which == Part.BUFFER_SUMMARY:
+        buffer_summary(buffers, cap_s, out)
+    elif which == Part.BUFFER_AFTER_POINTS:
+        buffer_after_points(rates, buffers, sizes, out)
+    elif which == Part.CHUNKS_LEFT:
+        chunks_left(left, out)
+    elif which == Part.VIEWER:
+        viewer(chunk_s, cap_s, stall_weight, change_weight, out)
+    elif which == Part.LAST_RUNG:
+        last_rung(levels, bitrates, out)
+    elif which == Part.LADDER:
+        ladder(bitrates, out)
+    elif which == Part.SIZES_AT_POINTS:
+        sizes_at_points(sizes, left, out)
+    elif which == Part.MEMORY:
+        memory(throughputs, out)
+
+
+@part  # type: ignore[untyped-decorator]
+def fill_vector(fields: Fields, program: Ints, vectors: Array) -> None:
+    """Write the layout of the small learned policies for B states.
+
+    Args:
+        program: (P, 3) `Part`, first number and end of each part of the layout.
+        vectors: (B, F) zeros, filled here.
+    """
+    throughputs, delays, buffers, levels, left, sizes = fields
+    statistics = log_statistics(throughputs)
+    for i in range(len(program)):
+        which, out = program[i, 0], vectors[:, program[i, 1] : program[i, 2]]
+        if which == Part.LOG_RATES:
+            log_rates(throughputs, LOWEST_MBPS, out)
+        elif which == Part.LOG_DELAYS:
+            log_delays(delays, out)
+        elif which == Part.SIZES_OF_RUNGS:
+            sizes_of_rungs(sizes, left, out)
+        elif which == Part.ONE_HOT:
+            one_hot(levels, out)
+        elif which == Part.BUFFER:
+            scaled(buffers, 10.0, out)
+        elif which == Part.LEFT:
+            scaled(left, 24.0, out)
+        elif which == Part.LOG_HARMONIC:
+            log_harmonic(statistics, out)
+        elif which == Part.BUFFER_AFTER_RUNGS:
+            buffer_after_rungs(statistics, buffers, sizes, out)
+        elif which == Part.LOG_SHAPE:
+            log_shape(statistics, out)
+        elif which == Part.MEMORY:
+            memory(throughputs, out)
