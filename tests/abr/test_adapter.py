@@ -24,7 +24,7 @@ from netwright.llm.backbones import build_backbone
 from netwright.tasks.abr import TASK, model_inputs
 from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy, last_qoe
 from netwright.tasks.abr.baselines.mpc import Mpc
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.environment import TRAINING_ENVIRONMENTS, AbrCollector
 from netwright.tasks.abr.evaluation import rollout
@@ -109,7 +109,7 @@ def ladder(n_levels: int, chunk_s: float = 4.0) -> Sessions:
     traces = [Trace(f"t{i}", np.arange(400.0), np.full(400, 0.5 + 0.5 * i)) for i in range(8)]
     rows = np.arange(8)
     video = Video("ladder", tuple(rates), chunk_s, sizes, 12)
-    return Sessions(traces, [video], trace_of=rows, video_of=rows * 0, start_rows=rows + 1)
+    return Sessions(traces, [video], Starts(trace_of=rows, video_of=rows * 0, start_rows=rows + 1))
 
 
 class TestWhatAModelIsShown:
@@ -159,9 +159,7 @@ class TestWhatAModelIsShown:
             sessions = Sessions(
                 [Trace("t", np.arange(400.0), bandwidths)],
                 sessions.videos.videos,
-                trace_of=[0],
-                video_of=[0],
-                start_rows=[1],
+                Starts(trace_of=[0], video_of=[0], start_rows=[1]),
             )
             for _ in range(4):
                 sessions.step(np.array([1]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError
 from netwright.tasks.abr.baselines.bba import Bba, thresholds
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.generator import synth_video
 from netwright.tasks.abr.media import Rules, Trace
@@ -19,7 +19,7 @@ def sessions(mbps, *, cap_s, chunk_s):
     video = synth_video("v", np.random.default_rng(0), chunk_s=chunk_s)
     trace = Trace("steady", np.arange(3.0), np.full(3, mbps))
     return Sessions(
-        [trace], [video], trace_of=[0], video_of=[0], start_rows=[1], rules=Rules(buffer_cap_s=cap_s)
+        [trace], [video], Starts(trace_of=[0], video_of=[0], start_rows=[1]), rules=Rules(buffer_cap_s=cap_s)
     )
 
 

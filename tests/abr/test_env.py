@@ -62,14 +62,16 @@ def test_both_are_made_by_their_name():
 
 @pytest.mark.parametrize("kbps", [(500.0, 1500.0, 3000.0, 6000.0), tuple(200.0 * 1.5**k for k in range(10))])
 def test_any_ladder(generated, kbps):
-    from netwright.tasks.abr.batch import Sessions
+    from netwright.tasks.abr.batch import Sessions, Starts
 
     video = synth_video("other", np.random.default_rng(0), bitrates_kbps=kbps, n_chunks=12, chunk_s=2.0)
     traces = generated.sets["fcc-train"]
 
     def draw(rng, n):
         return Sessions(
-            traces, [video], trace_of=rng.integers(len(traces), size=n), video_of=[0] * n, start_rows=[1] * n
+            traces,
+            [video],
+            Starts(trace_of=rng.integers(len(traces), size=n), video_of=[0] * n, start_rows=[1] * n),
         )
 
     env = AbrEnv(draw)

@@ -8,7 +8,7 @@ import pytest
 
 from netwright.cli.main import main
 from netwright.core import registry
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.golden import COLUMNS, TOLERANCE, verify
 
 
@@ -26,7 +26,9 @@ def recorded(generated, tmp_path):
 
     def record(change=None):
         video, trace = generated.video("video1"), generated.sets["fcc-test"][3]
-        sessions = Sessions([trace], [video], trace_of=[0], video_of=[0], start_rows=[7], first_level=None)
+        sessions = Sessions(
+            [trace], [video], Starts(trace_of=[0], video_of=[0], start_rows=[7]), first_level=None
+        )
         rows = []
         for chunk, level in enumerate(np.random.default_rng(0).integers(0, 6, 48)):
             seen = sessions.step(np.array([level]))

@@ -13,7 +13,7 @@ from netwright.core.errors import ConfigError
 from netwright.core.results import counts_of, with_counts
 from netwright.core.task import load_attribute
 from netwright.tasks.abr.baselines.bba import Bba
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.evaluation import evaluate
 from netwright.tasks.abr.media import Trace
 
@@ -52,7 +52,7 @@ def flat(mbps: float, rows: int = 400) -> Trace:
 
 def one_session(data, mbps=3.0) -> Sessions:
     return Sessions(
-        [flat(mbps)], [data.video("video1")], trace_of=[0], video_of=[0], start_rows=[1], rng=None
+        [flat(mbps)], [data.video("video1")], Starts(trace_of=[0], video_of=[0], start_rows=[1]), rng=None
     )
 
 
@@ -75,7 +75,9 @@ def test_waiting_in_parts_is_waiting_at_once(data, parts):
     rng = np.random.default_rng(0)
     trace = Trace("wild", np.cumsum(rng.uniform(0.1, 3.0, 50)), rng.uniform(0.1, 9.0, 50))
     video = data.video("video1")
-    once, often = (Sessions([trace], [video], trace_of=[0], video_of=[0], start_rows=[1]) for _ in range(2))
+    once, often = (
+        Sessions([trace], [video], Starts(trace_of=[0], video_of=[0], start_rows=[1])) for _ in range(2)
+    )
     once.wait(np.array([sum(parts)]))
     for part in parts:
         often.wait(np.array([part]))

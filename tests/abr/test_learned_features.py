@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.tasks.abr import features
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.generator import synth_traces, synth_video
 from netwright.tasks.abr.media import Trace
 
@@ -23,9 +23,11 @@ def played(levels, *, video=VIDEO, traces=TRACES, start_rows=None):
     sessions = Sessions(
         traces,
         [video],
-        trace_of=np.arange(n),
-        video_of=np.zeros(n, dtype=np.int64),
-        start_rows=np.ones(n, dtype=np.int64) if start_rows is None else start_rows,
+        Starts(
+            trace_of=np.arange(n),
+            video_of=np.zeros(n, dtype=np.int64),
+            start_rows=np.ones(n, dtype=np.int64) if start_rows is None else start_rows,
+        ),
     )
     for level in levels:
         sessions.step(np.full(n, level))

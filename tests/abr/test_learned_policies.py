@@ -17,7 +17,7 @@ from netwright.evaluation.baselines import ready_policy
 from netwright.tasks.abr.baselines import learned, pensieve, ppo
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.learned import Critic, Design, LearnedPolicy
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.generator import synth_traces, synth_video
 from tests.saved import rehashed
 
@@ -34,9 +34,9 @@ def sessions(video=VIDEO) -> Sessions:
     return Sessions(
         TRACES,
         [video],
-        trace_of=np.arange(n),
-        video_of=np.zeros(n, dtype=np.int64),
-        start_rows=np.ones(n, dtype=np.int64),
+        Starts(
+            trace_of=np.arange(n), video_of=np.zeros(n, dtype=np.int64), start_rows=np.ones(n, dtype=np.int64)
+        ),
     )
 
 

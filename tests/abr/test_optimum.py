@@ -10,7 +10,7 @@ from netwright.core.errors import ConfigError
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.baselines.offline_optimum import OfflineOptimum, optimal_levels
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.evaluation import evaluate, rollout, sessions_of
 from netwright.tasks.abr.generator import synth_video
 from netwright.tasks.abr.media import Trace
@@ -31,7 +31,7 @@ def test_brute_force_agrees_on_short_videos(generated, seed):
     video = synth_video("short", rng, bitrates_kbps=kbps, n_chunks=7)
     traces = generated.sets["norway-train"][:4]
     sessions = Sessions(
-        traces, [video], trace_of=np.arange(4), video_of=[0] * 4, start_rows=rng.integers(1, 300, 4)
+        traces, [video], Starts(trace_of=np.arange(4), video_of=[0] * 4, start_rows=rng.integers(1, 300, 4))
     )
     plans = np.array(list(itertools.product(range(3), repeat=6)))
     best = np.max([_qoe(sessions, np.tile(plan, (4, 1))) for plan in plans], axis=0)
@@ -106,7 +106,7 @@ def test_no_table_grows_with_the_times_of_a_trace():
     """One option takes a second, another 10^9: a table by elapsed time would take gigabytes."""
     video = synth_video("v", np.random.default_rng(0), bitrates_kbps=(300.0, 4300.0), n_chunks=4)
     trace = Trace("stall", np.array([0.0, 3.0, 1e12, 1e12 + 10.0]), np.array([1.0, 1.0, 0.0, 5.0]))
-    sessions = Sessions([trace], [video], trace_of=[0], video_of=[0], start_rows=[1])
+    sessions = Sessions([trace], [video], Starts(trace_of=[0], video_of=[0], start_rows=[1]))
     levels = optimal_levels(sessions)
     plans = itertools.product(range(2), repeat=3)
     assert _qoe(sessions, levels) == pytest.approx(max(_qoe(sessions, [plan]) for plan in plans))

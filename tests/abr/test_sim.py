@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError, DataError
 from netwright.tasks.abr import sim
-from netwright.tasks.abr.batch import Sessions
+from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.media import PUBLISHED_RULES, QoE, Rules, Trace, Video
 from netwright.tasks.abr.metrics import chunk_qoe, normalised_qoe
 
@@ -125,9 +125,7 @@ def test_the_batched_path_equals_the_pure_core(found):
     sessions = Sessions(
         traces,
         [video],
-        trace_of=np.arange(len(traces)),
-        video_of=np.zeros(len(traces), dtype=int),
-        start_rows=rows,
+        Starts(trace_of=np.arange(len(traces)), video_of=np.zeros(len(traces), dtype=int), start_rows=rows),
         rules=rules,
         qoe=qoe,
         first_level=None,
@@ -156,8 +154,9 @@ def test_the_batched_path_equals_the_pure_core(found):
 def test_scaled_bandwidth_is_another_trace(world, seed, scale):
     trace, video, rules, row, levels = world
     other = replace(trace, bandwidths_mbps=trace.bandwidths_mbps * scale)
-    place = {"trace_of": [0], "video_of": [0], "start_rows": [row], "rules": rules, "first_level": None}
-    scaled, plain = Sessions([trace], [video], scale=[scale], **place), Sessions([other], [video], **place)
+    options = {"rules": rules, "first_level": None}
+    scaled = Sessions([trace], [video], Starts([0], [0], [row], [scale]), **options)
+    plain = Sessions([other], [video], Starts([0], [0], [row]), **options)
     for level in levels:
         got, want = scaled.step(np.array([level])), plain.step(np.array([level]))
         assert got.delay_ms[0] == pytest.approx(want.delay_ms[0])
@@ -165,7 +164,8 @@ def test_scaled_bandwidth_is_another_trace(world, seed, scale):
 
 def _sessions(**options):
     place = {"trace_of": [0, 0], "video_of": [0, 0], "start_rows": [1, 4]}
-    return Sessions([STEADY], [TWO], **(place | options))
+    starts = Starts(**{**place, **{name: options.pop(name) for name in ("scale", *place) if name in options}})
+    return Sessions([STEADY], [TWO], starts, **options)
 
 
 def test_observations_hold_what_was_seen_and_what_is_to_come():
@@ -231,7 +231,7 @@ def test_noise_stays_in_its_range_and_follows_its_seed():
 def test_future_bandwidth_is_the_log_of_window_means():
     times = np.arange(0.0, 400.0)
     trace = Trace("ramp", times, np.where(times <= 50.0, 1.0, 4.0))
-    sessions = Sessions([trace], [TWO], trace_of=[0], video_of=[0], start_rows=[11], first_level=None)
+    sessions = Sessions([trace], [TWO], Starts(trace_of=[0], video_of=[0], start_rows=[11]), first_level=None)
     found = sessions.future_log_bandwidth()
     assert found.shape == (1, 12)
     assert np.exp(found[0, :8]).tolist() == pytest.approx([1.0] * 8)  # up to 28 s ahead of 10 s

@@ -34,7 +34,7 @@ from netwright.core.documents import JsonObject, checked
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
-from netwright.core.policy import Policy
+from netwright.core.policy import AnyPolicy
 from netwright.core.reading import decoding
 from netwright.core.results import versions
 from netwright.core.seeds import check_seed
@@ -60,7 +60,7 @@ class Adapted:
     """A saved model of a task: its policy, its name in reports, and `info`, the content of its `netwright.json`."""
 
     name: str
-    policy: Policy[Any, Any]
+    policy: AnyPolicy
     info: Mapping[str, Any] = field(repr=False)
     folder: Path
 

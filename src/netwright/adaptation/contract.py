@@ -11,7 +11,8 @@ from torch import Tensor
 
 from netwright.adaptation.models.adapted import HeadSpec
 from netwright.adaptation.models.decision import StepwiseInference
-from netwright.core.policy import Policy
+from netwright.core.array_files import Arrays
+from netwright.core.policy import AnyPolicy
 from netwright.core.trained_for import Conditions
 from netwright.llm.encoders import ModalitySpec
 from netwright.rl.environment import Environment
@@ -49,7 +50,7 @@ class PredictionAdapter(Protocol):
         """The task's metric on validation data, lower is better; no test trace is used."""
         ...
 
-    def policy(self, answer: Answer) -> Policy[Any, Any]:
+    def policy(self, answer: Answer) -> AnyPolicy:
         """The model behind `answer` as a policy of the task."""
         ...
 
@@ -92,7 +93,7 @@ class DecisionAdapter(Protocol):
         """The task's metric on validation episodes, in its own sense; no test trace is used."""
         ...
 
-    def policy(self, answer: StepwiseInference) -> Policy[Any, Any]:
+    def policy(self, answer: StepwiseInference) -> AnyPolicy:
         """The model behind `answer` as a policy of the task."""
         ...
 
@@ -113,7 +114,7 @@ class OnlineAdapter(DecisionAdapter, Protocol):
         """`n` fresh training episodes for the online phase."""
         ...
 
-    def inputs(self, observation: Any) -> dict[str, NDArray[Any]]:
+    def inputs(self, observation: Any) -> Arrays:
         """(B, ..) what the model reads of an observation, without a condition: for the online phase."""
         ...
 

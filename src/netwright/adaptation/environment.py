@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.core.trained_for import Conditions
 from netwright.rl.environment import Environment
 
-Array = NDArray[Any]
+Array = RawArray
 
 
 class Collector(Protocol):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import ConfigError
 from netwright.core.notes import note
-from netwright.core.policy import OutOfDistributionPolicy, Policy, name_of
+from netwright.core.policy import AnyPolicy, OutOfDistributionPolicy, name_of
 from netwright.core.trained_for import Conditions, TrainedPolicy
 
 QUANTILE = 0.0005
@@ -129,8 +129,8 @@ class Guarded:
 
     def __init__(
         self,
-        policy: Policy[Any, Any],
-        rule: Policy[Any, Any],
+        policy: AnyPolicy,
+        rule: AnyPolicy,
         *,
         deadline_s: float | None = None,
         clock: Callable[[], float] = time.perf_counter,

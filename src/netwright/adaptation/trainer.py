@@ -16,7 +16,7 @@ from netwright.adaptation.inference import inference, to_tensors
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import as_tensor
 from netwright.core.seeding import generator
-from netwright.training.trainer import Schedule, SupervisedTrainer
+from netwright.training.trainer import Gradients, Schedule, SupervisedTrainer
 
 LATE = ("backbone.", "gate")  # trained only from the step at which the backbone is used
 INTERACTING = "seconds_interacting"
@@ -86,8 +86,7 @@ class AdaptationTrainer(SupervisedTrainer):
             torch.optim.AdamW(self.parameter_groups(parameters), lr=config.learning_rate),
             schedule_of(config),
             seed=seed,
-            accumulation=config.accumulation,
-            max_grad_norm=config.max_grad_norm,
+            gradients=Gradients(config.accumulation, config.max_grad_norm),
             lower_is_better=lower_is_better,
         )
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
+
 Obs_contra = TypeVar("Obs_contra", contravariant=True)
 Act_co = TypeVar("Act_co", covariant=True)
 
@@ -47,7 +49,7 @@ class NamedPolicy(Protocol):
 class BatchedPolicy(Protocol):
     """A policy that predicts for many independent observations at once, as in a prediction task."""
 
-    def predict(self, batch: Any) -> NDArray[Any]:
+    def predict(self, batch: Any) -> RawArray:
         """(N, ..) a prediction for each observation of the batch."""
         ...
 
@@ -62,7 +64,7 @@ class StochasticPolicy(Protocol):
 
     greedy: bool
 
-    def log_probabilities(self, obs: Any) -> NDArray[np.floating[Any]]:
+    def log_probabilities(self, obs: Any) -> NDArray[np.floating]:
         """(B, N) log-probability of every action; minus infinity for an action that is not allowed."""
         ...
 

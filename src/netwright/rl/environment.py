@@ -7,7 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from netwright.core.array_files import RawArray
+
+Array = RawArray
 
 
 class Environment(Protocol):

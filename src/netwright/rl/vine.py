@@ -11,11 +11,11 @@ sum over all actions in place of a sampled one (Ciosek and Whiteson 2018, Expect
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.rl.advantages import compress_rewards
 from netwright.rl.environment import Environment, running, times
 
@@ -49,7 +49,7 @@ class VineRollout:
         """Whether a copy waits for an action."""
         return self.copies is not None and not self.copies.done
 
-    def advance(self, actions: NDArray[Any]) -> None:
+    def advance(self, actions: RawArray) -> None:
         """Take one action (R,) in every copy that still runs."""
         assert self.copies is not None
         rows = running(self.copies)
@@ -74,7 +74,7 @@ class VineRollout:
         self.decisions.append(decisions)
         self.actions.append(actions)
 
-    def _step(self, environment: Environment, actions: NDArray[Any]) -> tuple[Doubles, Doubles]:
+    def _step(self, environment: Environment, actions: RawArray) -> tuple[Doubles, Doubles]:
         """Compressed rewards (R,) of a step of the running episodes, and the discounts (R,) after it."""
         before, rows = times(environment), running(environment)
         rewards = compress_rewards(environment.step(actions)[0], self.reward_threshold)

@@ -192,6 +192,22 @@ class Trainer(ABC):
             assign(self.parameters, own)
 
 
+@dataclass(frozen=True)
+class Gradients:
+    """How the gradients of an update are formed.
+
+    Attributes:
+        accumulation: batches whose mean gradient makes one update.
+        max_norm: norm at which gradients are clipped; infinite for none.
+    """
+
+    accumulation: int = 1
+    max_norm: float = math.inf
+
+
+PLAIN_GRADIENTS = Gradients()
+
+
 class SupervisedTrainer(Trainer):
     """One update: gradients of one or several batches, clipped, and a step of the optimizer.
 
@@ -203,8 +219,7 @@ class SupervisedTrainer(Trainer):
         optimizer: of these parameters.
         schedule: of the run.
         seed: of batches and dropout.
-        accumulation: batches whose gradients make one update.
-        max_grad_norm: norm at which gradients are clipped; infinite for none.
+        gradients: how those of an update are formed.
         lower_is_better: in which sense `validate` is read.
     """
 
@@ -216,13 +231,12 @@ class SupervisedTrainer(Trainer):
         schedule: Schedule,
         *,
         seed: int,
-        accumulation: int = 1,
-        max_grad_norm: float = math.inf,
+        gradients: Gradients = PLAIN_GRADIENTS,
         lower_is_better: bool = True,
     ) -> None:
         super().__init__(parameters, [optimizer], schedule, lower_is_better=lower_is_better)
         self.network, self.optimizer, self.seed = model, optimizer, seed
-        self.accumulation, self.max_grad_norm = accumulation, max_grad_norm
+        self.gradients = gradients
 
     @abstractmethod
     def loss(self, step: int, batch: int) -> Tensor:
@@ -242,8 +256,8 @@ class SupervisedTrainer(Trainer):
         self.set_learning_rates(step)
         torch.manual_seed(derived_seed(self.seed, step))
         total = 0.0
-        for batch in range(self.accumulation):
-            loss = self.loss(step, batch) / self.accumulation
+        for batch in range(self.gradients.accumulation):
+            loss = self.loss(step, batch) / self.gradients.accumulation
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         if not math.isfinite(total):
@@ -251,8 +265,8 @@ class SupervisedTrainer(Trainer):
                 f"the loss at step {step} is not finite; check the data with `netwright data check`, "
                 "or lower the learning rate."
             )
-        if self.max_grad_norm < math.inf:
-            nn.utils.clip_grad_norm_(self.parameters.values(), self.max_grad_norm)
+        if self.gradients.max_norm < math.inf:
+            nn.utils.clip_grad_norm_(self.parameters.values(), self.gradients.max_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return total

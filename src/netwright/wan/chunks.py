@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from netwright.core.array_files import read_npz
+from netwright.core.array_files import RawArray, read_npz
 from netwright.core.errors import DataError
 from netwright.core.files import replacing
 from netwright.execution import Executor, SerialExecutor
 
 Item = TypeVar("Item")
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, RawArray]
 
 
 def _silent(message: str) -> None:

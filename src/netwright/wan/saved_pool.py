@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from netwright.core.array_files import RawArray
 from netwright.core.documents import Count, Document, JsonObject, Sha256
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.types import JsonView
@@ -89,7 +90,7 @@ def digest(facts: JsonView, table: pa.Table) -> str:
     return found.hexdigest()
 
 
-def flat(table: pa.Table, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def flat(table: pa.Table, name: str) -> tuple[RawArray, RawArray]:
     """A column's concatenated values, and the number of values per row (empty if one per row)."""
     column = table[name].combine_chunks()
     lengths = np.empty(0, dtype=np.int64)
@@ -134,6 +135,6 @@ def check_parameters(family: ObjectiveFamily, parameters: Array, where: object) 
             raise DataError(f"{where}: row {number}: {error} The pool is damaged; {REMEDY}.") from None
 
 
-def _row(position: int, lengths: np.ndarray[Any, Any]) -> str:
+def _row(position: int, lengths: RawArray) -> str:
     row = int(np.searchsorted(np.cumsum(lengths), position, side="right")) if len(lengths) else position
     return f"row {row + 1}"

@@ -145,7 +145,7 @@ def _some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + (", .." if len(names) > most else "")
 
 
-def reachable(n_nodes: int, arcs: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+def reachable(n_nodes: int, arcs: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
     """Whether each node is reachable from node 0 along arcs (A, 2); shape (n_nodes,)."""
     after: list[list[int]] = [[] for _ in range(n_nodes)]
     for a, b in arcs:

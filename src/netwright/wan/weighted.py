@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from netwright.core.array_files import RawArray
 from netwright.core.types import Json
 from netwright.solvers.blocks import BlockSolver
 from netwright.solvers.highs import Flags, Solver, cold_gap, optimum
@@ -143,7 +143,7 @@ def _solve_chunk(make: Make, instance: Instance, time_limit_s: float, weights: A
 
 
 def _report(chunks: list[Arrays]) -> Json:
-    def all_of(key: str) -> npt.NDArray[Any]:
+    def all_of(key: str) -> RawArray:
         return np.concatenate([chunk[key] for chunk in chunks])
 
     return {

@@ -28,7 +28,7 @@ from netwright.core.files import replacing, sha256_of_file
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
 from netwright.core.notes import note
-from netwright.core.policy import LookaheadPolicy, Policy, RaggedPolicy, StochasticPolicy, name_of
+from netwright.core.policy import AnyPolicy, LookaheadPolicy, RaggedPolicy, StochasticPolicy, name_of
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
 from netwright.core.trained_for import Conditions, TrainedPolicy, remark
@@ -146,7 +146,7 @@ def _collected(
     return collected
 
 
-def _note_limits(collector: DescribedCollector, place: str, policies: Mapping[str, Policy[Any, Any]]) -> None:
+def _note_limits(collector: DescribedCollector, place: str, policies: Mapping[str, AnyPolicy]) -> None:
     """Note that only generated episodes are played, and which policies were trained for other conditions."""
     if collector.generated_only(place):
         note(f"{place}: there are no measured training data, all episodes are generated (synthetic)")
@@ -185,7 +185,7 @@ def _innermost(task: Task, name: str) -> str:
     return name
 
 
-def named_policy(task: Task, name: str, collector: Collector) -> Policy[Any, Any]:
+def named_policy(task: Task, name: str, collector: Collector) -> AnyPolicy:
     """The policy that a plan means by this name.
 
     Raises:
@@ -212,7 +212,7 @@ def named_policy(task: Task, name: str, collector: Collector) -> Policy[Any, Any
         found.greedy = False
         return found
     if name in task.policies:
-        ready: Policy[Any, Any] = load_attribute(task.policy(name).factory)()
+        ready: AnyPolicy = load_attribute(task.policy(name).factory)()
         return ready
     if Path(name).is_dir():
         from netwright.adaptation.api import load
@@ -224,7 +224,7 @@ def named_policy(task: Task, name: str, collector: Collector) -> Policy[Any, Any
 class EpsilonRandom:
     """An epsilon-random policy: at a share of the decisions a random action replaces that of the policy inside."""
 
-    def __init__(self, policy: Policy[Any, Any], share: float, collector: Collector) -> None:
+    def __init__(self, policy: AnyPolicy, share: float, collector: Collector) -> None:
         self.policy, self.share, self.collector = policy, share, collector
         self.rng = np.random.default_rng(0)
 
@@ -298,7 +298,7 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
 
 
 def _labels(
-    teachers: Sequence[Policy[Any, Any]], observation: Any, collector: Collector
+    teachers: Sequence[AnyPolicy], observation: Any, collector: Collector
 ) -> dict[str, Column]:
     """Mean probabilities of the labeling policies, or the actions of the only one that acts in several parts."""
     if len(teachers) == 1 and not isinstance(teachers[0], StochasticPolicy):
@@ -315,7 +315,7 @@ def _stored(collector: Collector, observation: Any, actions: NDArray[Any]) -> ND
     return np.asarray(actions.astype(np.int16))
 
 
-def _keep(player: Policy[Any, Any], before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
+def _keep(player: AnyPolicy, before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
     """Let a policy forget the episodes that have ended."""
     if isinstance(player, RaggedPolicy) and len(after) < len(before):
         player.keep(np.flatnonzero(np.isin(before, after)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from netwright.adaptation.offline.ragged import Column, Ragged, concatenated, restored, stored
-from netwright.core.array_files import read_npz
+from netwright.core.array_files import RawArray, read_npz
 from netwright.core.documents import (
     Count,
     Document,
@@ -39,7 +39,7 @@ EPISODES = ("policy", "where", "seed", "session")  # what is known of each episo
 REMEDY = "collect it again"
 PROBABILITY_SUM = 1e-3  # by which the labels of a decision may miss a sum of 1: they are float32
 
-Array = NDArray[Any]
+Array = RawArray
 
 
 class PolicySummary(Document):

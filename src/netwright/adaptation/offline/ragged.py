@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.core.errors import DataError
 
-Array = NDArray[Any]
+Array = RawArray
 
 
 @dataclass(frozen=True)

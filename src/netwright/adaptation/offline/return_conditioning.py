@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.adaptation.offline.experience import COMPONENTS, REWARD, Experience
+from netwright.core.array_files import RawArray
 
 Kind = Literal["none", "returns", "returns-published", "regret", "vector-returns"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -92,7 +93,7 @@ class TargetReturn:
         self.conditioning, self.n, self.target = conditioning, n, target
         self._returns: Doubles | None = None
 
-    def now(self, n_left: NDArray[Any], weights: NDArray[Any]) -> Floats:
+    def now(self, n_left: RawArray, weights: RawArray) -> Floats:
         """(B, size) the condition of the next decision.
 
         Args:
@@ -120,7 +121,7 @@ class TargetReturn:
             return _between(self._returns / n_left, fitted["low"], fitted["high"])[:, None]
         return self._returns.astype(np.float32)[:, None]
 
-    def update(self, rewards: NDArray[Any]) -> None:
+    def update(self, rewards: RawArray) -> None:
         """Reduce the target by the rewards (B,) of the last decision."""
         if self._returns is None:
             return
@@ -185,6 +186,6 @@ def _deviations(values: Doubles, groups: NDArray[np.int64]) -> Floats:
     return np.clip(scaled, *DEVIATIONS).astype(np.float32)
 
 
-def _between(values: NDArray[Any], low: float, high: float) -> Floats:
+def _between(values: RawArray, low: float, high: float) -> Floats:
     scaled = (values - low) / max(high - low, 1e-9)
     return np.clip(scaled, -MARGIN, 1.0 + MARGIN).astype(np.float32)

@@ -26,6 +26,7 @@ from netwright.adaptation.contract import OnlineAdapter
 from netwright.adaptation.inference import to_tensors
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
 from netwright.adaptation.trainer import INTERACTING, AdaptationTrainer
+from netwright.core.array_files import RawArray
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import derived_seed, generator
 from netwright.llm.seeding import seeded
@@ -161,7 +162,7 @@ class OnlineTraining(AdaptationTrainer):
         what = f"the loss at iteration {step}"
         return ppo.descend(loss, self.optimizer, groups, self.config.max_grad_norm, what)
 
-    def tensor(self, values: NDArray[Any]) -> Tensor:
+    def tensor(self, values: RawArray) -> Tensor:
         """An array in single precision, on the model's device."""
         return torch.from_numpy(values.astype(np.float32)).to(self.device)
 

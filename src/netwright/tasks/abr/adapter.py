@@ -16,6 +16,7 @@ from netwright.adaptation.offline.experience import COMPONENTS, OBSERVATION, REW
 from netwright.adaptation.offline.imitation import imitation_targets
 from netwright.adaptation.offline.return_conditioning import TargetReturn
 from netwright.adaptation.saved_state import SavedFeatureBounds, SavedReturnConditioning
+from netwright.core.array_files import Arrays, RawArray
 from netwright.core.documents import Document
 from netwright.core.trained_for import Condition, Conditions
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
@@ -173,11 +174,11 @@ class AbrAdapter:
         assert self.collector is not None, "an adapter without data has no environment"
         return self.collector.environment(self.recipe.place, rng, n)
 
-    def inputs(self, observation: Observation) -> dict[str, NDArray[Any]]:
+    def inputs(self, observation: Observation) -> Arrays:
         """(B, ..) what the model reads, without a condition."""
         return self._inputs(columns(observation), np.zeros((observation.n, 0), dtype=np.float32))
 
-    def conditioned(self, observation: Observation, condition: Floats) -> dict[str, NDArray[Any]]:
+    def conditioned(self, observation: Observation, condition: Floats) -> Arrays:
         """(B, ..) what the model reads under a condition (B, size)."""
         return self._inputs(columns(observation), condition)
 
@@ -189,10 +190,10 @@ class AbrAdapter:
         """(B,) which states are outside of the bounds of the training features."""
         return self.feature_bounds.outside(self.critic_inputs(inputs))
 
-    def _inputs(self, kept: Mapping[str, NDArray[Any]], condition: Floats) -> dict[str, NDArray[Any]]:
+    def _inputs(self, kept: Mapping[str, RawArray], condition: Floats) -> Arrays:
         read = state_inputs(kept, self.recipe.memory)
         # The summary is always there for critic and guard; an encoder reads what its modalities name.
-        inputs: dict[str, NDArray[Any]] = {CANDIDATES: read.rungs}
+        inputs: Arrays = {CANDIDATES: read.rungs}
         if self.recipe.layout == "fused":
             return inputs | {STATE: np.concatenate([read.summary, condition], axis=1)}
         inputs[STATE] = read.summary
@@ -275,7 +276,7 @@ def last_qoe(before: Observation, now: Observation) -> NDArray[np.float64]:
     return found
 
 
-def _kept(experience: Experience) -> dict[str, NDArray[Any]]:
+def _kept(experience: Experience) -> Arrays:
     return {name: experience.array(OBSERVATION + name) for name in COLUMNS}
 
 

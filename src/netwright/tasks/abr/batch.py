@@ -92,14 +92,28 @@ _GIVEN = ("trace_of", "video_of", "start_rows", "scale")
 _STATE = ("_row", "_clock_s", "_buffer_ms", "_starved_s", "_last_level", "_throughputs_mbps", "_delays_s")
 
 
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """Where B sessions start.
+
+    Attributes:
+        trace_of, video_of: (B,) index of each session's trace and video.
+        start_rows: (B,) row at which each session starts, 1..rows-1.
+        scale: (B,) factor on each session's bandwidth; 1 if None.
+    """
+
+    trace_of: ArrayLike
+    video_of: ArrayLike
+    start_rows: ArrayLike
+    scale: ArrayLike | None = None
+
+
 class Sessions:
     """B sessions in lock step, each a video played over a trace.
 
     Args:
         traces, videos: what sessions choose from.
-        trace_of, video_of: (B,) index of each session's trace and video.
-        start_rows: (B,) row at which each session starts, 1..rows-1.
-        scale: (B,) factor on each session's bandwidth; 1 if None.
+        starts: where each session starts.
         rules: of all players.
         qoe: the weights of all viewers.
         rng: draws the delays' noise; needed if `rules.noise` is above 0.
@@ -116,11 +130,8 @@ class Sessions:
         self,
         traces: Sequence[Trace] | TraceTable,
         videos: Sequence[Video] | VideoTable,
+        starts: Starts,
         *,
-        trace_of: ArrayLike,
-        video_of: ArrayLike,
-        start_rows: ArrayLike,
-        scale: ArrayLike | None = None,
         rules: Rules = PUBLISHED_RULES,
         qoe: QoE = PUBLISHED_QOE,
         rng: np.random.Generator | None = None,
@@ -129,10 +140,13 @@ class Sessions:
         self.traces = traces if isinstance(traces, TraceTable) else TraceTable.of(traces)
         self.videos = videos if isinstance(videos, VideoTable) else VideoTable.of(videos)
         self.trace_of, self.video_of, self.start_rows = (
-            np.array(values, dtype=np.int64, ndmin=1) for values in (trace_of, video_of, start_rows)
+            np.array(values, dtype=np.int64, ndmin=1)
+            for values in (starts.trace_of, starts.video_of, starts.start_rows)
         )
         self.n = len(self.trace_of)
-        self.scale = np.ones(self.n) if scale is None else np.array(scale, dtype=np.float64, ndmin=1)
+        self.scale = np.array(
+            np.ones(self.n) if starts.scale is None else starts.scale, dtype=np.float64, ndmin=1
+        )
         self.rules, self.qoe, self.rng = rules, qoe, rng
         self._check()
         self.n_levels = self.videos.bitrates_kbps.shape[1]

@@ -20,7 +20,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from netwright.core.array_files import RawArray
+from netwright.core.array_files import Arrays, RawArray
 from netwright.core.types import Json
 from netwright.tasks.abr.batch import Outcomes, Sessions
 from netwright.tasks.abr.dataset import AbrData
@@ -129,7 +129,7 @@ def _one(seen: Seen) -> Seen:
     return {name: np.asarray(values[0]) for name, values in seen.items()}
 
 
-def _info(seen: Outcomes) -> dict[str, RawArray]:
+def _info(seen: Outcomes) -> Arrays:
     return {f.name: getattr(seen, f.name) for f in fields(Outcomes)}
 
 

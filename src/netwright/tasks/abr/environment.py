@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import Arrays, RawArray
 from netwright.core.trained_for import Condition, Conditions
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.dataset import AbrData
@@ -89,7 +90,7 @@ class AbrCollector:
         """Whether a training environment has no measured traces though the data were not generated."""
         return not self.data.synthetic and self.training_set(name).generated_only
 
-    def columns(self, observation: Observation) -> dict[str, NDArray[Any]]:
+    def columns(self, observation: Observation) -> Arrays:
         """The fields that an experience keeps."""
         return columns(observation)
 
@@ -133,7 +134,7 @@ class AbrEnvironment:
         """(B, 12) log of the mean bandwidth to come, up to 128 s ahead: for a critic in training."""
         return self.sessions.future_log_bandwidth()
 
-    def step(self, actions: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def step(self, actions: RawArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """QoE of the chunk (B,), and its three factors (B, 3)."""
         seen = self.sessions.step(actions)
         return seen.qoe, np.stack([getattr(seen, name) for name in COMPONENTS], axis=1)

@@ -13,7 +13,7 @@ from netwright.core.notes import note
 from netwright.core.policy import ClairvoyantPolicy, OneByOnePolicy, SequentialPolicy
 from netwright.core.results import Evaluation
 from netwright.core.task import Setting
-from netwright.tasks.abr.batch import Outcomes, Sessions
+from netwright.tasks.abr.batch import Outcomes, Sessions, Starts
 from netwright.tasks.abr.dataset import AbrData, log_of
 from netwright.tasks.abr.media import Floats, Ints, Trace, Video
 from netwright.tasks.abr.metrics import normalised_qoe
@@ -104,9 +104,11 @@ def sessions_of(config: AbrConfig, data: AbrData) -> Sessions:
     return Sessions(
         traces,
         [video],
-        trace_of=np.arange(len(traces)),
-        video_of=np.zeros(len(traces), dtype=np.int64),
-        start_rows=[starts.get(trace.name, 1) for trace in traces],
+        Starts(
+            trace_of=np.arange(len(traces)),
+            video_of=np.zeros(len(traces), dtype=np.int64),
+            start_rows=[starts.get(trace.name, 1) for trace in traces],
+        ),
         rules=config.rules,
         qoe=config.qoe,
         rng=np.random.default_rng(config.noise_seed),

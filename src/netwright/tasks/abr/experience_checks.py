@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netwright.adaptation.offline.experience import COMPONENTS, OBSERVATION, REMEDY, REWARD
+from netwright.core.array_files import RawArray
 from netwright.core.errors import DataError
 from netwright.tasks.abr.metrics import chunk_qoe
 
@@ -29,9 +28,7 @@ LIMITS: dict[str, tuple[float, float, bool]] = {
 SAME_QOE = 1e-3  # relative and absolute: a reward that agrees with its components, which are stored in single precision
 
 
-def check_observations(
-    kept: Mapping[str, NDArray[Any]], rewards: NDArray[Any], components: NDArray[Any]
-) -> None:
+def check_observations(kept: Mapping[str, RawArray], rewards: RawArray, components: RawArray) -> None:
     """Refuse observations that no session can have, and rewards that are not the QoE of their components.
 
     Args:
@@ -65,7 +62,7 @@ def check_observations(
         )
 
 
-def _check(name: str, values: NDArray[Any], low: float, high: float, *, whole: bool = False) -> None:
+def _check(name: str, values: RawArray, low: float, high: float, *, whole: bool = False) -> None:
     outside = (values < low) | (values > high)
     if whole:
         outside |= values != np.rint(values)

@@ -15,7 +15,7 @@ import numpy as np
 from netwright.core.errors import ConfigError
 from netwright.core.seeding import derived_seed
 from netwright.core.types import Json
-from netwright.tasks.abr.batch import Sessions, TraceTable, VideoTable
+from netwright.tasks.abr.batch import Sessions, Starts, TraceTable, VideoTable
 from netwright.tasks.abr.dataset import AbrData, is_norway, log_of
 from netwright.tasks.abr.generator import FAST, SynthRange, synth_traces
 from netwright.tasks.abr.media import PUBLISHED_QOE, PUBLISHED_RULES, Ints, QoE, Rules, Trace
@@ -128,10 +128,12 @@ class TrainingSet:
         return Sessions(
             self.traces,
             self.videos,
-            trace_of=trace_of,
-            video_of=rng.integers(len(self.videos.videos), size=n),
-            start_rows=np.maximum(1, row - self.traces.offset[trace_of]),
-            scale=scale,
+            Starts(
+                trace_of=trace_of,
+                video_of=rng.integers(len(self.videos.videos), size=n),
+                start_rows=np.maximum(1, row - self.traces.offset[trace_of]),
+                scale=scale,
+            ),
             rules=rules,
             qoe=qoe,
             rng=rng if rules.noise > 0.0 else None,
@@ -169,9 +171,11 @@ class TrainingSet:
         return Sessions(
             table,
             self.videos,
-            trace_of=np.repeat(trace_of, n_videos),
-            video_of=np.tile(np.arange(n_videos), N_VALIDATION),
-            start_rows=np.repeat(start_rows, n_videos),
+            Starts(
+                trace_of=np.repeat(trace_of, n_videos),
+                video_of=np.tile(np.arange(n_videos), N_VALIDATION),
+                start_rows=np.repeat(start_rows, n_videos),
+            ),
         )
 
 

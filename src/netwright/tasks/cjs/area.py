@@ -7,11 +7,10 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from netwright.core.array_files import Arrays, RawArray
 from netwright.core.errors import DataError, NetwrightError
 from netwright.datasets.area import Area, Conversion, Finding
 from netwright.datasets.plain_values import Named, plain_values
@@ -41,7 +40,7 @@ def pack_profiles(files: Mapping[str, bytes]) -> dict[str, bytes]:
     originals = {match["file"]: data for name, data in files.items() if (match := _PROFILE.fullmatch(name))}
     made = {}
     for size in SIZES:
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: Arrays = {}
         for query in range(1, N_QUERIES + 1):
             parts = (f"{size}/{part}_{query}.npy" for part in PARTS)
             try:
@@ -60,7 +59,7 @@ def pack_weights(files: Mapping[str, bytes]) -> dict[str, bytes]:
         DataError: it is not a torch file of contiguous float32 tensors.
     """
     name, content = next(iter(files.items()))
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: Arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             (listing,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
@@ -82,7 +81,7 @@ def pack_weights(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {"decima/decima_weights.npz": _npz(arrays)}
 
 
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def _npz(arrays: Mapping[str, RawArray]) -> bytes:
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from netwright.core.array_files import npy_of_bytes
+from netwright.core.array_files import Arrays, npy_of_bytes
 from netwright.core.reading import decoding, read_bytes
 from netwright.datasets.plain_values import object_of_npy
 from netwright.tasks.cjs.tpch import N_QUERIES, SIZES, profile_of_arrays
@@ -45,9 +43,7 @@ def read_tree(folder: Path) -> Iterator[Profile]:
             yield profile_of_arrays(arrays, query, size, paths[1])
 
 
-def arrays_of(
-    adjacency: tuple[str, bytes], durations: tuple[str, bytes], nodes: tuple[str, bytes]
-) -> dict[str, NDArray[Any]]:
+def arrays_of(adjacency: tuple[str, bytes], durations: tuple[str, bytes], nodes: tuple[str, bytes]) -> Arrays:
     """The arrays of one query, from the names and contents of its three files."""
     matrix = npy_of_bytes(adjacency[1], adjacency[0], remedy="fetch it again")
     stages = object_of_npy(durations[1], durations[0])

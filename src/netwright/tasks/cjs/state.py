@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
+
 NOWHERE = -1
 IDLE, RUNNING, MOVING = 0, 1, 2
 
-Records = NDArray[Any]
+Records = RawArray
 
 
 def record(ints: str, floats: str = "") -> np.dtype[Any]:

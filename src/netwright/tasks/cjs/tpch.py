@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from netwright.core.array_files import read_npz
+from netwright.core.array_files import RawArray, read_npz
 from netwright.core.reading import decoding
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.workload import Durations, Profile
@@ -41,13 +39,13 @@ def read_size(path: Path) -> tuple[Profile, ...]:
     return tuple(_profile(arrays, query, path) for query in range(1, N_QUERIES + 1))
 
 
-def _profile(arrays: Mapping[str, NDArray[Any]], query: int, path: Path) -> Profile:
+def _profile(arrays: Mapping[str, RawArray], query: int, path: Path) -> Profile:
     prefix = f"q{query}_"
     own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     return profile_of_arrays(own, query, path.stem, path)
 
 
-def profile_of_arrays(arrays: Mapping[str, NDArray[Any]], query: int, size: str, where: Path) -> Profile:
+def profile_of_arrays(arrays: Mapping[str, RawArray], query: int, size: str, where: Path) -> Profile:
     """A profile from the arrays `adj`, `num_tasks`, `index` and `durations_ms` of one query.
 
     Raises:

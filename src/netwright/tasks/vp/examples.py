@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.array_files import RawArray
 from netwright.tasks.vp import features
 from netwright.tasks.vp.angles import Floats, wrapped_deg
 from netwright.tasks.vp.dataset import VpData
@@ -105,7 +105,7 @@ class Examples:
         return float(np.mean(errors))
 
 
-def model_inputs(recipe: VpRecipe, windows: Windows, **augmentation: NDArray[Any]) -> Arrays:
+def model_inputs(recipe: VpRecipe, windows: Windows, **augmentation: RawArray) -> Arrays:
     """The recipe's modalities of some windows; `augmentation` as `features.observe` takes it.
 
     A recipe that always hides the front in training hides it here, too.

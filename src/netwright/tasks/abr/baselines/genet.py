@@ -25,7 +25,7 @@ from netwright.tasks.abr.baselines.learned import Design, LearnedPolicy
 from netwright.tasks.abr.baselines.mpc import Mpc
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer, Sampler
 from netwright.tasks.abr.baselines.search import highest
-from netwright.tasks.abr.batch import Sessions, TraceTable
+from netwright.tasks.abr.batch import Sessions, Starts, TraceTable
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.evaluation import rollout
 from netwright.tasks.abr.generator import SynthRange, synth_traces
@@ -135,10 +135,7 @@ class Curriculum:
         return Sessions(
             self.traces,
             drawn.videos,
-            trace_of=trace_of,
-            video_of=drawn.video_of,
-            start_rows=start_rows,
-            scale=scale,
+            Starts(trace_of=trace_of, video_of=drawn.video_of, start_rows=start_rows, scale=scale),
             rules=drawn.rules,
             rng=drawn.rng,
         )
@@ -160,9 +157,11 @@ def find_environment(policy: BitratePolicy, base: TrainingSet, *, seed: int, ite
         sessions = Sessions(
             traces,
             base.videos,
-            trace_of=np.arange(len(traces)),
-            video_of=np.arange(len(traces)) % len(base.videos.videos),
-            start_rows=np.ones(len(traces), dtype=np.int64),
+            Starts(
+                trace_of=np.arange(len(traces)),
+                video_of=np.arange(len(traces)) % len(base.videos.videos),
+                start_rows=np.ones(len(traces), dtype=np.int64),
+            ),
         )
         return gap(policy, baseline, sessions)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
@@ -147,7 +147,7 @@ class LearnedPolicy:
         found: Floats = answer.numpy().astype(np.float64)
         return _of_levels(found, obs.last_level, self.n_levels) if self.design.relative else found
 
-    def value(self, obs: Observation, future_log_bandwidth: NDArray[np.floating[Any]]) -> Floats:
+    def value(self, obs: Observation, future_log_bandwidth: NDArray[np.floating]) -> Floats:
         """(B,) expected discounted return (compressed rewards, see `ppo_trainer`) under this policy.
 
         Args:

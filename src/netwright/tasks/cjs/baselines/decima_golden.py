@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from netwright.core.array_files import read_npz
+from netwright.core.array_files import RawArray, read_npz
 from netwright.core.errors import DataError
 from netwright.core.verification import Verification
 from netwright.tasks.cjs.baselines.decima_graph import graph_of
@@ -39,7 +37,7 @@ TOLERANCE = 1e-5  # single precision
 MOST_EXECUTORS = 100_000
 REMEDY = "restore the file"
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, RawArray]
 
 
 def verify(path: Path, network: DecimaNetwork | None = None) -> Verification:
@@ -115,7 +113,7 @@ def observation_of(recorded: Arrays) -> Observation:
     )
 
 
-def forward(network: DecimaNetwork, observation: Observation) -> dict[str, NDArray[Any]]:
+def forward(network: DecimaNetwork, observation: Observation) -> Arrays:
     """Everything that the network makes of one observation, under the names of `FIELDS`."""
     graph, graphs = graph_of(observation), Graphs.of([observation])
     with torch.inference_mode():
@@ -136,7 +134,7 @@ def forward(network: DecimaNetwork, observation: Observation) -> dict[str, NDArr
     }
 
 
-def _difference(found: NDArray[Any], recorded: NDArray[Any]) -> float:
+def _difference(found: RawArray, recorded: RawArray) -> float:
     if found.shape != recorded.shape:
         return math.inf
     largest = np.abs(found.astype(np.float64) - recorded.astype(np.float64)).max(initial=0.0)
