@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import torch
 
 from netwright.adaptation.config import TrainingConfig
-from netwright.adaptation.contract import DescribedAdapter, OnlineAdapter, SizedAdapter
-from netwright.adaptation.inference import inference
+from netwright.adaptation.contract import Adapter, DescribedAdapter, OnlineAdapter, SizedAdapter
+from netwright.adaptation.inference import policy_of
 from netwright.adaptation.models.decision import DecisionModel
 from netwright.adaptation.offline.experience import read_all
 from netwright.adaptation.offline.experience import read_description as read_experience
@@ -20,10 +20,12 @@ from netwright.adaptation.saved_model import (
     DESCRIPTION,
     ENCODER_HEAD,
     REMEDY,
+    SavedAdapted,
+    SavedBaseline,
     assemble,
     check_name,
-    read_description,
     read_model,
+    read_saved,
     role_of,
     training_of,
     weights_sha256,
@@ -36,11 +38,12 @@ from netwright.core.files import sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
 from netwright.core.policy import AnyPolicy
 from netwright.core.reading import decoding
-from netwright.core.results import versions
+from netwright.core.results import Details, versions
 from netwright.core.seeds import check_seed
 from netwright.core.task import Recipe, Task, load_attribute
 from netwright.core.text import printable
-from netwright.core.trained_for import TrainedPolicy, from_json, to_json
+from netwright.core.trained_for import TrainedPolicy, to_json
+from netwright.core.types import Json, JsonView, TaskData
 from netwright.llm.backbone import Backbone
 from netwright.llm.backbones import build_backbone, device_named, dtype_named, lasting_name
 from netwright.training.run import Progress
@@ -61,7 +64,7 @@ class Adapted:
 
     name: str
     policy: AnyPolicy
-    info: Mapping[str, Any] = field(repr=False)
+    info: Details = field(repr=False)
     folder: Path
 
 
@@ -85,10 +88,10 @@ class AdaptOptions(TypedDict, total=False):
 
     backbone: str
     recipe: str | None
-    recipe_options: Mapping[str, Any] | None
+    recipe_options: JsonView | None
     experience: Sequence[Path | str]
     seed: int
-    options: Mapping[str, Any] | None
+    options: JsonView | None
     resume: bool
     device: str
     dtype: str
@@ -96,7 +99,7 @@ class AdaptOptions(TypedDict, total=False):
     progress: Progress
 
 
-def adapt(task: Task | str, data: Any, *, out: Path | str, **options: Unpack[AdaptOptions]) -> Adapted:
+def adapt(task: Task | str, data: TaskData, *, out: Path | str, **options: Unpack[AdaptOptions]) -> Adapted:
     """Adapt a frozen backbone to a task and save the result (DD-LRNA, section 4.3).
 
     A task of predictions learns from its data (Eq. 1), a task of decisions from experience (Eq. 2-4).
@@ -122,14 +125,14 @@ class _Adaptation:
     """One call of `adapt`, with its defaults."""
 
     task: Task
-    data: Any
+    data: TaskData
     out: Path
     backbone: str = "tiny"
     recipe: str | None = None
-    recipe_options: Mapping[str, Any] | None = None
+    recipe_options: JsonView | None = None
     experience: Sequence[Path | str] = ()
     seed: int = 0
-    options: Mapping[str, Any] | None = None
+    options: JsonView | None = None
     resume: bool = False
     device: str = "auto"
     dtype: str = "float32"
@@ -171,7 +174,7 @@ class _Adaptation:
 
     def _check_label(self, name: str) -> None:
         """Refuse a label for a complete model that has another one."""
-        kept = read_description(self.out)["name"]
+        kept = read_saved(self.out).name
         if self.label is not None and kept != name:
             raise ConfigError(
                 f"{self.out} is complete, and its model is named {printable(kept)}; drop --name (`netwright compare "
@@ -208,8 +211,8 @@ class _Adaptation:
         )
 
     def _description(
-        self, recipe: Recipe, trainer: AdaptationTrainer, identity: RunIdentity, cost: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, recipe: Recipe, trainer: AdaptationTrainer, identity: RunIdentity, cost: JsonView
+    ) -> Json:
         adapter, config = trainer.adapter, trainer.config
         assert identity.backbone is not None
         return {
@@ -243,7 +246,7 @@ class OnlineOptions(TypedDict, total=False):
     """
 
     seed: int
-    options: Mapping[str, Any] | None
+    options: JsonView | None
     resume: bool
     device: str
     backbone: str | None
@@ -251,7 +254,7 @@ class OnlineOptions(TypedDict, total=False):
 
 
 def finetune_online(
-    task: Task | str, data: Any, start: Path | str, *, out: Path | str, **options: Unpack[OnlineOptions]
+    task: Task | str, data: TaskData, start: Path | str, *, out: Path | str, **options: Unpack[OnlineOptions]
 ) -> Adapted:
     """Train an adapted model further on fresh episodes of its own (the online phase) and save the result.
 
@@ -277,11 +280,11 @@ class _Finetuning:
     """One call of `finetune_online`, with its defaults."""
 
     task: Task
-    data: Any
+    data: TaskData
     start: Path
     out: Path
     seed: int = 0
-    options: Mapping[str, Any] | None = None
+    options: JsonView | None = None
     resume: bool = False
     device: str = "auto"
     backbone: str | None = None
@@ -303,36 +306,36 @@ class _Finetuning:
                 run.write(trainer.model, self._description(before, trainer, identity, cost))
         return load(self.out, self.task, device=self.device, backbone=self.backbone)
 
-    def _offline(self) -> dict[str, Any]:
-        """The description of the model to start from."""
-        found = read_description(self.start)
-        if found["kind"] != "adapted" or found["task"] != self.task.name:
+    def _offline(self) -> SavedAdapted:
+        """The document of the model to start from."""
+        found = read_saved(self.start)
+        if not isinstance(found, SavedAdapted) or found.task != self.task.name:
             raise ConfigError(
                 f"{self.start}: is no adapted model of {self.task.name}; give the --out of `netwright adapt`."
             )
         return found
 
-    def _config(self, before: Mapping[str, Any]) -> OnlineConfig:
+    def _config(self, before: SavedAdapted) -> OnlineConfig:
         from netwright.adaptation.online.ppo import OnlineConfig
 
         offline = training_of(before, self.start)
         kept = {name: getattr(offline, name) for name in KEPT_OPTIONS}
         return OnlineConfig.from_options(kept, self.task.online_defaults, self.options or {})
 
-    def _identity(self, config: OnlineConfig, before: Mapping[str, Any]) -> RunIdentity:
+    def _identity(self, config: OnlineConfig, before: SavedAdapted) -> RunIdentity:
         return RunIdentity.made(
             kind="improve",
             task=self.task.name,
-            method=before["recipe"],
+            method=before.recipe,
             config=asdict(config),
             seed=self.seed,
             data=data_sha256(self.data),
             models={"start": weights_sha256(self.start)},
-            backbone=BackboneIdentity.of(before["backbone"], self.start / DESCRIPTION, remedy=REMEDY),
+            backbone=before.backbone,
             machine=machine(config, torch.device(device_named(self.device))),
         )
 
-    def _trainer(self, config: OnlineConfig, before: Mapping[str, Any]) -> AdaptationTrainer:
+    def _trainer(self, config: OnlineConfig, before: SavedAdapted) -> AdaptationTrainer:
         from netwright.adaptation.online.ppo import OnlineTrainer
         from netwright.adaptation.online.vine import VineTrainer
 
@@ -352,37 +355,37 @@ class _Finetuning:
 
     def _description(
         self,
-        before: Mapping[str, Any],
+        before: SavedAdapted,
         trainer: AdaptationTrainer,
         identity: RunIdentity,
-        cost: Mapping[str, Any],
-    ) -> dict[str, Any]:
+        cost: JsonView,
+    ) -> Json:
         interacting = trainer.state.totals.get(INTERACTING, 0.0)
         online = asdict(trainer.config) | {
             "seed": self.seed,
             "start": sha256_of_file(self.start / ENCODER_HEAD),
         }
         return {
-            **before,
+            **before.to_json(),
             "name": _online_name(before),
             "online": online,
-            "validation": validation(self.task, trainer) | {"offline": before["validation"]},
+            "validation": validation(self.task, trainer) | {"offline": before.validation},
             "cost": {
                 **cost,
                 "seconds_interacting": round(interacting, 3),
                 "seconds_learning": round(trainer.state.seconds - interacting, 3),
-                "offline": before["cost"],
+                "offline": before.cost,
             },
             "versions": versions(),
             "identity": identity.model_dump(),
         }
 
 
-def _online_name(before: Mapping[str, Any]) -> str:
-    return f"{before['name']}:online"
+def _online_name(before: SavedAdapted) -> str:
+    return f"{before.name}:online"
 
 
-def customised(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+def customised(recipe: Recipe, options: JsonView) -> Recipe:
     """The recipe with fields of its config replaced; its name then lists them, as in `returns[window=5]`."""
     if not options:
         return recipe
@@ -414,54 +417,55 @@ def load(
     if not isinstance(folder, Path | str):
         raise ConfigError(f"folder must be that of a saved model, got {folder!r:.60}.")
     folder = Path(folder)
-    description = read_description(folder)
-    found = task if isinstance(task, Task) else registry.task(task or description["task"])
-    if description["task"] != found.name:
+    saved = read_saved(folder)
+    found = task if isinstance(task, Task) else registry.task(task or saved.task)
+    if saved.task != found.name:
         raise FormatError(
-            f"{folder}: a model for task {description['task']!r}, not {found.name!r}; give another folder."
+            f"{folder}: a model for task {saved.task!r}, not {found.name!r}; give another folder."
         )
-    if description["kind"] == "baseline":
-        policy = load_attribute(found.policy(description["policy"]).factory)(folder)
-        name = description.get("name", description["policy"])
+    policy: AnyPolicy
+    if isinstance(saved, SavedBaseline):
+        policy = load_attribute(found.policy(saved.policy).factory)(folder)
     else:
-        adapter = _adapter_of(found, description, folder)
-        policy = adapter.policy(
-            inference(read_model(folder, description, adapter, device=device, backbone=backbone))
-        )
-        name = description["name"]
-    if isinstance(policy, TrainedPolicy) and "trained_for" in description:
-        policy.trained_for = from_json(description["trained_for"], folder / DESCRIPTION, remedy=REMEDY)
-    return Adapted(name, policy, description, folder)
+        adapter = _adapter_of(found, saved, folder)
+        policy = policy_of(adapter, read_model(folder, saved, adapter, device=device, backbone=backbone))
+    if isinstance(policy, TrainedPolicy) and saved.trained_for is not None:
+        policy.trained_for = saved.trained_for
+    return Adapted(saved.name, policy, saved.to_json(), folder)
 
 
-def _adapter(task: Task, config: Any, data: Any, experience: Sequence[Path], seed: int) -> Any:
+def _adapter(task: Task, config: object, data: TaskData, experience: Sequence[Path], seed: int) -> Adapter:
+    made: Adapter
     if task.kind == "prediction":
         if experience:
             raise ConfigError(f"task {task.name!r} learns from its data set; drop --experience.")
-        return load_attribute(task.adapter)(config, data, seed=seed)
+        made = load_attribute(task.adapter)(config, data, seed=seed)
+        return made
     if not experience:
         raise ConfigError(
             f"task {task.name!r} learns from experience; collect some with `netwright collect {task.name}` and give "
             "its folder as --experience."
         )
-    return load_attribute(task.adapter)(config, data, seed=seed, experience=read_all(experience))
+    made = load_attribute(task.adapter)(config, data, seed=seed, experience=read_all(experience))
+    return made
 
 
-def _trained_for(adapter: object) -> dict[str, Any]:
+def _trained_for(adapter: object) -> Json:
     return {"trained_for": to_json(adapter.trained_for())} if isinstance(adapter, DescribedAdapter) else {}
 
 
-def _adapter_of(task: Task, description: Mapping[str, Any], folder: Path, data: Any = None) -> Any:
+def _adapter_of(task: Task, saved: SavedAdapted, folder: Path, data: TaskData = None) -> Adapter:
     """The adapter of a saved model."""
-    options, place = description.get("recipe_options", {}), folder / DESCRIPTION
-    plain = task.recipe(description["recipe"].partition("[")[0])
+    options, place = saved.recipe_options, folder / DESCRIPTION
+    plain = task.recipe(saved.recipe.partition("[")[0])
     if options and is_dataclass(plain.config) and not isinstance(plain.config, type):
         kind, values = type(plain.config), asdict(plain.config) | options
         recipe = replace(plain, config=checked(kind, values, f"{place}: recipe_options", remedy=REMEDY))
     else:
         recipe = customised(plain, options)
     with decoding(f"{place}: adapter", "does not fit the task", REMEDY):
-        return load_attribute(task.adapter)(recipe.config, data, state=description["adapter"])
+        made: Adapter = load_attribute(task.adapter)(recipe.config, data, state=saved.adapter)
+    return made
 
 
 def _adapted_name(task: Task, backbone: str, recipe: str, method: str, label: str | None) -> str:

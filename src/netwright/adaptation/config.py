@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from netwright.core.errors import ConfigError, UnknownNameError
+from netwright.core.types import Json, JsonView
 
 Method = Literal["lora", "full"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -112,12 +113,12 @@ class TrainingConfig:
         return round(self.warm_start * self.iterations)
 
     @classmethod
-    def renamed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+    def renamed(cls, options: JsonView) -> Json:
         """Options under their present names, where some have earlier ones."""
         return {cls.RENAMED.get(name, name): value for name, value in options.items()}
 
     @classmethod
-    def from_options(cls, *layers: Mapping[str, Any]) -> Self:
+    def from_options(cls, *layers: JsonView) -> Self:
         """The defaults with each layer of options over the last; an unknown option raises `UnknownNameError`."""
         known = {f.name for f in fields(cls)}
         merged: dict[str, Any] = {}

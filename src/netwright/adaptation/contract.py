@@ -12,8 +12,9 @@ from torch import Tensor
 from netwright.adaptation.models.adapted import HeadSpec
 from netwright.adaptation.models.decision import StepwiseInference
 from netwright.core.array_files import Arrays
-from netwright.core.policy import AnyPolicy
+from netwright.core.policy import AnyObs, AnyPolicy
 from netwright.core.trained_for import Conditions
+from netwright.core.types import Json
 from netwright.llm.encoders import ModalitySpec
 from netwright.rl.environment import Environment
 
@@ -54,11 +55,11 @@ class PredictionAdapter(Protocol):
         """The model behind `answer` as a policy of the task."""
         ...
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """What is needed to answer without the training data (normalization), as plain JSON types."""
         ...
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Where the training data came from, as plain JSON types."""
         ...
 
@@ -97,11 +98,11 @@ class DecisionAdapter(Protocol):
         """The model behind `answer` as a policy of the task."""
         ...
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """What is needed to decide without the training data (conditions, ranges), as plain JSON types."""
         ...
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Where the experience came from, as plain JSON types."""
         ...
 
@@ -114,7 +115,7 @@ class OnlineAdapter(DecisionAdapter, Protocol):
         """`n` fresh training episodes for the online phase."""
         ...
 
-    def inputs(self, observation: Any) -> Arrays:
+    def inputs(self, observation: AnyObs) -> Arrays:
         """(B, ..) what the model reads of an observation, without a condition: for the online phase."""
         ...
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from netwright.core.array_files import RawArray
+from netwright.core.policy import AnyObs
 from netwright.core.trained_for import Conditions
+from netwright.core.types import Json
 from netwright.rl.environment import Environment
 
 Array = RawArray
@@ -32,15 +34,15 @@ class Collector(Protocol):
         """`n` fresh episodes of a training environment, drawn from `rng`."""
         ...
 
-    def columns(self, observation: Any) -> dict[str, Array]:
+    def columns(self, observation: AnyObs) -> dict[str, Array]:
         """An observation as arrays (B, ..), from which the task's adapter can make a model's inputs again."""
         ...
 
-    def random_actions(self, observation: Any, rng: np.random.Generator) -> Array:
+    def random_actions(self, observation: AnyObs, rng: np.random.Generator) -> Array:
         """(B,) valid choices, each as likely as any other."""
         ...
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Source of the data, as plain JSON types."""
         ...
 

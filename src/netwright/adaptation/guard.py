@@ -12,14 +12,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import ConfigError
 from netwright.core.notes import note
-from netwright.core.policy import AnyPolicy, OutOfDistributionPolicy, name_of
+from netwright.core.policy import AnyObs, AnyPolicy, OutOfDistributionPolicy, name_of
 from netwright.core.trained_for import Conditions, TrainedPolicy
 
 QUANTILE = 0.0005
@@ -87,7 +86,7 @@ class _Job:
     """One decision that a model works on in its thread."""
 
     policy: OutOfDistributionPolicy
-    obs: Any
+    obs: AnyObs
     before: Callable[[], None]
     began: float
     done: threading.Event = field(default_factory=threading.Event)
@@ -155,7 +154,7 @@ class Guarded:
         self._anew = True
         self.rule.reset(second)
 
-    def act(self, obs: Any) -> NDArray[np.int64]:
+    def act(self, obs: AnyObs) -> NDArray[np.int64]:
         """(B,) the policy's decisions, or the rule's where the guard steps in."""
         began = self.clock()
         safe = np.asarray(self.rule.act(obs))
@@ -170,7 +169,7 @@ class Guarded:
         self.decision_seconds = np.full(len(safe), seconds)
         return np.where(outside, safe, chosen)
 
-    def _model(self, obs: Any, began: float) -> tuple[NDArray[np.int64], NDArray[np.bool_], str | None]:
+    def _model(self, obs: AnyObs, began: float) -> tuple[NDArray[np.int64], NDArray[np.bool_], str | None]:
         """The model's decisions, where it is out of its distribution, and why they do not count, if so."""
         nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
         if self._busy():

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from netwright.adaptation.contract import Answer, Inputs
+from netwright.adaptation.contract import Adapter, Answer, DecisionAdapter, Inputs
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import DecisionModel, StepwiseInference, as_tensor
 from netwright.core.errors import DataError
+from netwright.core.policy import AnyPolicy
+from netwright.llm.encoders import Value
 
 CHUNK = 2048
 
@@ -28,7 +29,7 @@ def predict_fn(model: nn.Module, device: torch.device, *, chunk: int = CHUNK) ->
         A function that raises `DataError` where an answer is not finite.
     """
 
-    def predict(inputs: Inputs) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def predict(inputs: Inputs) -> NDArray[np.float32]:
         model.eval()
         n = len(next(iter(inputs.values())))
         with torch.inference_mode():
@@ -50,11 +51,26 @@ def predict_fn(model: nn.Module, device: torch.device, *, chunk: int = CHUNK) ->
     return predict
 
 
-def inference(model: AdaptedModel) -> Any:
-    """What an adapter's `policy` and `validate` are called with: a `StepwiseInference`, or a function of arrays."""
-    return StepwiseInference(model) if isinstance(model, DecisionModel) else predict_fn(model, model.device)
+def policy_of(adapter: Adapter, model: AdaptedModel) -> AnyPolicy:
+    """The policy of the adapter's task around a model's answers."""
+    if isinstance(adapter, DecisionAdapter):
+        return adapter.policy(stepwise(model))
+    return adapter.policy(predict_fn(model, model.device))
 
 
-def to_tensors(inputs: Inputs, device: torch.device) -> dict[str, Any]:
+def validation_score(adapter: Adapter, model: AdaptedModel) -> float:
+    """The adapter's metric of a model on validation data."""
+    if isinstance(adapter, DecisionAdapter):
+        return float(adapter.validate(stepwise(model)))
+    return float(adapter.validate(predict_fn(model, model.device)))
+
+
+def stepwise(model: AdaptedModel) -> StepwiseInference:
+    """A model of a decision adapter, deciding step by step."""
+    assert isinstance(model, DecisionModel), "a decision adapter's model is a DecisionModel"
+    return StepwiseInference(model)
+
+
+def to_tensors(inputs: Inputs, device: torch.device) -> dict[str, Value]:
     """Arrays by name to tensors on a device, without a copy on the CPU; batches of graphs to that device."""
     return {name: as_tensor(value, device) for name, value in inputs.items()}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.saved_model import DESCRIPTION, REMEDY, SavedAdapted, read_saved, write_model
 from netwright.adaptation.trainer import AdaptationTrainer
-from netwright.core.documents import plain
+from netwright.core.documents import JsonObject, plain
 from netwright.core.errors import ConfigError
 from netwright.core.files import replacing
 from netwright.core.identity import RunIdentity
 from netwright.core.task import Task
+from netwright.core.types import JsonView
 from netwright.llm.backbone import Backbone
 from netwright.training.log import BOARD, LOG, peak_rss_mib
 from netwright.training.run import Run
@@ -59,14 +59,14 @@ class AdaptationRun(Run):
         self.progress(f"{self.out} is complete; nothing to resume")
         return True
 
-    def trained(self, trainer: AdaptationTrainer, identity: RunIdentity) -> dict[str, Any]:
+    def trained(self, trainer: AdaptationTrainer, identity: RunIdentity) -> JsonObject:
         """Train to the end, from the checkpoint if there is one to resume; what it cost."""
         self.restore(trainer, identity)
         started = time.perf_counter()
         self.train(trainer, identity)
         return _cost(trainer, time.perf_counter() - started)
 
-    def write(self, model: AdaptedModel, description: Mapping[str, Any]) -> None:
+    def write(self, model: AdaptedModel, description: JsonView) -> None:
         """Put the complete model in place, with its log, and remove the unfinished run."""
         entries = {k: v for k, v in description.items() if k not in ("format_version", "files")}
         saved = SavedAdapted.of(plain(entries), self.out / DESCRIPTION, remedy=REMEDY)
@@ -95,7 +95,7 @@ def llm_device(backbone: Backbone) -> torch.device:
     return next((p.device for p in backbone.parameters()), torch.device("cpu"))
 
 
-def validation(task: Task, trainer: AdaptationTrainer) -> dict[str, Any]:
+def validation(task: Task, trainer: AdaptationTrainer) -> JsonObject:
     """The metric of the kept weights on validation data, and the best that was seen."""
     state, sign = trainer.state, trainer.sign
     return {
@@ -106,7 +106,7 @@ def validation(task: Task, trainer: AdaptationTrainer) -> dict[str, Any]:
     }
 
 
-def _cost(trainer: AdaptationTrainer, seconds_here: float) -> dict[str, Any]:
+def _cost(trainer: AdaptationTrainer, seconds_here: float) -> JsonObject:
     state = trainer.state
     n_trainable = sum(p.numel() for p in trainer.model.trainable().values())
     n_total = sum(p.numel() for p in trainer.model.parameters())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
@@ -34,11 +34,18 @@ from netwright.core.notes import note
 from netwright.core.reading import MissingFileError
 from netwright.core.text import printable
 from netwright.core.trained_for import Condition
+from netwright.core.types import Json, JsonView
 from netwright.llm.backbone import Backbone
 from netwright.llm.backbones import BACKBONES, build_backbone, device_named, dtype_named
 from netwright.llm.heads import Factored
 from netwright.llm.lora import add_low_rank
 from netwright.llm.tensors import read_tensors
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    Decoder: TypeAlias = PeftModel | PreTrainedModel
 
 DESCRIPTION = "netwright.json"
 ENCODER_HEAD = "encoder_head.safetensors"
@@ -101,7 +108,7 @@ class SavedModel(SavedFolder):
     versions: dict[str, str] = Field(default_factory=dict)
     identity: RunIdentity | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """As plain JSON types; entries that are None are left out."""
         return {name: value for name, value in super().to_json().items() if value is not None}
 
@@ -182,7 +189,7 @@ def around(backbone: Backbone, adapter: Adapter, config: TrainingConfig) -> Adap
 def write_model(folder: Path, model: AdaptedModel, description: SavedAdapted) -> None:
     """Write the trained parts of a model into an existing folder, and its document with the hashes of all files."""
     save_file({k: v.contiguous() for k, v in _encoder_head(model).items()}, folder / ENCODER_HEAD)
-    decoder: Any = model.backbone.model
+    decoder: Decoder | None = model.backbone.model
     if decoder is not None and hasattr(decoder, "peft_config"):
         decoder.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
@@ -215,7 +222,7 @@ def read_saved(folder: Path, *, needed: tuple[str, ...] = ()) -> SavedAdapted | 
         note(f"{folder}: saved by an earlier release without hashes of its files, which are read unchecked")
         document = _upgraded(document)
     check_format_version(document, SavedModel.FORMAT_VERSION, path)
-    kinds: dict[Any, type[SavedAdapted | SavedBaseline]] = {
+    kinds: dict[str, type[SavedAdapted | SavedBaseline]] = {
         "adapted": SavedAdapted,
         "baseline": SavedBaseline,
     }
@@ -230,26 +237,23 @@ def read_saved(folder: Path, *, needed: tuple[str, ...] = ()) -> SavedAdapted | 
     return saved
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """As `read_saved`, as plain JSON types."""
-    return read_saved(folder).to_json()
-
-
 def weights_sha256(folder: Path) -> str:
     """SHA-256 over the trained weights of a saved model."""
     names = [name for name in (ENCODER_HEAD, ADAPTER, FULL_BACKBONE) if (folder / name).is_file()]
     return sha256_of({name: sha256_of_file(folder / name) for name in names})
 
 
-def training_of(description: Mapping[str, Any], where: Path) -> TrainingConfig:
+def training_of(saved: SavedAdapted, where: Path) -> TrainingConfig:
     """The settings that a saved model was trained with; a damaged one raises `DataError`."""
-    values = TrainingConfig.renamed(description["training"])
+    values = TrainingConfig.renamed(saved.training)
     return checked(TrainingConfig, values, f"{where / DESCRIPTION}: training", remedy=REMEDY)
 
 
-def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
+def _upgraded(document: JsonView) -> Json:
     """A document of the earlier format in the present one."""
-    found = {k: v for k, v in document.items() if k != SEAL} | {"format_version": SavedModel.FORMAT_VERSION}
+    found: Json = {k: v for k, v in document.items() if k != SEAL} | {
+        "format_version": SavedModel.FORMAT_VERSION
+    }
     found.setdefault("seed", 0)
     about = found.get("backbone")
     if isinstance(about, dict):
@@ -263,7 +267,7 @@ def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_model(
     folder: Path,
-    description: Mapping[str, Any],
+    saved: SavedAdapted,
     adapter: Adapter,
     *,
     device: str = "auto",
@@ -281,21 +285,20 @@ def read_model(
         DataError: a file is missing or damaged.
         FormatError: the backbone is not the one it was adapted on, or shapes do not fit.
     """
-    config = training_of(description, folder)
-    about = description["backbone"]
+    config, about = training_of(saved, folder), saved.backbone
     _check_shapes(folder, config)
     llm = build_backbone(
-        named_backbone(folder, about["name"], backbone),
-        seed=about["seed"],
+        named_backbone(folder, about.name, backbone),
+        seed=about.seed,
         max_layers=config.max_layers,
-        dtype=dtype_named(about.get("dtype", "float32")),
+        dtype=dtype_named(about.dtype),
         device=device_named(device),
         offline=True,
     )
-    if config.method == "lora" and llm.weights_hash() != about["sha256"]:
+    if config.method == "lora" and llm.weights_hash() != about.sha256:
         raise FormatError(
-            f"{folder}: was adapted on a backbone {about['name']!r} with other weights "
-            f"({about['sha256'][:12]}.. expected); use the same netwright release, model folder or hub revision."
+            f"{folder}: was adapted on a backbone {about.name!r} with other weights "
+            f"({about.sha256[:12]}.. expected); use the same netwright release, model folder or hub revision."
         )
     with torch.device("meta"):
         shell = Backbone(llm.name, None if llm.model is None else torch.nn.Identity(), llm.width)
@@ -305,7 +308,7 @@ def read_model(
     fill_model(folder, model, config)
     if not merged:
         return model
-    decoder: Any = llm.model
+    decoder: Decoder | None = llm.model
     if decoder is not None and config.method == "lora":
         llm.model = decoder.merge_and_unload()
     return model.requires_grad_(False).eval()
@@ -354,7 +357,7 @@ def fill_model(folder: Path, model: AdaptedModel, config: TrainingConfig) -> Non
         FormatError: names or shapes do not fit.
     """
     _fill(model, _encoder_head(model), _tensors(folder / ENCODER_HEAD), folder / ENCODER_HEAD)
-    decoder: Any = model.backbone.model
+    decoder: Decoder | None = model.backbone.model
     if decoder is not None and config.method == "lora":
         from peft import get_peft_model_state_dict, set_peft_model_state_dict
 

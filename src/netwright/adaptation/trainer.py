@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.contract import Adapter
-from netwright.adaptation.inference import inference, to_tensors
+from netwright.adaptation.inference import to_tensors, validation_score
 from netwright.adaptation.models.adapted import AdaptedModel
 from netwright.adaptation.models.decision import as_tensor
 from netwright.core.seeding import generator
 from netwright.training.trainer import Gradients, Schedule, SupervisedTrainer
 
 LATE = ("backbone.", "gate")  # trained only from the step at which the backbone is used
+ParameterGroup = dict[str, Any]
+"""A group of an optimizer: `params`, `weight_decay`, `start` and perhaps `factor` (of the learning rate)."""
+
 INTERACTING = "seconds_interacting"
 """Total of a run that plays episodes: the part of its time that simulators take."""
 
@@ -94,7 +97,7 @@ class AdaptationTrainer(SupervisedTrainer):
         """What this run changes, by name."""
         return self.model.trainable()
 
-    def parameter_groups(self, parameters: Mapping[str, nn.Parameter]) -> list[dict[str, Any]]:
+    def parameter_groups(self, parameters: Mapping[str, nn.Parameter]) -> list[ParameterGroup]:
         """Weight decay is for matrices; parameters of the backbone start when it is used."""
         groups = []
         for late in (False, True):
@@ -129,7 +132,7 @@ class AdaptationTrainer(SupervisedTrainer):
 
     def validate(self) -> float:
         """The adapter's figure."""
-        return float(self.adapter.validate(inference(self.model)))
+        return validation_score(self.adapter, self.model)
 
     def measurements(self) -> Mapping[str, float]:
         """With the learning rate of the last update."""

@@ -32,7 +32,7 @@ _ITEM_BITS |= {"U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8, "F8_E4M3": 8
 
 
 RawArray = NDArray[Any]
-"""An array of any type, as its file declares it."""
+"""An array of any type."""
 
 Arrays = dict[str, RawArray]
 """Arrays by name."""

@@ -33,7 +33,10 @@ class Policy(Protocol[Obs_contra, Act_co]):
         ...
 
 
-AnyPolicy = Policy[Any, Any]
+AnyObs = Any
+"""An observation; only its task knows its class."""
+
+AnyPolicy = Policy[AnyObs, Any]
 """A policy whose observations and actions only its task knows."""
 
 
@@ -49,7 +52,7 @@ class NamedPolicy(Protocol):
 class BatchedPolicy(Protocol):
     """A policy that predicts for many independent observations at once, as in a prediction task."""
 
-    def predict(self, batch: Any) -> RawArray:
+    def predict(self, batch: AnyObs) -> RawArray:
         """(N, ..) a prediction for each observation of the batch."""
         ...
 
@@ -64,7 +67,7 @@ class StochasticPolicy(Protocol):
 
     greedy: bool
 
-    def log_probabilities(self, obs: Any) -> NDArray[np.floating]:
+    def log_probabilities(self, obs: AnyObs) -> NDArray[np.floating]:
         """(B, N) log-probability of every action; minus infinity for an action that is not allowed."""
         ...
 
@@ -128,7 +131,7 @@ class OutOfDistributionPolicy(Protocol):
         """See `Policy`."""
         ...
 
-    def act(self, obs: Any) -> Any:
+    def act(self, obs: AnyObs) -> object:
         """See `Policy`."""
         ...
 

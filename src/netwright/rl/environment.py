@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.array_files import RawArray
+from netwright.core.policy import AnyObs
 
 Array = RawArray
 
@@ -27,7 +28,7 @@ class Environment(Protocol):
         """Whether all episodes have ended."""
         ...
 
-    def observe(self) -> Any:
+    def observe(self) -> AnyObs:
         """What the task's policies observe, for all episodes at once."""
         ...
 

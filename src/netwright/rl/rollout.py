@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netwright.llm.encoders import GraphBatch
+from netwright.llm.encoders import GraphBatch, Inputs, Value
 from netwright.rl.advantages import Doubles, Ints
 
-Value = Tensor | GraphBatch
-Obs = Mapping[str, Value]
+Obs = Inputs
 
 Actor = Callable[[Obs, Ints, np.random.Generator], tuple[Tensor, Tensor]]
 """Observations (R, ..) of the running episodes, their numbers (R,) and a generator, to actions (R,) or (R, parts) and

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netwright.llm.backbone import Backbone
-from netwright.llm.encoders import ModalitySpec, MultimodalEncoder
+from netwright.llm.encoders import Inputs, ModalitySpec, MultimodalEncoder
 
 
 class HeadSpec(Protocol):
@@ -53,7 +53,7 @@ class AdaptedModel(nn.Module):
         self.encoder = MultimodalEncoder(modalities, backbone.width, encoder_dropout)
         self.head = head.network(self.n_read * backbone.width)
 
-    def forward(self, inputs: Mapping[str, Any]) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Raw inputs by modality to the head's answer, (B, ...)."""
         answer: Tensor = self.head(self.hidden(self.encoder(inputs)).flatten(1))
         return answer
@@ -75,7 +75,7 @@ class AdaptedModel(nn.Module):
         states: Tensor = self.backbone(tokens)
         return states
 
-    def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
+    def training_answer(self, inputs: Inputs, target: Tensor) -> Tensor:
         """The answer whose loss is taken; here the same as at test time."""
         answer: Tensor = self(inputs)
         return answer
@@ -128,7 +128,7 @@ class AutoregressiveModel(AdaptedModel):
         """One: the last, whose answer is fed back."""
         return 1
 
-    def forward(self, inputs: Mapping[str, Any]) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Raw inputs to (B, n_steps, n_values), each value fed back before the next is computed."""
         tokens = self.encoder(inputs)
         cache, answers = None, []
@@ -143,7 +143,7 @@ class AutoregressiveModel(AdaptedModel):
             tokens = fed if self.cached else torch.cat([tokens, fed], dim=1)
         return torch.stack(answers, dim=1)
 
-    def training_answer(self, inputs: Mapping[str, Any], target: Tensor) -> Tensor:
+    def training_answer(self, inputs: Inputs, target: Tensor) -> Tensor:
         """Teacher forcing: the true values (B, n_steps, n_values) are fed back, in one pass."""
         tokens = self.encoder(inputs)
         fed = self.feedback(target[:, :-1])

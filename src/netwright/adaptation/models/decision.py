@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netwright.adaptation.models.adapted import AdaptedModel, HeadSpec
+from netwright.core.array_files import RawArray
 from netwright.core.errors import ConfigError, DataError
 from netwright.llm.backbone import Backbone
-from netwright.llm.encoders import GraphBatch, ModalitySpec
+from netwright.llm.encoders import GraphBatch, Inputs, ModalitySpec, Value, tensor_of
 from netwright.llm.heads import CANDIDATES, NODES, FactoredHead, best
 from netwright.llm.heads.factored import Choose
 from netwright.llm.windows import WindowMemory, windowed
@@ -36,8 +37,8 @@ __all__ = [
 ]
 
 
-Inputs = Mapping[str, Any]
 Tensors = dict[str, Tensor]
+Arrays = Mapping[str, RawArray | GraphBatch]
 
 ACTION = "action."
 """Beginning of the inputs that hold what was chosen for each part of a factored action, in training."""
@@ -72,7 +73,7 @@ class DecisionModel(AdaptedModel):
         scores: Tensor = self.head(*self.read(inputs))
         return scores
 
-    def read(self, inputs: Inputs) -> tuple[Tensor, dict[str, Any]]:
+    def read(self, inputs: Inputs) -> tuple[Tensor, dict[str, Value]]:
         """What the head is called with: (B, steps, n_tokens * width) states, and inputs with embeddings of nodes."""
         n_episodes, n_steps = inputs[self.encoder.names[0]].shape[:2]
         flat = {name: inputs[name].flatten(0, 1) for name in self.encoder.names}
@@ -89,7 +90,7 @@ class DecisionModel(AdaptedModel):
         scores: Tensor = self.head(*self.read_next(inputs, memory))
         return scores
 
-    def read_next(self, inputs: Inputs, memory: WindowMemory | None) -> tuple[Tensor, dict[str, Any]]:
+    def read_next(self, inputs: Inputs, memory: WindowMemory | None) -> tuple[Tensor, dict[str, Value]]:
         """As `read`, for one step of each episode: (B, n_tokens * width)."""
         tokens, nodes = self.encoder.encode(inputs)
         if self.gate is not None and self.joined:
@@ -115,7 +116,7 @@ class FactoredDecisionModel(DecisionModel):
 
     def training_answer(self, inputs: Inputs, target: Any) -> Any:
         """Scores of every part, given the parts before it as they were: inputs `action.<part>` (B, steps)."""
-        return self.parts(inputs, {name: inputs[ACTION + name] for name in self.head.parts})
+        return self.parts(inputs, {name: tensor_of(inputs, ACTION + name) for name in self.head.parts})
 
     def next_parts(
         self, inputs: Inputs, memory: WindowMemory | None, choose: Choose = best
@@ -147,7 +148,7 @@ class StepwiseInference:
             self._memory.select(torch.from_numpy(rows).to(self.model.device))
         self._n = len(rows)
 
-    def scores(self, inputs: Inputs) -> NDArray[np.float32]:
+    def scores(self, inputs: Arrays) -> NDArray[np.float32]:
         """(B, N) scores of the candidates at the next step of each episode.
 
         Args:
@@ -160,7 +161,7 @@ class StepwiseInference:
             tensors = self._begin(inputs)
             return _finite(self.model.next(tensors, self._memory))
 
-    def decide(self, inputs: Inputs, choose: Choose = best) -> dict[str, NDArray[np.int64]]:
+    def decide(self, inputs: Arrays, choose: Choose = best) -> dict[str, NDArray[np.int64]]:
         """(B,) what is chosen for each part of a factored action at the next step of each episode.
 
         Args:
@@ -178,7 +179,7 @@ class StepwiseInference:
                 _finite(part)
         return {name: value.cpu().numpy() for name, value in chosen.items()}
 
-    def _begin(self, inputs: Inputs) -> dict[str, Any]:
+    def _begin(self, inputs: Arrays) -> dict[str, Value]:
         model = self.model
         if model.training:  # setting the mode walks through every module, which would cost more than a token
             model.eval()
@@ -188,14 +189,14 @@ class StepwiseInference:
         return {name: as_tensor(value, model.device) for name, value in inputs.items()}
 
 
-def as_tensor(value: Any, device: torch.device) -> Any:
+def as_tensor(value: RawArray | GraphBatch, device: torch.device) -> Value:
     """An array as a tensor, or a batch of graphs, on a device."""
     if isinstance(value, GraphBatch):
         return value.to(device)
     return torch.from_numpy(np.ascontiguousarray(value)).to(device)
 
 
-def _with_nodes(inputs: Inputs, nodes: Mapping[str, Tensor]) -> dict[str, Any]:
+def _with_nodes(inputs: Inputs, nodes: Mapping[str, Tensor]) -> dict[str, Value]:
     return {**inputs, **{name + NODES: embedded for name, embedded in nodes.items()}}
 
 

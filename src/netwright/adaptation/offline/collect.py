@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +21,25 @@ from netwright.adaptation.environment import Collector, DescribedCollector, Enco
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.experience import Experience
 from netwright.adaptation.offline.ragged import Column, concatenated
+from netwright.core.array_files import RawArray
 from netwright.core.documents import read_document, write_document
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.files import replacing, sha256_of_file
 from netwright.core.identity import RunIdentity, data_sha256
 from netwright.core.locks import locked
 from netwright.core.notes import note
-from netwright.core.policy import AnyPolicy, LookaheadPolicy, RaggedPolicy, StochasticPolicy, name_of
+from netwright.core.policy import (
+    AnyObs,
+    AnyPolicy,
+    LookaheadPolicy,
+    RaggedPolicy,
+    StochasticPolicy,
+    name_of,
+)
 from netwright.core.seeding import generator
 from netwright.core.task import Task, load_attribute
 from netwright.core.trained_for import Conditions, TrainedPolicy, remark
+from netwright.core.types import TaskData
 from netwright.execution import Executor, SerialExecutor
 from netwright.rl.environment import running
 
@@ -157,7 +165,7 @@ def _note_limits(collector: DescribedCollector, place: str, policies: Mapping[st
             note(f"{place}: {name} {clause}")
 
 
-def plan_identity(task: Task, plan: Plan, data: Any) -> RunIdentity:
+def plan_identity(task: Task, plan: Plan, data: TaskData) -> RunIdentity:
     """What makes a collection: its plan, the data, and the saved models that decide or label."""
     named = [_innermost(task, name) for name in (*plan.policies, *plan.labels)]
     folders = [name for name in named if name not in task.policies and Path(name).is_dir()]
@@ -238,7 +246,7 @@ class EpsilonRandom:
         inner, self.rng = rng.spawn(2)
         self.policy.reset(inner)
 
-    def act(self, obs: Any) -> NDArray[np.int64]:
+    def act(self, obs: AnyObs) -> NDArray[np.int64]:
         """(B,) the policy's choices, some of them replaced."""
         chosen = np.asarray(self.policy.act(obs))
         drawn = self.collector.random_actions(obs, self.rng)
@@ -297,9 +305,7 @@ def _unit(unit: tuple[int, int], *, task: Task, folder: Path | None, plan: Plan)
     )
 
 
-def _labels(
-    teachers: Sequence[AnyPolicy], observation: Any, collector: Collector
-) -> dict[str, Column]:
+def _labels(teachers: Sequence[AnyPolicy], observation: AnyObs, collector: Collector) -> dict[str, Column]:
     """Mean probabilities of the labeling policies, or the actions of the only one that acts in several parts."""
     if len(teachers) == 1 and not isinstance(teachers[0], StochasticPolicy):
         actions = np.asarray(teachers[0].act(observation))
@@ -308,7 +314,7 @@ def _labels(
     return {storage.LABELS: np.mean([_probabilities(t, observation) for t in teachers], axis=0)}
 
 
-def _stored(collector: Collector, observation: Any, actions: NDArray[Any]) -> NDArray[np.int16]:
+def _stored(collector: Collector, observation: AnyObs, actions: RawArray) -> NDArray[np.int16]:
     """Actions as an experience keeps them."""
     if isinstance(collector, EncodingCollector):
         actions = collector.encoded(observation, actions)
@@ -321,7 +327,7 @@ def _keep(player: AnyPolicy, before: NDArray[np.int64], after: NDArray[np.int64]
         player.keep(np.flatnonzero(np.isin(before, after)))
 
 
-def _probabilities(teacher: object, observation: Any) -> NDArray[np.float32]:
+def _probabilities(teacher: object, observation: AnyObs) -> NDArray[np.float32]:
     if not isinstance(teacher, StochasticPolicy):
         raise ConfigError(
             f"policy {name_of(teacher)!r} gives no probabilities and cannot label; name another in --label."
@@ -344,8 +350,9 @@ def _collector(reference: str, loader: str, folder: Path | None, seed: int) -> C
 
 
 @cache
-def _data(loader: str, folder: Path | None, seed: int) -> Any:
-    return load_attribute(loader)(folder, seed=seed)
+def _data(loader: str, folder: Path | None, seed: int) -> TaskData:
+    loaded: TaskData = load_attribute(loader)(folder, seed=seed)
+    return loaded
 
 
 def parts_folder(out: Path) -> Path:
@@ -391,4 +398,4 @@ def _part(parts: Path, unit: tuple[int, int]) -> Path:
 
 def summary(experience: Experience) -> Iterator[tuple[str, Mapping[str, float]]]:
     """For each policy its episodes and mean reward."""
-    yield from experience.provenance()["policies"].items()
+    yield from experience.by_policy().items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from netwright.core.documents import (
 from netwright.core.errors import ConfigError, DataError
 from netwright.core.files import check_format_version, read_json, replacing
 from netwright.core.identity import sha256_of
+from netwright.core.results import Details
+from netwright.core.types import Json
 
 EARLIER_FORMAT = 1
 DESCRIPTION = "experience.json"
@@ -106,7 +108,7 @@ class Experience:
     session: NDArray[np.int64] = field(repr=False)
     policies: tuple[str, ...]
     places: tuple[str, ...]
-    info: Mapping[str, Any]
+    info: Details
 
     def __post_init__(self) -> None:
         absent = [c for c in NEEDED if c not in self.columns]
@@ -195,20 +197,24 @@ class Experience:
         numbers: NDArray[np.int64] = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
         return numbers
 
-    def provenance(self) -> dict[str, Any]:
-        """Where it came from, as plain JSON types: for each policy, how many episodes and their mean return."""
-        returns, chosen = self.returns, [self.policy == i for i in range(len(self.policies))]
+    def provenance(self) -> Json:
+        """Where it came from, as plain JSON types."""
         return {
             **self.info,
             "decisions": self.n_steps,
             "episodes": self.n_episodes,
             "places": list(self.places),
             "seeds": sorted({int(s) for s in self.seed}),
-            "policies": {
-                name: {"episodes": int(own.sum()), "mean_reward": float(returns[own].mean())}
-                for name, own in zip(self.policies, chosen, strict=True)
-                if own.any()
-            },
+            "policies": self.by_policy(),
+        }
+
+    def by_policy(self) -> dict[str, dict[str, float]]:
+        """For each policy that played, how many episodes and their mean return."""
+        returns, chosen = self.returns, {name: self.policy == i for i, name in enumerate(self.policies)}
+        return {
+            name: {"episodes": int(own.sum()), "mean_reward": float(returns[own].mean())}
+            for name, own in chosen.items()
+            if own.any()
         }
 
 
@@ -331,12 +337,12 @@ def read_all(folders: Sequence[Path]) -> Experience:
     return merge([read(folder) for folder in folders])
 
 
-def _summary(experience: Experience) -> dict[str, Any]:
+def _summary(experience: Experience) -> Json:
     found = experience.provenance()
     return {name: found[name] for name in ExperienceSummary.model_fields}
 
 
-def _upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
+def _upgraded(document: Details) -> Json:
     """A document of the earlier format, which kept one hash and the origin within the summary, in the present one."""
     found = {k: v for k, v in document.items() if k not in ("format_version", "sha256")}
     if isinstance(found.get("summary"), dict):

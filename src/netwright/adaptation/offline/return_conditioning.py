@@ -19,15 +19,15 @@ the results of each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.adaptation.offline.experience import COMPONENTS, REWARD, Experience
 from netwright.core.array_files import RawArray
+from netwright.core.results import Details
 
 Kind = Literal["none", "returns", "returns-published", "regret", "vector-returns"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -54,7 +54,7 @@ class ReturnConditioning:
 
     kind: Kind
     size: int
-    fitted: Mapping[str, Any]
+    fitted: Details
 
     def start(self, n: int, target: float) -> TargetReturn:
         """The target return of `n` new episodes: `target` is a quantile, a share or a number of deviations."""

@@ -14,21 +14,22 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netwright.adaptation.config import TrainingConfig
+from netwright.adaptation.config import Precision, TrainingConfig
 from netwright.adaptation.contract import OnlineAdapter
 from netwright.adaptation.inference import to_tensors
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
-from netwright.adaptation.trainer import INTERACTING, AdaptationTrainer
+from netwright.adaptation.trainer import INTERACTING, AdaptationTrainer, ParameterGroup
 from netwright.core.array_files import RawArray
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import derived_seed, generator
+from netwright.core.types import Json, JsonView
 from netwright.llm.seeding import seeded
 from netwright.rl import ppo, rollout
 from netwright.rl.advantages import compress_rewards
@@ -86,7 +87,7 @@ class OnlineConfig(TrainingConfig):
     max_grad_norm: float = 0.5
     lora_dropout: float = 0.0
     encoder_dropout: float = 0.0
-    precision: Any = "float32"
+    precision: Precision = "float32"
     evaluate_every: int = 50
     average: float = 0.95
     joined_batch_size: int = 128
@@ -125,7 +126,7 @@ class OnlineConfig(TrainingConfig):
             )
 
     @classmethod
-    def renamed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+    def renamed(cls, options: JsonView) -> Json:
         """Options under their present names; `advantages: branches` is `vine`."""
         found = super().renamed(options)
         return found | {"advantages": "vine"} if found.get("advantages") == "branches" else found
@@ -289,7 +290,7 @@ class OnlineTrainer(OnlineTraining):
         model = [p for name, p in self.parameters.items() if not name.startswith(CRITIC)]
         return model, list(self.critic.parameters())
 
-    def parameter_groups(self, parameters: Mapping[str, nn.Parameter]) -> list[dict[str, Any]]:
+    def parameter_groups(self, parameters: Mapping[str, nn.Parameter]) -> list[ParameterGroup]:
         """As of any run, with the critic apart, which has a learning rate of its own."""
         critic = {id(p) for p in self.critic.parameters()}
         groups = []

@@ -100,14 +100,15 @@ def weight_rows(task: Task, data: TaskData, runs: Path, variant: Variant) -> Ite
 
 def cost_rows(runs: Path, variant: Variant) -> Iterator[ResultRow]:
     """Seconds of a finished variant; for an online phase, of playing and of learning (Fig. 3)."""
-    from netwright.adaptation.saved_model import DESCRIPTION, read_description
+    from netwright.adaptation.saved_model import DESCRIPTION, read_saved
 
     if not (runs / variant.label / DESCRIPTION).is_file():
         return
-    cost = read_description(runs / variant.label)["cost"]
+    cost = read_saved(runs / variant.label).cost
     for phase in PHASES:
-        if phase in cost:
-            yield _row("training", variant, phase, "s", cost[phase], n=1, extra={"steps": cost["steps"]})
+        seconds = cost.get(phase)
+        if isinstance(seconds, float):
+            yield _row("training", variant, phase, "s", seconds, n=1, extra={"steps": cost["steps"]})
 
 
 def _row(

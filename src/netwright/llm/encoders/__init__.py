@@ -1,6 +1,6 @@
 """The multimodal encoder (section 4.1): raw inputs of any kind to token-like embeddings."""
 
-from netwright.llm.encoders.graphs import Graph, GraphBatch
+from netwright.llm.encoders.graphs import Graph, GraphBatch, Inputs, Value, graphs_of, tensor_of
 from netwright.llm.encoders.images import Image, ImageFeatures
 from netwright.llm.encoders.multimodal import ModalitySpec, MultimodalEncoder
 from netwright.llm.encoders.scalars import Scalars
@@ -11,8 +11,12 @@ __all__ = [
     "GraphBatch",
     "Image",
     "ImageFeatures",
+    "Inputs",
     "ModalitySpec",
     "MultimodalEncoder",
     "Scalars",
     "TimeSeries",
+    "Value",
+    "graphs_of",
+    "tensor_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,6 +108,25 @@ class GraphBatch:
         return replace(
             self, nodes=self.nodes.to(device), edges=self.edges.to(device), sizes=self.sizes.to(device)
         )
+
+
+Value = Tensor | GraphBatch
+Inputs = Mapping[str, Value]
+"""What models read of a batch of observations, by name."""
+
+
+def tensor_of(inputs: Inputs, name: str) -> Tensor:
+    """The tensor of that name."""
+    found = inputs[name]
+    assert isinstance(found, Tensor), f"{name} must be a tensor, got {type(found).__name__}"
+    return found
+
+
+def graphs_of(inputs: Inputs, name: str) -> GraphBatch:
+    """The batch of graphs of that name."""
+    found = inputs[name]
+    assert isinstance(found, GraphBatch), f"{name} must be a GraphBatch, got {type(found).__name__}"
+    return found
 
 
 def _ranges(values: Tensor | None, lengths: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:

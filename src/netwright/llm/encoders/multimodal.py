@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.encoders.graphs import GraphNetwork
+from netwright.llm.encoders.graphs import GraphNetwork, Inputs, graphs_of
 
 
 class ModalitySpec(Protocol):
@@ -65,7 +65,7 @@ class MultimodalEncoder(nn.Module):
             }
         )
 
-    def forward(self, inputs: Mapping[str, Any]) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Raw inputs by modality to (B, n_tokens, width).
 
         Raises:
@@ -73,7 +73,7 @@ class MultimodalEncoder(nn.Module):
         """
         return self.encode(inputs)[0]
 
-    def encode(self, inputs: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+    def encode(self, inputs: Inputs) -> tuple[Tensor, dict[str, Tensor]]:
         """Tokens as of `forward`, and for each modality of graphs the embeddings (M, n_features) of its nodes.
 
         Raises:
@@ -86,8 +86,9 @@ class MultimodalEncoder(nn.Module):
         for name in self.names:
             network, projection = self.features[name], self.projections[name]
             if isinstance(network, GraphNetwork):
-                embedded = network.nodes(inputs[name])
-                tokens.append(projection(network.token(embedded, inputs[name])))
+                graphs = graphs_of(inputs, name)
+                embedded = network.nodes(graphs)
+                tokens.append(projection(network.token(embedded, graphs)))
                 nodes[name] = embedded
             else:
                 tokens.append(projection(network(inputs[name])))

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.heads.common import CANDIDATES, VALID, Inputs, check_hidden, masked, tamed
+from netwright.llm.encoders import Inputs, tensor_of
+from netwright.llm.heads.common import CANDIDATES, VALID, check_hidden, mask_of, masked, tamed
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,11 @@ class CandidatesHead(nn.Module):
             DataError: the mask does not fit, or leaves a decision without a choice.
         """
         inner = self.of_state(tamed(hidden))[..., None, :] + self.of_candidate(self.described(inputs))
-        return masked(self.score(torch.relu(inner)).squeeze(-1).float(), inputs.get(self.spec.valid))
+        return masked(self.score(torch.relu(inner)).squeeze(-1).float(), mask_of(inputs, self.spec.valid))
 
     def described(self, inputs: Inputs) -> Tensor:
         """(.., N, n_features) the candidates, for a factor that depends on the choice among them."""
-        candidates: Tensor = inputs[self.spec.candidates]
-        return candidates
+        return tensor_of(inputs, self.spec.candidates)
 
     def answer(self, hidden: Tensor, inputs: Inputs) -> Tensor:
         """(..) int64 index of the best valid candidate; a NaN or infinite hidden state raises `DataError`."""

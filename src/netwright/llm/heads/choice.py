@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError, DataError
-from netwright.llm.heads.common import VALID, Inputs, check_hidden, masked, perceptron, tamed
+from netwright.llm.encoders import Inputs, graphs_of, tensor_of
+from netwright.llm.heads.common import VALID, check_hidden, mask_of, masked, perceptron, tamed
 
 NODES = ".nodes"
 """Ending of the input that holds the embeddings (M, n_features) of a graph modality's nodes."""
@@ -49,7 +50,7 @@ class ChoiceHead(nn.Module):
         Raises:
             DataError: the mask does not fit, or leaves a row without a choice.
         """
-        return masked(self.scorer(tamed(hidden)).float(), inputs.get(self.spec.valid))
+        return masked(self.scorer(tamed(hidden)).float(), mask_of(inputs, self.spec.valid))
 
     def answer(self, hidden: Tensor, inputs: Inputs) -> Tensor:
         """(..) int64 index of the best valid choice; a NaN or infinite hidden state raises `DataError`."""
@@ -108,16 +109,16 @@ class PointerHead(nn.Module):
         Raises:
             DataError: a decision has no candidate, or one that is not a node of its graph.
         """
-        candidates: Tensor = inputs[self.spec.candidates]
+        candidates = tensor_of(inputs, self.spec.candidates)
         inner = self.of_state(tamed(hidden))[..., None, :] + self.of_node(tamed(self.described(inputs)))
-        valid, mask = candidates >= 0, inputs.get(self.spec.valid)
+        valid, mask = candidates >= 0, mask_of(inputs, self.spec.valid)
         return masked(
             self.score(torch.relu(inner)).squeeze(-1).float(), valid if mask is None else valid & mask
         )
 
     def described(self, inputs: Inputs) -> Tensor:
         """(.., N, n_features) the candidates' embeddings, for a factor that depends on the choice among them."""
-        candidates, graphs = inputs[self.spec.candidates], inputs[self.spec.graph]
+        candidates, graphs = tensor_of(inputs, self.spec.candidates), graphs_of(inputs, self.spec.graph)
         if candidates.shape[:-1] != graphs.shape:
             raise DataError(
                 f"{self.spec.candidates!r} describes {tuple(candidates.shape[:-1])} decisions, "
@@ -126,7 +127,7 @@ class PointerHead(nn.Module):
         sizes, first = (x.reshape(graphs.shape)[..., None] for x in (graphs.sizes, graphs.first))
         if bool((candidates >= sizes).any()):
             raise DataError(f"{self.spec.candidates!r} names a node that its graph does not have.")
-        nodes: Tensor = inputs[self.spec.graph + NODES]
+        nodes = tensor_of(inputs, self.spec.graph + NODES)
         return nodes[candidates.clamp(min=0) + first]
 
     def answer(self, hidden: Tensor, inputs: Inputs) -> Tensor:

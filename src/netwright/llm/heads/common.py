@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import DataError
+from netwright.llm.encoders import Inputs, tensor_of
 
 LARGEST_HIDDEN = 1e4
 CANDIDATES, VALID = "candidates", "valid"
 
-Inputs = Mapping[str, Any]
-"""What a decision's head reads besides the hidden state, by name: candidates, masks, embeddings of nodes."""
+
+def mask_of(inputs: Inputs, name: str) -> Tensor | None:
+    """The mask of that name, if there is one."""
+    return tensor_of(inputs, name) if name in inputs else None
 
 
 def perceptron(width: int, size: int, n_hidden: int, dropout: float) -> nn.Sequential:

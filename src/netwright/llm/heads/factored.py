@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
+from netwright.llm.encoders import Inputs
 from netwright.llm.heads.candidates import Candidates, CandidatesHead
 from netwright.llm.heads.choice import CategoricalChoice, Pointer, PointerHead
-from netwright.llm.heads.common import Inputs, check_hidden
+from netwright.llm.heads.common import check_hidden
 
 Choice = Candidates | CategoricalChoice | Pointer
 Choose = Callable[[Tensor], Tensor]

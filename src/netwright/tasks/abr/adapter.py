@@ -160,9 +160,9 @@ class AbrAdapter:
     def provenance(self) -> dict[str, Any]:
         """The experience's policies, training environments and data."""
         assert self._experience is not None, "an adapter made from a saved state has no experience"
-        found = self._experience.provenance()
-        data = found.get("data", {})
-        return {"source": data.get("source"), "synthetic": data.get("synthetic"), "experience": found}
+        data = self._experience.info.get("data", {})
+        found = {name: data.get(name) for name in ("source", "synthetic")}
+        return {**found, "experience": self._experience.provenance()}
 
     def trained_for(self) -> dict[str, Condition]:
         """Ladders, chunks, buffer, connection and viewers of the experience."""

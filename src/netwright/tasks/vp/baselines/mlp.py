@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from netwright.adaptation.saved_model import read_description
+from netwright.adaptation.saved_model import read_saved
 from netwright.tasks.vp import features
 from netwright.tasks.vp.adapter import AdaptedViewportPolicy
 from netwright.tasks.vp.baselines import training
@@ -67,12 +66,12 @@ def train(
 
 def load(folder: Path) -> AdaptedViewportPolicy:
     """The trained policy of a folder."""
-    recipe = training.recipe_named(read_description(folder)["recipe"])
+    recipe = training.recipe_named(str(read_saved(folder).to_json()["recipe"]))
     model, description = training.load_baseline(
         folder, NAME, lambda shape: training.Residual(_network(recipe, shape))
     )
     return training.described(model.policy(recipe), description, folder)
 
 
-def _network(recipe: VpRecipe, shape: Mapping[str, Any]) -> ResidualMlp:
+def _network(recipe: VpRecipe, shape: training.Shape) -> ResidualMlp:
     return ResidualMlp(recipe.modalities, recipe.n_image_features, shape["width"], shape["dropout"])
