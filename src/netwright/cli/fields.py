@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -65,19 +65,22 @@ def parsed(config: type, assignments: Sequence[str]) -> Json:
     known = {field.name: hints[field.name] for field in dataclasses.fields(config)}
     values = {}
     for assignment in assignments:
-        name, equals, text = (part.strip() for part in assignment.partition("="))
-        if not equals or not name:
-            raise ConfigError(
-                f"--set needs KEY=VALUE, got {assignment!r}; write for example --set history=20."
-            )
-        name = name.replace("-", "_")
-        name = getattr(config, "RENAMED", {}).get(name, name)
+        name, text = _split(assignment, getattr(config, "RENAMED", {}))
         if name not in known:
             raise UnknownNameError(f"field of {config.__name__}", name, known)
         if name in values:
             raise ConfigError(f"--set {name} is given twice; keep one.")
         values[name] = _value(name, text, known[name])
     return values
+
+
+def _split(assignment: str, renamed: Mapping[str, str]) -> tuple[str, str]:
+    """The field under its present name, and the text of its value."""
+    name, equals, text = (part.strip() for part in assignment.partition("="))
+    if not equals or not name:
+        raise ConfigError(f"--set needs KEY=VALUE, got {assignment!r}; write for example --set history=20.")
+    name = name.replace("-", "_")
+    return renamed.get(name, name), text
 
 
 def _value(name: str, text: str, hint: Any) -> Any:

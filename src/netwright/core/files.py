@@ -268,10 +268,7 @@ def write_files(folder: Path, texts: Mapping[str, str], *, private: bool = False
         private: as for `write_text`.
     """
     if not folder.exists():
-        with replacing(folder) as temporary:
-            temporary.mkdir(parents=True)
-            for name, text in texts.items():
-                _write_new(temporary / name, text, private)
+        _write_folder(folder, texts, private)
         return [folder / name for name in texts]
     for name in texts:
         if (folder / name).is_dir():
@@ -280,6 +277,13 @@ def write_files(folder: Path, texts: Mapping[str, str], *, private: bool = False
         for name, text in reversed(list(texts.items())):  # the stack replaces the last file added first
             _write_new(stack.enter_context(replacing(folder / name)), text, private)
     return [folder / name for name in texts]
+
+
+def _write_folder(folder: Path, texts: Mapping[str, str], private: bool) -> None:
+    with replacing(folder) as temporary:
+        temporary.mkdir(parents=True)
+        for name, text in texts.items():
+            _write_new(temporary / name, text, private)
 
 
 def _write_new(path: Path, text: str, private: bool) -> None:

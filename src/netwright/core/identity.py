@@ -84,12 +84,16 @@ class RunIdentity(Document):
         names = self.differences(found)
         if names:
             raise ConfigError(f"{where}: the {what} has another {', '.join(names)}; {remedy}.")
+        if notes:
+            self._note_machine(found, f"{where}: the {what}")
+
+    def _note_machine(self, found: RunIdentity, what: str) -> None:
         for name in sorted(set(self.machine) | set(found.machine)):
             before, now = found.machine.get(name), self.machine.get(name)
-            if notes and before != now:
+            if before != now:
                 note(
-                    f"{where}: the {what} was made with {name} {before}, now {now}: the last digits of its "
-                    "numbers will not be those of an uninterrupted run"
+                    f"{what} was made with {name} {before}, now {now}: the last digits of its numbers will not "
+                    "be those of an uninterrupted run"
                 )
 
 

@@ -100,14 +100,19 @@ def download(
         time.sleep(wait_s)
 
 
-def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> None:
-    """One request, from the end of `partial`; returns when the response is complete."""
-    have = _size(partial)
+def _request(url: str, have: int) -> urllib.request.Request:
+    """A request of the bytes that follow the first `have`."""
     request = urllib.request.Request(url, headers={"User-Agent": "netwright", "Accept-Encoding": "identity"})
     if have:
         request.add_header("Range", f"bytes={have}-")
+    return request
+
+
+def _continue(url: str, partial: Path, progress: Progress, timeout_s: float) -> None:
+    """One request, from the end of `partial`; returns when the response is complete."""
+    have = _size(partial)
     try:
-        response = urllib.request.urlopen(request, timeout=timeout_s)
+        response = urllib.request.urlopen(_request(url, have), timeout=timeout_s)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise

@@ -79,13 +79,6 @@ def published_viewport_share() -> ParameterCounts:
     config = LlamaConfig(vocab_size=32_000, hidden_size=4096, num_hidden_layers=32, intermediate_size=11_008)
     width = config.hidden_size
     with torch.device("meta"):
-        added = nn.ModuleList(
-            [
-                nn.Conv1d(1, 256, kernel_size=3),
-                nn.Linear(256, width),
-                nn.Linear(768, width),
-                nn.LayerNorm(width),
-                nn.Linear(width, 3),
-            ]
-        )
+        encoder = (nn.Conv1d(1, 256, kernel_size=3), nn.Linear(256, width), nn.Linear(768, width))
+        added = nn.ModuleList([*encoder, nn.LayerNorm(width), nn.Linear(width, 3)])
     return trainable_share(config, added, rank=32)

@@ -182,12 +182,11 @@ def _train(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda i: (
-            min(1.0, (i + 1) / config.warmup) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, i / iterations)))
-        ),
-    )
+
+    def rate(i: int) -> float:
+        return min(1.0, (i + 1) / config.warmup) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, i / iterations)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     started = time.perf_counter()
     for i in range(iterations):
         loss = model.loss(config.source.draw(config.batch_size, generator(seed, 2, i)))

@@ -161,6 +161,15 @@ def topologies(files: Mapping[str, bytes]) -> dict[str, bytes]:
     }
 
 
+_UNKNOWN_NODE = {"lat": None, "lon": None, "position_known": False}
+_UNKNOWN_LINK = {
+    "length_km": None,
+    "length_known": False,
+    "zoo_link_label": "",
+    "capacity_mbps_from_label": None,
+}
+
+
 def b4(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """`topologies/b4.json` from Flexile's table of directed arcs (Jain et al., SIGCOMM 2013).
 
@@ -173,16 +182,12 @@ def b4(files: Mapping[str, bytes]) -> dict[str, bytes]:
         pairs = sorted({(min(a, b), max(a, b)) for a, b in arcs})
     except ValueError as error:
         raise DataError(f"{name}: not a table of arcs ({error}).") from None
-    blank = {"length_km": None, "length_known": False, "zoo_link_label": "", "capacity_mbps_from_label": None}
     nodes = sorted({n for pair in pairs for n in pair})
     document = {
         "name": "B4",
         **_B4_HEADER,
-        "nodes": [
-            {"id": n, "label": f"site{n + 1}", "lat": None, "lon": None, "position_known": False}
-            for n in nodes
-        ],
-        "links": [{"a": a, "b": b, "parallel_in_zoo": 1, **blank} for a, b in pairs],
+        "nodes": [{"id": n, "label": f"site{n + 1}", **_UNKNOWN_NODE} for n in nodes],
+        "links": [{"a": a, "b": b, "parallel_in_zoo": 1, **_UNKNOWN_LINK} for a, b in pairs],
     }
     return {"topologies/b4.json": _json(document)}
 

@@ -65,14 +65,7 @@ def fit(kind: Kind, experience: Experience) -> tuple[ReturnConditioning, Floats]
     """The condition of that kind, and its value at every decision of the experience, (N, size)."""
     rewards = experience.array(REWARD).astype(np.float64)
     if kind == "returns":
-        per_step = to_go(np.maximum(rewards, LOWEST_REWARD), experience) / left(experience)
-        low, high = np.percentile(per_step, PERCENTILES)
-        means = (
-            np.add.reduceat(np.maximum(rewards, LOWEST_REWARD), experience.offsets[:-1]) / experience.lengths
-        )
-        quantiles = np.percentile(means, np.arange(0, 101, 5))
-        fitted = {"low": float(low), "high": float(high), "quantiles": [float(q) for q in quantiles]}
-        return ReturnConditioning(kind, 1, fitted), _between(per_step, low, high)[:, None]
+        return _fit_returns(np.maximum(rewards, LOWEST_REWARD), experience)
     if kind == "returns-published":
         low, high = rewards.min(), rewards.max()
         returns = to_go((rewards - low) / (high - low), experience) / PUBLISHED_SCALE
@@ -150,6 +143,16 @@ def left(experience: Experience) -> NDArray[np.int64]:
         experience.n_steps
     )
     return found
+
+
+def _fit_returns(rewards: Doubles, experience: Experience) -> tuple[ReturnConditioning, Floats]:
+    """Mean reward per remaining step, scaled between percentiles; targets are quantiles over episodes."""
+    per_step = to_go(rewards, experience) / left(experience)
+    low, high = np.percentile(per_step, PERCENTILES)
+    means = np.add.reduceat(rewards, experience.offsets[:-1]) / experience.lengths
+    quantiles = np.percentile(means, np.arange(0, 101, 5))
+    fitted = {"low": float(low), "high": float(high), "quantiles": [float(q) for q in quantiles]}
+    return ReturnConditioning("returns", 1, fitted), _between(per_step, low, high)[:, None]
 
 
 def _fit_vector(experience: Experience) -> tuple[ReturnConditioning, Floats]:

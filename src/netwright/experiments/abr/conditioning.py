@@ -51,14 +51,10 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
     for variant in conditioned:
         progress(f"training or loading {variant.label}")
         abr.adapt_and_test(variant, data_folder=data_folder, runs=runs)
+    by_vector = [a for a in conditioned if a.recipe == VECTOR]
     rows = [
         *(row for variant in conditioned for row in target_rows(task, data, runs, variant)),
-        *(
-            row
-            for variant in conditioned
-            if variant.recipe == VECTOR
-            for row in weight_rows(task, data, runs, variant)
-        ),
+        *(row for variant in by_vector for row in weight_rows(task, data, runs, variant)),
         *(row for variant in every for row in cost_rows(runs, variant)),
     ]
     write_rows(results_folder / "abr.jsonl", rows, replaces={"area": "abr", "command": COMMAND})

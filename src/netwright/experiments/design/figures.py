@@ -93,22 +93,23 @@ def by_noise(rows: Sequence[Row], topology: str = "abilene", query: int = 5) -> 
     return figure
 
 
+def _draw_sizes(axes: Axes, rows: Sequence[Row]) -> None:
+    """Median and 10th percentile of each learner by the size of its pool."""
+    for subject, style in STYLES.items():
+        found = sorted((r["pool_objectives"], r["value"], r["p10"]) for r in rows if r["subject"] == subject)
+        if found:
+            at, medians, lows = zip(*found, strict=True)
+            axes.plot(at, medians, label=subject, marker="o", markersize=3, **style)
+            axes.plot(at, lows, **{**style, "linewidth": 0.8, "alpha": 0.55})
+
+
 def by_size(rows: Sequence[Row], query: int = 5) -> Figure:
     """Quality after five questions, evaluated on the largest pool, as a function of the learner's pool size."""
     chosen = [r for r in rows if not _usual(r) and r["query"] == query]
     scenarios = [s for s in TITLES if any(r["setting"].startswith(f"{s}:") for r in chosen)]
     figure, panels = _panels(len(scenarios))
     for scenario, axes in zip(scenarios, panels, strict=True):
-        for subject, style in STYLES.items():
-            found = sorted(
-                (r["pool_objectives"], r["value"], r["p10"])
-                for r in chosen
-                if r["setting"].startswith(f"{scenario}:") and r["subject"] == subject
-            )
-            if found:
-                at, medians, lows = zip(*found, strict=True)
-                axes.plot(at, medians, label=subject, marker="o", markersize=3, **style)
-                axes.plot(at, lows, **{**style, "linewidth": 0.8, "alpha": 0.55})
+        _draw_sizes(axes, [r for r in chosen if r["setting"].startswith(f"{scenario}:")])
         axes.set_title(f"{TITLES[scenario]}, abilene")
         axes.set_xscale("log")
         sizes = sorted({r["pool_objectives"] for r in chosen})

@@ -173,6 +173,13 @@ class Sessions:
         ):
             if index.min() < 0 or index.max() >= count:
                 raise ConfigError(f"sessions name {what} {index.min()}..{index.max()}, there are {count}.")
+        self._check_rows()
+        if not (np.isfinite(self.scale).all() and self.scale.min() > 0.0):
+            raise ConfigError("a session's scale must be above 0; check what was passed.")
+        if self.rules.noise > 0.0 and self.rng is None:
+            raise ConfigError(f"Rules.noise is {self.rules.noise}: sessions need an rng to draw it from.")
+
+    def _check_rows(self) -> None:
         bad = np.flatnonzero((self.start_rows < 1) | (self.start_rows >= self.traces.n_rows[self.trace_of]))
         if bad.size:
             trace = self.traces.traces[self.trace_of[bad[0]]]
@@ -180,10 +187,6 @@ class Sessions:
                 f"trace {trace.name!r}: a session starts at row 1..{trace.n_rows - 1}, got "
                 f"{self.start_rows[bad[0]]}; choose another."
             )
-        if not (np.isfinite(self.scale).all() and self.scale.min() > 0.0):
-            raise ConfigError("a session's scale must be above 0; check what was passed.")
-        if self.rules.noise > 0.0 and self.rng is None:
-            raise ConfigError(f"Rules.noise is {self.rules.noise}: sessions need an rng to draw it from.")
 
     @property
     def done(self) -> bool:

@@ -105,6 +105,16 @@ def synth_video(
     return Video(name, bitrates_kbps, chunk_s, sizes, n_chunks)
 
 
+SETS = (
+    ("fcc-train", 60, SLOW),
+    ("fcc-test", 30, SLOW),
+    ("norway-train", 40, ROUGH),
+    ("norway-test", 30, ROUGH),
+    ("synthetic-test", 30, FAST),
+)
+"""Name, number of traces and ranges of each set; its position is its seed."""
+
+
 def generate(*, seed: int) -> AbrData:
     """Synthetic sets and videos under the names of the real ones; the same seed gives the same data.
 
@@ -113,15 +123,7 @@ def generate(*, seed: int) -> AbrData:
     """
     sets = {
         name: synth_traces(f"made-{name}", n, seed=derived_seed(seed, index), ranges=ranges)
-        for index, (name, n, ranges) in enumerate(
-            (
-                ("fcc-train", 60, SLOW),
-                ("fcc-test", 30, SLOW),
-                ("norway-train", 40, ROUGH),
-                ("norway-test", 30, ROUGH),
-                ("synthetic-test", 30, FAST),
-            )
-        )
+        for index, (name, n, ranges) in enumerate(SETS)
     }
     videos = {
         name: synth_video(name, generator(seed, 100 + index), scale=scale)

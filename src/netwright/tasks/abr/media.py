@@ -42,10 +42,13 @@ class Video:
             )
         if not (math.isfinite(self.chunk_s) and self.chunk_s > 0.0):
             raise DataError(f"video {self.name!r}: chunk_s must be above 0, got {self.chunk_s}.")
-        shape = self.sizes_bytes.shape
-        if len(shape) != 2 or shape[0] != len(rates) or not 2 <= self.n_chunks <= shape[1]:
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        n_levels, shape = len(self.bitrates_kbps), self.sizes_bytes.shape
+        if len(shape) != 2 or shape[0] != n_levels or not 2 <= self.n_chunks <= shape[1]:
             raise DataError(
-                f"video {self.name!r}: needs {len(rates)} rungs of at least n_chunks = {self.n_chunks} (2 or "
+                f"video {self.name!r}: needs {n_levels} rungs of at least n_chunks = {self.n_chunks} (2 or "
                 f"more) chunk sizes each, got an array of shape {shape}; give one row for each bitrate."
             )
         if self.sizes_bytes.min() <= 0:

@@ -190,15 +190,12 @@ def _measured_sources(data: AbrData, extra: bool) -> list[_Source]:
         return []
     component = connected([piece for _, _, piece in kept], [log for _, log, _ in kept])
     held_out = _held_out(component, kept)
+    parts = [(source, c in held_out, p) for (source, _, p), c in zip(kept, component, strict=True)]
     return [
         _Source(
             name,
-            train=tuple(
-                p for (s, _, p), c in zip(kept, component, strict=True) if s == name and c not in held_out
-            ),
-            validation=tuple(
-                p for (s, _, p), c in zip(kept, component, strict=True) if s == name and c in held_out
-            ),
+            train=tuple(p for s, out, p in parts if s == name and not out),
+            validation=tuple(p for s, out, p in parts if s == name and out),
         )
         for name in SHARES
         if any(source == name for source, _, _ in kept)

@@ -128,12 +128,17 @@ def _misfit(arrays: Mapping[str, NDArray[np.generic]]) -> str | None:
     return None
 
 
-def _from_csv(folder: Path, units: Units, findings: list[Finding]) -> _Traces | None:
-    files = sorted(
+def _csv_files(folder: Path) -> list[tuple[int, int, Path]]:
+    """Video, user and path of each file, in order."""
+    return sorted(
         (int(match[1]), int(match[2]), path)
         for path in folder.glob("video*/5Hz/simple_5Hz_user*.csv")
         if (match := _CSV_NAME.fullmatch(path.relative_to(folder).as_posix()))
     )
+
+
+def _from_csv(folder: Path, units: Units, findings: list[Finding]) -> _Traces | None:
+    files = _csv_files(folder)
     if not files:
         absent = "" if folder.exists() else f", so settings on {folder.name} cannot be played"
         what = f"holds no video<v>/5Hz/simple_5Hz_user<u>.csv{absent}; check --data."

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from netwright.core.palette import FAINT, INK, MethodStyle, method_styles
+from netwright.core.palette import FAINT, INK, Keywords, MethodStyle, method_styles
 from netwright.core.results import Evaluation, kinds_of
+from netwright.core.types import JsonView
 from netwright.tasks.vp.angles import AXES, PITCH, YAW, Floats
 from netwright.tasks.vp.settings import SAMPLE_RATE_HZ
 
@@ -30,7 +31,7 @@ Drawings = list[tuple[str, str, Figure]]
 
 _TRAJECTORIES = "Predicted trajectories"
 _ACTUAL = "actual"
-_HISTORY: dict[str, Any] = {"color": INK[0], "linewidth": 2.2}
+_HISTORY: Keywords = {"color": INK[0], "linewidth": 2.2}
 
 
 def figures(evaluations: Sequence[Evaluation]) -> Drawings:
@@ -98,6 +99,11 @@ def _by_horizon(setting: str, evaluations: Sequence[Evaluation], styles: Styles)
     return [("Error by prediction horizon", f"{setting}: mean over windows and axes.", figure)]
 
 
+def _draw_bar(axes: Axes, row: int, value: float, style: MethodStyle) -> None:
+    axes.barh(row, value, 0.66, **style.bar)
+    axes.annotate(f"{value:.1f}", (value, row), (3, 0), textcoords="offset points", va="center", fontsize=7.5)
+
+
 def _by_axis(
     setting: str, evaluations: Sequence[Evaluation], styles: Styles
 ) -> list[tuple[str, str, Figure]]:
@@ -108,11 +114,7 @@ def _by_axis(
     figure = Figure(figsize=(5.2, 0.8 + 0.27 * len(names)))
     for column, axes in enumerate(figure.subplots(1, 3, sharey=True)):
         for row, name in enumerate(names):
-            value = float(found[name][column])
-            axes.barh(row, value, 0.66, **styles[name].bar)
-            axes.annotate(
-                f"{value:.1f}", (value, row), (3, 0), textcoords="offset points", va="center", fontsize=7.5
-            )
+            _draw_bar(axes, row, float(found[name][column]), styles[name])
         axes.set_title(AXES[column] if column else f"{setting}: {AXES[column]}")
         axes.set_yticks(range(len(names)), list(names))
         axes.set_ylim(len(names) - 0.4, -0.6)
@@ -223,7 +225,7 @@ def _few(evaluations: Sequence[Evaluation], styles: Styles) -> dict[str, Evaluat
     return {name: first[name] for kind, count in DRAWN_OF_KIND.items() for name in of_kind[kind][:count]}
 
 
-def _key(example: Mapping[str, Any]) -> str:
+def _key(example: JsonView) -> str:
     return str(example.get("label") or f"{example['episode']} from sample {example['start']}")
 
 
@@ -276,7 +278,7 @@ def _frame(axes: Axes, centre: Floats, **look: Any) -> None:
         axes.add_patch(Rectangle(corner, width, height, fill=False, **look))
 
 
-def _look(name: str, styles: Styles) -> dict[str, Any]:
+def _look(name: str, styles: Styles) -> Keywords:
     """How a line is drawn: a method's own style, or that of the actual future."""
     if name == _ACTUAL:
         return {"color": FAINT[0], "linewidth": 3.4, "alpha": 0.5}

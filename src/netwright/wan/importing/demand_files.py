@@ -73,17 +73,17 @@ def _joined(graph: ImportedGraph, demands: Sequence[RawDemand], path: Path, how:
     labels = {node.label: node.name for node in graph.nodes}
     kept = []
     for demand in demands:
-        ends = [
+        source, target = (
             end if end in graph.index or end in gone else labels.get(end)
             for end in (demand.source, demand.target)
-        ]
-        if ends[0] is None or ends[1] is None:
+        )
+        if source is None or target is None:
             raise DataError(
                 f"{path}: a demand from {demand.source!r} to {demand.target!r}, but one of them is no node of "
                 f"{graph.source}; give the demands of this network."
             )
-        if not gone & {*ends}:
-            kept.append(replace(demand, source=ends[0], target=ends[1]))
+        if not gone & {source, target}:
+            kept.append(replace(demand, source=source, target=target))
     note = f"{count(len(demands), 'demand')} from {path.name}{how}"
     if len(kept) < len(demands):
         note += f"; {len(demands) - len(kept)} at dropped nodes left out"

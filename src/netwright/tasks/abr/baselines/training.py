@@ -100,9 +100,7 @@ class Job:
         learned.save(out, self.design, trainer.average, trainer.critic, description)
 
     def _description(self, trainer: PpoTrainer) -> Json:
-        made_of = {
-            k: v for k, v in self.sessions.provenance().items() if k != "data"
-        }  # a folder may be moved
+        made_of = {k: v for k, v in self.sessions.provenance().items() if k != "data"}  # folders move
         state = trainer.state
         return {
             "policy": self.design.name,
