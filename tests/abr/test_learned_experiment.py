@@ -18,7 +18,7 @@ def rows(generated):
         load_attribute(task.evaluate)(policy, task.setting("default"), generated, name=name)
         for name, policy in policies.items()
     ]
-    return {e.policy: e for e in evaluations}, list(abr_baselines.result_rows(task, evaluations))
+    return {e.policy: e for e in evaluations}, list(abr_baselines.ROWS.rows(task, evaluations))
 
 
 def test_every_policy_has_its_figures(rows):

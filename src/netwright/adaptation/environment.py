@@ -51,7 +51,7 @@ class Collector(Protocol):
 class EncodingCollector(Protocol):
     """A `Collector` of actions that are not all whole numbers from 0."""
 
-    def encoded(self, observation: Any, actions: Array) -> Array:
+    def encoded(self, observation: AnyObs, actions: Array) -> Array:
         """Actions (B, ..) as whole numbers from 0, which an experience keeps."""
         ...
 
