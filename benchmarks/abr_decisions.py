@@ -9,14 +9,13 @@ than the window, so the cache is full and forgets.
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import reporting
 import torch
 
 from netwright.adaptation.config import TrainingConfig
@@ -24,7 +23,6 @@ from netwright.adaptation.models.decision import DecisionModel, StepwiseInferenc
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.saved_model import assemble
 from netwright.core import registry
-from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.abr.adapter import AbrAdapter, AdaptedBitratePolicy
 from netwright.tasks.abr.environment import AbrCollector
@@ -99,9 +97,8 @@ def collection() -> float:
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = reporting.parser(__doc__, data=False)
     parser.add_argument("--decisions", type=int, default=2000)
-    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     collector = AbrCollector(generate(seed=0))
     ways = {layout: policy(layout) for layout in LAYOUTS}
@@ -113,41 +110,31 @@ def main() -> None:
             seconds[layout] += one_session(inference, collector, seed, n)
         with patch("netwright.llm.windows.fits", return_value=False):
             seconds[FRAMEWORK] += one_session(ways["fused"], collector, seed, n)
-    rows = [
-        _row("decision, tiny, one session, one thread", f"{layout}, p{p}", "latency", "ms", value, len(taken))
+    latencies = [
+        reporting.Measured(f"{layout}, p{p}", "latency", "ms", value, len(taken))
         for layout, taken in seconds.items()
         for p in (50, 99)
         for value in [1e3 * float(np.percentile(taken, p))]
     ]
     torch.set_num_threads(2)
-    rows += [
-        _row(f"decisions, tiny, {MANY} sessions, two threads", layout, "rate", "decisions/s", rate, 10 * MANY)
+    rates = [
+        reporting.Measured(layout, "rate", "decisions/s", rate, 10 * MANY)
         for layout, inference in ways.items()
         for rate in [many_sessions(inference, collector)]
     ]
-    took = collection()
-    rows.append(
-        _row(
-            "collection, 200 thousand chunks, four policies, one process", "rl_collect", "time", "s", took, 1
-        )
-    )
-    print(json.dumps({f"{r.setting}, {r.subject}": r.value for r in rows}, indent=2))
-    if chosen.results:
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
-
-
-def _row(setting: str, subject: str, metric: str, unit: str, value: float, n: int) -> ResultRow:
-    return ResultRow(
-        area="speed",
-        setting=f"abr {setting}",
-        subject=subject,
-        metric=metric,
-        unit=unit,
-        value=value,
-        n=n,
-        seeds=(0,),
-        command=COMMAND,
-    )
+    measured = {
+        "decision, tiny, one session, one thread": latencies,
+        f"decisions, tiny, {MANY} sessions, two threads": rates,
+        "collection, 200 thousand chunks, four policies, one process": [
+            reporting.Measured("rl_collect", "time", "s", collection(), 1)
+        ],
+    }
+    rows = [
+        row
+        for setting, figures in measured.items()
+        for row in reporting.rows(f"abr {setting}", figures, command=COMMAND)
+    ]
+    reporting.publish({f"{r.setting}, {r.subject}": r.value for r in rows}, rows, chosen.results)
 
 
 if __name__ == "__main__":

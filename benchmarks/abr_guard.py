@@ -5,16 +5,14 @@ python benchmarks/abr_guard.py [--results results]
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reporting
 
 from netwright.adaptation.guard import Guarded
 from netwright.core import registry
-from netwright.core.results import ResultRow, write_rows
 from netwright.core.task import load_attribute
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.evaluation import evaluate
@@ -48,8 +46,7 @@ class Timed(Guarded):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path)
+    parser = reporting.parser(__doc__, data=False)
     results = parser.parse_args().results
     task = registry.task("abr")
     data = load_attribute(task.load_data)(None, seed=0)
@@ -65,24 +62,12 @@ def main() -> None:
         "p100 of a guarded decision": (float(ms.max()), "ms"),
         "QoE of the guarded model minus the rule's": (found - rule, "per chunk"),
     }
-    for metric, (value, unit) in figures.items():
-        print(f"{metric}: {value:.4f} {unit} (n = {len(ms)})")
-    if results is not None:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting="abr guard",
-                subject=f"sleeping {1000 * SLEEP_S:.0f} ms, deadline {1000 * DEADLINE_S:.0f} ms",
-                metric=metric,
-                unit=unit,
-                value=value,
-                n=len(ms),
-                seeds=(0,),
-                command=COMMAND,
-            )
-            for metric, (value, unit) in figures.items()
-        ]
-        write_rows(results / "speed.jsonl", rows, replaces={"command": COMMAND})
+    subject = f"sleeping {1000 * SLEEP_S:.0f} ms, deadline {1000 * DEADLINE_S:.0f} ms"
+    measured = [
+        reporting.Measured(subject, metric, unit, value, len(ms)) for metric, (value, unit) in figures.items()
+    ]
+    document = {f"{metric} ({unit})": value for metric, (value, unit) in figures.items()}
+    reporting.publish(document, reporting.rows("abr guard", measured, command=COMMAND), results)
 
 
 if __name__ == "__main__":

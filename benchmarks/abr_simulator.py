@@ -8,16 +8,11 @@ best of several repeats. The folder is NETWRIGHT_DATA by default; generated trac
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+import reporting
 
-from netwright.core.results import ResultRow, write_rows
 from netwright.tasks.abr import sim
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import Mpc
@@ -30,20 +25,8 @@ from netwright.tasks.abr.media import Rules
 from netwright.tasks.abr.settings import SETTINGS
 from netwright.tasks.abr.training_set import TrainingSet
 
-REPEATS = 7
 BATCH = 1024
 COMMAND = "python benchmarks/abr_simulator.py --data ../shared/data --results results"
-
-
-def best_s(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """CPU seconds of the fastest of several runs, after one that does not count."""
-    work()
-    found = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        found.append(time.process_time() - began)
-    return min(found)
 
 
 def step_all(sessions: Sessions, levels: np.ndarray) -> None:
@@ -57,9 +40,9 @@ def steps_per_s(training: TrainingSet, *, observe: bool) -> float:
     rng = np.random.default_rng(0)
     fresh = training.sample(rng, BATCH)
     levels = rng.integers(0, fresh.n_levels, (fresh.n_decisions, BATCH))
-    spares = [fresh.copy() for _ in range(REPEATS + 1)]
+    spares = [fresh.copy() for _ in range(reporting.REPEATS + 1)]
     if not observe:
-        return BATCH * len(levels) / best_s(lambda: step_all(spares.pop(), levels))
+        return BATCH * len(levels) / reporting.best_s(lambda: step_all(spares.pop(), levels))
 
     def play() -> None:
         sessions = spares.pop()
@@ -67,7 +50,7 @@ def steps_per_s(training: TrainingSet, *, observe: bool) -> float:
             sessions.observe()
             sessions.step(column)
 
-    return BATCH * len(levels) / best_s(play)
+    return BATCH * len(levels) / reporting.best_s(play)
 
 
 def pure_steps_per_s(data: AbrData) -> float:
@@ -79,7 +62,7 @@ def pure_steps_per_s(data: AbrData) -> float:
         for chunk in range(video.n_chunks):
             state, _ = sim.step(state, chunk % video.n_levels, video, trace, Rules())
 
-    return video.n_chunks / best_s(play)
+    return video.n_chunks / reporting.best_s(play)
 
 
 def mpc_decisions_per_s(training: TrainingSet) -> float:
@@ -95,16 +78,13 @@ def mpc_decisions_per_s(training: TrainingSet) -> float:
         for observation in seen:
             policy.act(observation)
 
-    return BATCH * len(seen) / best_s(decide)
+    return BATCH * len(seen) / reporting.best_s(decide)
 
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NETWRIGHT_DATA"))
-    parser.add_argument("--results", type=Path)
-    chosen = parser.parse_args()
-    data = load(chosen.data and Path(chosen.data), seed=0)
+    chosen = reporting.parser(__doc__).parse_args()
+    data = load(chosen.data, seed=0)
     training = TrainingSet(data)
     config = SETTINGS["default"].config
 
@@ -118,40 +98,18 @@ def main() -> None:
         "batched steps with observations": (steps_per_s(training, observe=True), "1/s"),
         "steps of the pure core": (pure_steps_per_s(data), "1/s"),
         "mpc decisions": (mpc_decisions_per_s(training), "1/s"),
-        f"bba test of {few.n} traces": (best_s(test_bba), "s"),
+        f"bba test of {few.n} traces": (reporting.best_s(test_bba), "s"),
         "offline optimum of a session": (
-            best_s(lambda: [optimal_levels(few.only(i)) for i in range(n_planned)], 3) / n_planned,
+            reporting.best_s(lambda: [optimal_levels(few.only(i)) for i in range(n_planned)], 3) / n_planned,
             "s",
         ),
     }
-    print(
-        json.dumps(
-            {
-                "data": data.source,
-                "batch": BATCH,
-                "load_average": os.getloadavg()[0],
-                **{f"{name} ({unit})": value for name, (value, unit) in figures.items()},
-            },
-            indent=2,
-        )
-    )
-    if chosen.results:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting=f"abr, {'synthetic' if data.synthetic else 'FCC'}, one core",
-                subject=name,
-                metric="rate" if unit == "1/s" else "time",
-                unit=unit,
-                value=value,
-                n=REPEATS,
-                seeds=(0,),
-                command=COMMAND,
-                extra={"batch": BATCH, "load_average": os.getloadavg()[0]},
-            )
-            for name, (value, unit) in figures.items()
-        ]
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+    load_average = os.getloadavg()[0]
+    measured = reporting.rates_and_times(figures, reporting.REPEATS, batch=BATCH, load_average=load_average)
+    setting = f"abr, {'synthetic' if data.synthetic else 'FCC'}, one core"
+    about = {"data": data.source, "batch": BATCH, "load_average": load_average}
+    document = about | {f"{name} ({unit})": value for name, (value, unit) in figures.items()}
+    reporting.publish(document, reporting.rows(setting, measured, command=COMMAND), chosen.results)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,13 @@ learning together.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+import reporting
 import torch
 
 from netwright.core.files import read_json
-from netwright.core.results import ResultRow, write_rows
 from netwright.tasks.abr.baselines import genet, learned, pensieve, ppo
 from netwright.tasks.abr.baselines.ppo_trainer import PpoConfig, PpoTrainer
 from netwright.tasks.abr.data import load
@@ -50,33 +47,14 @@ def shipped() -> Iterator[tuple[str, str, str, float, int]]:
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path)
+    parser = reporting.parser(__doc__)
     parser.add_argument("--iterations", type=int, default=10)
-    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     figures = [*measure(TrainingSet(load(chosen.data, seed=0)), chosen.iterations), *shipped()]
-    print(
-        json.dumps([dict(zip(("policy", "metric", "unit", "value", "n"), f, strict=True)) for f in figures])
-    )
-    if chosen.results:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting="abr training",
-                subject=name,
-                metric=metric,
-                unit=unit,
-                value=value,
-                n=n,
-                seeds=(0,),
-                command=COMMAND,
-                extra={"threads": 1},
-            )
-            for name, metric, unit, value, n in figures
-        ]
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+    document = [dict(zip(("policy", "metric", "unit", "value", "n"), f, strict=True)) for f in figures]
+    measured = [reporting.Measured(*figure, {"threads": 1}) for figure in figures]
+    reporting.publish(document, reporting.rows("abr training", measured, command=COMMAND), chosen.results)
 
 
 if __name__ == "__main__":

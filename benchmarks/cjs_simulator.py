@@ -8,16 +8,12 @@ best of several repeats. The folder is NETWRIGHT_DATA by default; generated prof
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import gymnasium
+import reporting
 
-from netwright.core.results import ResultRow, write_rows
 from netwright.tasks.cjs.baselines import ruled
 from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.data import load
@@ -29,23 +25,12 @@ REPEATS = 5
 COMMAND = "python benchmarks/cjs_simulator.py --data ../shared/data --results results"
 
 
-def best_s(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """CPU seconds of the fastest of several runs, after one that does not count."""
-    work()
-    found = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        found.append(time.process_time() - began)
-    return min(found)
-
-
 def episode_s(data: CjsData, policy: ruled.RuleScheduler) -> tuple[float, Cluster]:
     """CPU seconds of a compiled episode of the default setting, seed 1, and the cluster at its end."""
     fresh = cluster_of(SETTINGS["default"].config, data, 1)
     clusters = [fresh.copy() for _ in range(REPEATS + 1)]
     ended = clusters[0]
-    return best_s(lambda: policy.play(clusters.pop())), ended
+    return reporting.best_s(lambda: policy.play(clusters.pop()), REPEATS), ended
 
 
 def gymnasium_steps_per_s(data: CjsData) -> float:
@@ -70,11 +55,8 @@ def gymnasium_steps_per_s(data: CjsData) -> float:
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NETWRIGHT_DATA"))
-    parser.add_argument("--results", type=Path)
-    chosen = parser.parse_args()
-    data = load(chosen.data and Path(chosen.data), seed=0)
+    chosen = reporting.parser(__doc__).parse_args()
+    data = load(chosen.data, seed=0)
     config = SETTINGS["default"].config
     seconds, ended = episode_s(data, ruled.fair())
     fresh = cluster_of(config, data, 1)
@@ -82,37 +64,16 @@ def main() -> None:
         "events with fair": (ended.n_events / seconds, "1/s"),
         "decisions with fair": (ended.n_decisions / seconds, "1/s"),
         "gymnasium steps": (gymnasium_steps_per_s(data), "1/s"),
-        "reset of 200 jobs": (best_s(lambda: cluster_of(config, data, 1)), "s"),
-        "copy of a state": (best_s(lambda: [fresh.copy() for _ in range(100)]) / 100, "s"),
-        "observation": (best_s(lambda: [fresh.observe() for _ in range(100)]) / 100, "s"),
+        "reset of 200 jobs": (reporting.best_s(lambda: cluster_of(config, data, 1), REPEATS), "s"),
+        "copy of a state": (reporting.best_s(lambda: [fresh.copy() for _ in range(100)], REPEATS) / 100, "s"),
+        "observation": (reporting.best_s(lambda: [fresh.observe() for _ in range(100)], REPEATS) / 100, "s"),
     }
-    print(
-        json.dumps(
-            {
-                "data": data.source,
-                "load_average": os.getloadavg()[0],
-                **{f"{name} ({unit})": value for name, (value, unit) in figures.items()},
-            },
-            indent=2,
-        )
-    )
-    if chosen.results:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting=f"cjs, {'synthetic' if data.synthetic else 'TPC-H'}, one core",
-                subject=name,
-                metric="rate" if unit == "1/s" else "time",
-                unit=unit,
-                value=value,
-                n=REPEATS,
-                seeds=(1,),
-                command=COMMAND,
-                extra={"load_average": os.getloadavg()[0]},
-            )
-            for name, (value, unit) in figures.items()
-        ]
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+    load_average = os.getloadavg()[0]
+    measured = reporting.rates_and_times(figures, REPEATS, load_average=load_average)
+    setting = f"cjs, {'synthetic' if data.synthetic else 'TPC-H'}, one core"
+    about = {"data": data.source, "load_average": load_average}
+    document = about | {f"{name} ({unit})": value for name, (value, unit) in figures.items()}
+    reporting.publish(document, reporting.rows(setting, measured, command=COMMAND, seed=1), chosen.results)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,11 @@ The folder is NETWRIGHT_DATA by default; Abilene alone without either.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import time
-from pathlib import Path
 
 import numpy as np
+import reporting
 
-from netwright.core.results import ResultRow, write_rows
 from netwright.wan.catalog import PACKAGED, TOPOLOGIES
 from netwright.wan.instance import build, load_topology
 from netwright.wan.registry import scenario
@@ -47,9 +43,7 @@ def step_ms(net: Network) -> float:
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NETWRIGHT_DATA"))
-    parser.add_argument("--results", type=Path)
+    parser = reporting.parser(__doc__)
     chosen = parser.parse_args()
     report, rows = {}, []
     for name in TOPOLOGIES if chosen.data else PACKAGED:
@@ -59,24 +53,19 @@ def main() -> None:
         net = routing_network(build(scenario("ospf").config(name, topology), chosen.data))
         found = {"from_scratch_ms": from_scratch_ms(net), "search_step_ms": step_ms(net)}
         report[name] = found
-        rows += [
-            ResultRow(
-                area="speed",
-                setting=f"ospf:{name}, route one weight setting",
-                subject=subject.removesuffix("_ms").replace("_", " "),
-                metric="cpu_time",
-                unit="ms",
-                value=value,
-                n=SETTINGS if subject == "from_scratch_ms" else 4 * STEPS,
-                seeds=(0,),
-                command=COMMAND,
-                extra={"topology": name},
+        measured = [
+            reporting.Measured(
+                subject.removesuffix("_ms").replace("_", " "),
+                "cpu_time",
+                "ms",
+                value,
+                SETTINGS if subject == "from_scratch_ms" else 4 * STEPS,
+                {"topology": name},
             )
             for subject, value in found.items()
         ]
-    print(json.dumps(report, indent=2))
-    if chosen.results:
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+        rows += reporting.rows(f"ospf:{name}, route one weight setting", measured, command=COMMAND)
+    reporting.publish(report, rows, chosen.results)
 
 
 if __name__ == "__main__":

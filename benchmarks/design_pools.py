@@ -8,9 +8,7 @@ that were measured replace those of the same pools; the others stay. Memory is t
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import resource
 import sys
 import tempfile
@@ -18,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import reporting
 
 from netwright.core.results import ResultRow, write_rows
 from netwright.execution import executor
@@ -91,18 +90,9 @@ def optimum_figures(name: str, data: Path | None) -> dict[str, float]:
 
 def row(setting: str, subject: str, figures: dict[str, float], n: int) -> ResultRow:
     """One line of results; CPU seconds are its value."""
-    return ResultRow(
-        area="speed",
-        setting=setting,
-        subject=subject,
-        metric="time",
-        unit="CPU s",
-        value=figures["cpu_seconds"],
-        n=n,
-        seeds=(0,),
-        command=COMMAND,
-        extra={key: value for key, value in figures.items() if key != "cpu_seconds"},
-    )
+    extra = {key: value for key, value in figures.items() if key != "cpu_seconds"}
+    measured = reporting.Measured(subject, "time", "CPU s", figures["cpu_seconds"], n, extra)
+    return reporting.rows(setting, [measured], command=COMMAND)[0]
 
 
 def measure(job: str, data: Path | None) -> tuple[ResultRow, dict[str, float]]:
@@ -121,10 +111,8 @@ def measure(job: str, data: Path | None) -> tuple[ResultRow, dict[str, float]]:
 
 def main() -> None:
     """Measure what is asked for, print it, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NETWRIGHT_DATA"))
+    parser = reporting.parser(__doc__)
     parser.add_argument("--only", nargs="+", default=JOBS, help="jobs such as mcf:abilene 2:bw:cwix 1:nf:ion")
-    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     pool_figures("bw:b4", 5, chosen.data)  # compile and import outside of what is timed
     report = {}

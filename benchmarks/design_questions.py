@@ -7,14 +7,11 @@ The pools are of the scenario BW on Abilene, whose designs nearly all differ.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from pathlib import Path
 
 import numpy as np
+import reporting
 
-from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
 from netwright.synthesis.learners import LearnerFactory, learner_factory
 from netwright.synthesis.pool import Pool
@@ -49,9 +46,8 @@ def seconds_of(make: LearnerFactory, pool: Pool, values: np.ndarray, n_dialogues
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = reporting.parser(__doc__, data=False)
     parser.add_argument("--dialogues", type=int, default=20)
-    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     rows = []
     for size in SIZES:
@@ -62,23 +58,11 @@ def main() -> None:
             learner, _, question = name.partition(":")
             make = learner_factory(learner, pool, question=question or "pair")
             seconds = seconds_of(make, pool, values, chosen.dialogues)
-            rows.append(
-                ResultRow(
-                    area="speed",
-                    setting=f"bw:abilene, pool of {size}",
-                    subject=name,
-                    metric="time to the next question",
-                    unit="ms",
-                    value=1e3 * float(np.median(seconds)),
-                    n=len(seconds),
-                    seeds=(0,),
-                    command=COMMAND,
-                    extra={"p90_ms": 1e3 * float(np.percentile(seconds, 90)), "designs": pool.n_designs},
-                )
-            )
-    print(json.dumps([row.to_json() for row in rows], indent=2))
-    if chosen.results:
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+            extra = {"p90_ms": 1e3 * float(np.percentile(seconds, 90)), "designs": pool.n_designs}
+            median_ms, n = 1e3 * float(np.median(seconds)), len(seconds)
+            measured = reporting.Measured(name, "time to the next question", "ms", median_ms, n, extra)
+            rows += reporting.rows(f"bw:abilene, pool of {size}", [measured], command=COMMAND)
+    reporting.publish([row.to_json() for row in rows], rows, chosen.results)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ The three ways take turns in blocks of answers, so that a noisy machine disturbs
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from pathlib import Path
 
 import numpy as np
+import reporting
 import torch
 
 from netwright.adaptation.config import TrainingConfig
@@ -20,7 +18,6 @@ from netwright.adaptation.inference import predict_fn
 from netwright.adaptation.models.adapted import AutoregressiveModel
 from netwright.adaptation.saved_model import assemble
 from netwright.core import registry
-from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.vp.adapter import ViewportAdapter
 from netwright.tasks.vp.dataset import VpData
@@ -58,9 +55,8 @@ def observations(n: int, data: VpData) -> list[Observation]:
 
 def main() -> None:
     """Measure, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = reporting.parser(__doc__, data=False)
     parser.add_argument("--answers", type=int, default=1000)
-    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     data = generate(seed=0)
@@ -84,23 +80,14 @@ def main() -> None:
     }
     ratio = "no cache / one pass, medians"
     figures[ratio] = figures["autoregressive, no cache, p50"] / figures["one pass, p50"]
-    print(json.dumps(figures, indent=2))
-    if chosen.results:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting="vp answer, tiny, batch 1, one thread",
-                subject=name,
-                metric="ratio" if name == ratio else "latency",
-                unit="times" if name == ratio else "ms",
-                value=value,
-                n=chosen.answers,
-                seeds=(0,),
-                command=COMMAND,
-            )
-            for name, value in figures.items()
-        ]
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+    measured = [
+        reporting.Measured(
+            name, *(("ratio", "times") if name == ratio else ("latency", "ms")), value, chosen.answers
+        )
+        for name, value in figures.items()
+    ]
+    rows = reporting.rows("vp answer, tiny, batch 1, one thread", measured, command=COMMAND)
+    reporting.publish(figures, rows, chosen.results)
 
 
 if __name__ == "__main__":

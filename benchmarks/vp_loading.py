@@ -7,15 +7,13 @@ The folder is NETWRIGHT_DATA by default; generated traces without either.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from netwright.core.results import ResultRow, write_rows
+import reporting
+
 from netwright.tasks.vp.data import ARCHIVES, load, read_archive, read_splits
 from netwright.tasks.vp.dataset import SPLITS, VpData
 from netwright.tasks.vp.settings import SETTINGS
@@ -47,9 +45,7 @@ def cut_all(data: VpData) -> int:
 
 def main() -> None:
     """Measure, print one JSON document, and write a row if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NETWRIGHT_DATA"))
-    parser.add_argument("--results", type=Path)
+    parser = reporting.parser(__doc__)
     chosen = parser.parse_args()
     loading, cutting = [], []
     for _ in range(REPEATS):
@@ -69,21 +65,11 @@ def main() -> None:
         "seconds_loading": statistics.median(loading),
         "seconds_cutting": statistics.median(cutting),
     }
-    print(json.dumps(report, indent=2))
-    if chosen.results:
-        row = ResultRow(
-            area="speed",
-            setting="vp, Jin2022: load and cut all windows",
-            subject="synthetic" if data.synthetic else DATASET,
-            metric="time",
-            unit="s",
-            value=report["seconds_median"],
-            n=REPEATS,
-            seeds=(0,),
-            command=COMMAND,
-            extra={"windows": n_windows},
-        )
-        write_rows(chosen.results / "speed.jsonl", [row], replaces={"command": COMMAND})
+    subject = "synthetic" if data.synthetic else DATASET
+    median_s = report["seconds_median"]
+    measured = [reporting.Measured(subject, "time", "s", median_s, REPEATS, {"windows": n_windows})]
+    rows = reporting.rows("vp, Jin2022: load and cut all windows", measured, command=COMMAND)
+    reporting.publish(report, rows, chosen.results)
 
 
 if __name__ == "__main__":

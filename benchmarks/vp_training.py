@@ -9,20 +9,17 @@ windows trained through 20 autoregressive passes. Both take turns; quote the rat
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+import reporting
 import torch
 
 from netwright.adaptation.config import TrainingConfig
 from netwright.adaptation.saved_model import assemble
 from netwright.adaptation.trainer import AdaptationTrainer
 from netwright.core import registry
-from netwright.core.results import ResultRow, write_rows
 from netwright.llm.backbones import build_backbone
 from netwright.llm.encoders import TimeSeries
 from netwright.tasks.vp.adapter import ViewportAdapter
@@ -78,10 +75,8 @@ def reference(data: VpData) -> tuple[Callable[[int], object], int]:
 
 def main() -> None:
     """Measure in turns, print one JSON document, and write rows if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path)
+    parser = reporting.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     data = load(chosen.data, seed=0)
     recipes = {JOINED: ours(data, joined=True), ALONE: ours(data, joined=False), REFERENCE: reference(data)}
@@ -97,24 +92,15 @@ def main() -> None:
     figures[WHOLE] = 1.0 / (alone / figures[ALONE] + (1.0 - alone) / figures[JOINED])
     ratios = [a / b for a, b in zip(rates[JOINED], rates[REFERENCE], strict=True)]
     figures[RATIO] = float(np.median(ratios))
-    print(json.dumps(figures, indent=2))
-    if chosen.results:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting="vp training, tiny",
-                subject=name,
-                metric="ratio" if name == RATIO else "throughput",
-                unit="times" if name == RATIO else "windows per second",
-                value=value,
-                n=chosen.rounds,
-                seeds=(0,),
-                command=COMMAND,
-                extra={"threads": torch.get_num_threads()},
-            )
-            for name, value in figures.items()
-        ]
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"command": COMMAND})
+    kinds = {RATIO: ("ratio", "times")}
+    extra = {"threads": torch.get_num_threads()}
+    measured = [
+        reporting.Measured(
+            name, *kinds.get(name, ("throughput", "windows per second")), value, chosen.rounds, extra
+        )
+        for name, value in figures.items()
+    ]
+    reporting.publish(figures, reporting.rows("vp training, tiny", measured, command=COMMAND), chosen.results)
 
 
 if __name__ == "__main__":
