@@ -1,4 +1,4 @@
-"""What a report says, by hand-made cases; nothing is claimed that an interval does not bear out."""
+"""What a report says, by hand-made cases; nothing is claimed that an interval does not support."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ CROSSING = [12.0, 17.0, 33.0, 37.0]
 
 def said(values, **more):
     (setting,) = compare(make_task(), [make_evaluation(name, v) for name, v in values.items()])
-    return wording.lead(setting, make_task()), wording.findings(setting), wording.verdict([setting])
+    return (
+        wording.lead(setting, make_task()),
+        wording.findings(setting),
+        wording.verdict([setting], make_task()),
+    )
 
 
 def test_the_best_is_ahead_by_its_paired_difference():
@@ -24,16 +28,30 @@ def test_the_best_is_ahead_by_its_paired_difference():
     assert (
         lead == "The best method here is mlp (18.000 degrees), ahead of last-value by 2.000 [2.000, 2.000]."
     )
-    assert verdict == "mlp is better than every other method in default. No adapted model was tested."
+    assert verdict == (
+        "mlp is best in default (18.000 degrees, ahead of last-value by 2.000 [2.000, 2.000]). "
+        "No adapted model was tested."
+    )
 
 
-def test_what_the_interval_does_not_bear_out_is_not_said():
+def test_no_lead_is_claimed_that_the_interval_does_not_support():
     lead, _, verdict = said({"last-value": CLOSE, "mlp": CROSSING})
     assert lead.startswith(
         "The best method here is mlp (24.750 degrees), not distinguishable from last-value"
     )
     assert "ahead" not in lead
-    assert verdict.startswith("No method stands out from all others.")
+    assert verdict.startswith(
+        "mlp has the best mean in default (24.750 degrees, not distinguishable from last-value)."
+    )
+
+
+def test_the_verdict_opens_with_the_best_method_its_lead_and_then_the_caveat():
+    values = {"last-value": CLOSE, "mlp": CROSSING, "velocity": [v + 20 for v in CROSSING]}
+    _, _, verdict = said(values)
+    assert verdict.startswith(
+        "mlp has the best mean in default (24.750 degrees, ahead of velocity by 20.000 [20.000, 20.000], "
+        "not distinguishable from last-value)."
+    )
 
 
 def test_a_control_or_baseline_in_front_is_named_as_such():
@@ -80,7 +98,9 @@ def test_the_reference_has_a_sentence_of_its_own_if_it_is_not_the_best_baseline(
 def test_a_single_method_is_called_the_only_one():
     lead, _, verdict = said({"last-value": [1, 2]})
     assert lead == "The best method here is last-value (1.500 degrees), the only method tested."
-    assert verdict == "last-value is the only method tested. No adapted model was tested."
+    assert verdict == (
+        "last-value is best in default (1.500 degrees, the only method tested). No adapted model was tested."
+    )
 
 
 def test_the_verdict_counts_settings():
@@ -89,17 +109,30 @@ def test_the_verdict_counts_settings():
         "unseen1": {"last-value": [9, 9], "adapted:none": [5, 5], "adapted:tiny": [6, 6]},
     }
     given = [make_evaluation(p, v, setting=s) for s, methods in values.items() for p, v in methods.items()]
-    assert wording.verdict(compare(make_task(), given)) == (
-        "adapted:tiny is better than every other method in default; adapted:none is better than every other method "
-        "in unseen1. adapted:tiny is ahead of the best baseline in all 2 settings; it is ahead of its control "
+    assert wording.verdict(compare(make_task(), given), make_task()) == (
+        "adapted:tiny is best in default (4.000 degrees, ahead of adapted:none by 1.000 [1.000, 1.000]); "
+        "adapted:none is best in unseen1 (5.000 degrees, ahead of adapted:tiny by 1.000 [1.000, 1.000]). "
+        "adapted:tiny is ahead of the best baseline in all 2 settings; it is ahead of its control "
         "adapted:none in default and behind it in unseen1."
+    )
+
+
+def test_settings_with_the_same_best_method_share_a_clause():
+    values = {
+        "default": {"last-value": [9, 9], "mlp": [5, 5]},
+        "unseen1": {"last-value": [9, 9], "mlp": [6, 6]},
+    }
+    given = [make_evaluation(p, v, setting=s) for s, methods in values.items() for p, v in methods.items()]
+    assert wording.verdict(compare(make_task(), given), make_task()).startswith(
+        "mlp is best in default (5.000 degrees, ahead of last-value by 4.000 [4.000, 4.000]) and "
+        "unseen1 (6.000 degrees, ahead of last-value by 3.000 [3.000, 3.000])."
     )
 
 
 def test_braces_in_names_are_plain_text():
     values = {"last-value": [9, 9], "adapted:{0}": [4, 4]}
     given = [make_evaluation(p, v, setting="{odd}") for p, v in values.items()]
-    assert wording.verdict(compare(make_task(), given)).endswith(
+    assert wording.verdict(compare(make_task(), given), make_task()).endswith(
         "adapted:{0} is ahead of the best baseline in {odd}."
     )
 

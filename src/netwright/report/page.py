@@ -127,7 +127,7 @@ def _document(
     return {
         "format_version": FORMAT_VERSION,
         "task": task.name,
-        "verdict": wording.verdict(settings),
+        "verdict": wording.verdict(settings, task),
         "sentences": {s.setting: wording.lead(s, task) for s in settings},
         "synthetic": any(map(is_synthetic, evaluations)),
         "comparison": [s.to_json() for s in settings],
@@ -152,7 +152,7 @@ def _page(
         "template.html",
         task=task,
         settings=settings,
-        verdict=wording.verdict(settings),
+        verdict=wording.verdict(settings, task),
         leads={s.setting: wording.lead(s, task) for s in settings},
         findings={s.setting: wording.findings(s) for s in settings},
         digits={s.setting: wording.decimals(s.best.mean.value) for s in settings},

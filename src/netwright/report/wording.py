@@ -70,30 +70,13 @@ def findings(setting: SettingComparison) -> list[str]:
     return found
 
 
-def verdict(settings: Sequence[SettingComparison]) -> str:
-    """One paragraph over all settings: the best methods, and which methods each adapted model exceeds."""
-    sentences = [_winners(settings)]
-    adapted = list(dict.fromkeys(m.policy for s in settings for m in s.of_kind("adapted")))
-    for policy in adapted:
-        outcomes: dict[str, dict[str, Outcome]] = {}  # of each opponent, by setting
-        for setting in settings:
-            method = setting.method(policy)
-            if method and method.to_best_baseline:
-                outcomes.setdefault("the best baseline", {})[setting.setting] = (
-                    method.to_best_baseline.outcome
-                )
-            for contrast in method.to_controls if method else ():
-                outcomes.setdefault(f"its control {contrast.other}", {})[setting.setting] = contrast.outcome
-        alike: dict[str, list[str]] = {}
-        for opponent, by_setting in outcomes.items():
-            alike.setdefault(_tally(by_setting, len(settings)), []).append(opponent)
-        clauses = [t.format(listed(o), "it" if len(o) == 1 else "them") for t, o in alike.items()]
-        if clauses:
-            sentences.append(f"{policy} is {'; it is '.join(clauses)}.")
+def verdict(settings: Sequence[SettingComparison], task: Task) -> str:
+    """One paragraph over all settings: the best methods and their leads, then how each adapted model compares."""
+    adapted = dict.fromkeys(m.policy for s in settings for m in s.of_kind("adapted"))
+    sentences = [_best(settings, task), *filter(None, (_of_adapted(policy, settings) for policy in adapted))]
     if not adapted:
         sentences.append("No adapted model was tested.")
-    sentences += outside(settings)
-    return " ".join(sentences)
+    return " ".join([*sentences, *outside(settings)])
 
 
 def outside(settings: Sequence[SettingComparison]) -> list[str]:
@@ -145,20 +128,43 @@ def _finding(role: str, contrast: Contrast, setting: SettingComparison) -> str:
     return text
 
 
-def _winners(settings: Sequence[SettingComparison]) -> str:
-    won: dict[str, list[str]] = {}
+def _best(settings: Sequence[SettingComparison], task: Task) -> str:
+    """Each setting's best method with its mean and lead; settings with the same best method share a clause."""
+    found: dict[str, list[str]] = {}
     for setting in settings:
-        if setting.winner:
-            won.setdefault(setting.winner, []).append(setting.setting)
-    open_ = [s.setting for s in settings if s.winner is None and len(s.methods) > 1]
-    parts = [
-        f"{policy} is better than every other method in {listed(names)}" for policy, names in won.items()
-    ]
-    if open_ and not won:
-        parts.append("No method stands out from all others")
-    elif open_:
-        parts.append(f"no method stands out from all others in {listed(open_)}")
-    return "; ".join(parts or [f"{settings[0].best.policy} is the only method tested"]) + "."
+        verb = "has the best mean" if setting.level_with_best else "is best"
+        found.setdefault(f"{setting.best.policy} {verb} in ", []).append(_standing(setting, task))
+    return "; ".join(f"{best}{listed(where)}" for best, where in found.items()) + "."
+
+
+def _standing(setting: SettingComparison, task: Task) -> str:
+    """The setting, and in brackets the mean of its best method, its lead, and what it is not distinguishable from."""
+    best, level, digits = setting.best, setting.level_with_best, decimals(setting.best.mean.value)
+    said = [f"{number(best.mean.value, digits)} {task.unit}"]
+    behind = next((m for m in setting.rivals if m is not best and m not in level), None)
+    if behind is not None and behind.to_best is not None:
+        said.append(f"ahead of {behind.policy} by {_measured(behind.to_best.reversed_advantage, digits)}")
+    if level:
+        said.append(f"not distinguishable from {listed(m.policy for m in level)}")
+    if len(setting.methods) == 1:
+        said.append("the only method tested")
+    return f"{setting.setting} ({', '.join(said)})"
+
+
+def _of_adapted(policy: str, settings: Sequence[SettingComparison]) -> str:
+    """An adapted model against the best baseline and its control variants; empty if there are none."""
+    outcomes: dict[str, dict[str, Outcome]] = {}  # of each opponent, by setting
+    for setting in settings:
+        method = setting.method(policy)
+        if method and method.to_best_baseline:
+            outcomes.setdefault("the best baseline", {})[setting.setting] = method.to_best_baseline.outcome
+        for contrast in method.to_controls if method else ():
+            outcomes.setdefault(f"its control {contrast.other}", {})[setting.setting] = contrast.outcome
+    alike: dict[str, list[str]] = {}
+    for opponent, by_setting in outcomes.items():
+        alike.setdefault(_tally(by_setting, len(settings)), []).append(opponent)
+    clauses = [t.format(listed(o), "it" if len(o) == 1 else "them") for t, o in alike.items()]
+    return f"{policy} is {'; it is '.join(clauses)}." if clauses else ""
 
 
 def _tally(by_setting: Mapping[str, Outcome], n_settings: int) -> str:
