@@ -37,7 +37,7 @@ from netwright.wan.chunks import Work
 from netwright.wan.demand_tables import has_classes
 from netwright.wan.instance import Instance, InstanceConfig, build, load_topology, with_overrides
 from netwright.wan.saved_pool import REMEDY, SavedPool, check_parameters, check_table, digest
-from netwright.wan.scenario import Optima, Reference, Scenario
+from netwright.wan.scenario import Optima, Scenario
 from netwright.wan.topology import Array
 
 FORMAT_VERSION = SavedPool.FORMAT_VERSION
@@ -239,11 +239,6 @@ def _check_designs(pool: Pool, table: pa.Table, saved: SavedPool, path: Path) ->
             f"{path}: its metrics define {pool.n_designs} designs, but it was written with {saved.n_designs} or in "
             f"another order; the file is damaged, {REMEDY}."
         )
-
-
-def read_reference(path: Path) -> Reference:
-    """The scenario's reference of the instance in a pool's file."""
-    return _read_table(path)[2].reference
 
 
 def read_decision(path: Path, row: int) -> Array | None:

@@ -15,7 +15,6 @@ from netwright.tasks.abr.media import Floats, Ints
 from netwright.tasks.abr.metrics import chunk_qoe
 from netwright.tasks.abr.observation import LOOK_AHEAD
 
-N_WINDOWS = 12
 WINDOW_EDGES_S = np.array([0.0, 1.0, 2.0, 4.0, 6.0, 9.0, 13.0, 19.0, 28.0, 41.0, 60.0, 88.0, 128.0])
 """Edges of the windows of `future_log_bandwidth`, in seconds ahead."""
 

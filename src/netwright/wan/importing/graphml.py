@@ -30,17 +30,12 @@ class _Key:
     default: str
 
 
-def parse_graphml(content: bytes, name: str, source: str) -> RawGraph:
+def graphml_of(root: Element, name: str, source: str) -> RawGraph:
     """The network of a GraphML document, including labels in yEd's own tags.
 
     Raises:
-        DataError: the document is malformed, declares entities, or has hyperedges or nested graphs.
+        DataError: the document is malformed, or has hyperedges or nested graphs.
     """
-    return graphml_of(xml_root(content, source), name, source)
-
-
-def graphml_of(root: Element, name: str, source: str) -> RawGraph:
-    """Like `parse_graphml`, for the document's root."""
     graphs = children(root, "graph")
     if local(root) != "graphml" or len(graphs) != 1:
         raise DataError(

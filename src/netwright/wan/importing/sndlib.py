@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from netwright.core.errors import DataError
 from netwright.wan.importing.graph import check_counts
-from netwright.wan.importing.graphml import children, descendants, local, xml_root
+from netwright.wan.importing.graphml import children, descendants, local
 from netwright.wan.importing.raw import Conventions, RawDemand, RawGraph, RawLink, RawNode
 from netwright.wan.importing.text import lines_of
 from netwright.wan.units import plain_number, rate_unit
@@ -52,11 +52,6 @@ def _unread_xml(root: Element) -> tuple[str, ...]:
     parts = [local(e) for e in root if local(e) not in ("meta", "networkStructure", "demands", "")]
     demands = [local(e) for demand in descendants(root, "demand") for e in demand if local(e) not in _DEMAND]
     return tuple(dict.fromkeys([*parts, *(f"demands.{tag}" for tag in demands if tag)]))
-
-
-def parse_sndlib_xml(content: bytes, name: str, source: str) -> RawGraph:
-    """Like `sndlib_xml_of`, for a file's bytes."""
-    return sndlib_xml_of(xml_root(content, source), name, source)
 
 
 def _xml_node(element: Element, number: int, source: str) -> RawNode:
