@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import HORIZON, Mpc, MpcReference, best_first_levels
+from netwright.tasks.abr.batch import Starts
 from netwright.tasks.abr.evaluation import evaluate, rollout
 from netwright.tasks.abr.generator import synth_video
 from netwright.tasks.abr.observation import BitratePolicy, Observation
@@ -193,9 +194,7 @@ def test_mpc_plays_other_ladders(generated):
             type(sessions)(
                 sessions.traces,
                 [video],
-                trace_of=sessions.trace_of,
-                video_of=[0] * 4,
-                start_rows=sessions.start_rows,
+                Starts(sessions.trace_of, [0] * 4, sessions.start_rows),
             ),
             rng,
         )

@@ -7,15 +7,15 @@ import pytest
 
 from netwright.tasks.abr import state_parts as parts
 from netwright.tasks.abr.metrics import chunk_qoe
+from netwright.tasks.abr.model_inputs import state_inputs
 from netwright.tasks.abr.observation import HISTORY, RECENT
 from netwright.tasks.abr.state_features import (
     COLUMNS,
     RUNGS_LAYOUT,
     SUMMARY_LAYOUT,
-    State,
     features_of,
-    filled,
     n_numbers,
+    program_of,
     slices,
     vector_layout,
 )
@@ -50,13 +50,18 @@ def fields_of(n_levels, seed=0):
 @pytest.fixture(params=[1, 2, 4, 6, 9])
 def case(request):
     fields = fields_of(request.param)
-    return fields, State(fields)
+    return fields, fields
 
 
-def parts_of(layout, state, *shape):
+def parts_of(layout, fields):
     """The filled numbers by the name of the feature."""
     table = features_of(layout)
-    out = filled(layout, state, np.zeros((N, *shape, n_numbers(table)), dtype=np.float32))
+    if layout in (SUMMARY_LAYOUT, RUNGS_LAYOUT):
+        made = state_inputs(fields)
+        out = made.summary if layout is SUMMARY_LAYOUT else made.rungs
+    else:
+        out = np.zeros((N, n_numbers(table)), dtype=np.float32)
+        parts.fill_vector(tuple(fields[name] for name in COLUMNS[:6]), program_of(layout), out)
     return {name: out[..., place] for name, place in slices(table).items()}
 
 
@@ -167,7 +172,7 @@ def test_ladders_and_sizes_at_six_points(case):
 def test_rows_of_rungs(case):
     fields, state = case
     n_levels = fields["bitrates_mbps"].shape[1]
-    found = parts_of(RUNGS_LAYOUT, state, n_levels)
+    found = parts_of(RUNGS_LAYOUT, state)
     for b, one in each(fields):
         ladder, level = one["bitrates_mbps"], one["last_level"]
         change = ladder - ladder[level]
@@ -190,7 +195,7 @@ def test_rows_of_rungs(case):
 
 def test_downloads_of_each_rung_at_three_rates(case):
     fields, state = case
-    found = parts_of(RUNGS_LAYOUT, state, fields["bitrates_mbps"].shape[1])
+    found = parts_of(RUNGS_LAYOUT, state)
     for b, one in each(fields):
         size, buffer = one["next_sizes_mb"][0], one["buffer_s"]
         for i, rate in enumerate(rates_of(fields, b)):
@@ -216,7 +221,7 @@ def held(buffer, chunk_s, downloads):
 def test_a_rung_that_is_kept_is_played_ahead(case):
     fields, state = case
     n_levels = fields["bitrates_mbps"].shape[1]
-    found = parts_of(RUNGS_LAYOUT, state, n_levels)["held"]
+    found = parts_of(RUNGS_LAYOUT, state)["held"]
     for b, one in each(fields):
         harmonic, _, low = rates_of(fields, b)
         ahead = one["next_sizes_mb"][: min(5, one["n_left"])]
@@ -230,7 +235,7 @@ def test_a_rung_that_is_kept_is_played_ahead(case):
 
 def test_the_quality_of_the_next_chunk(case):
     fields, state = case
-    found = parts_of(RUNGS_LAYOUT, state, fields["bitrates_mbps"].shape[1])["qoe"][..., 0]
+    found = parts_of(RUNGS_LAYOUT, state)["qoe"][..., 0]
     for b, one in each(fields):
         ladder, harmonic = one["bitrates_mbps"], rates_of(fields, b)[0]
         for level, bitrate in enumerate(ladder):

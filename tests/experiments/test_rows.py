@@ -12,6 +12,7 @@ import pytest
 from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.results import Evaluation, read_rows
+from netwright.experiments import baselines
 from netwright.experiments.abr import adapted as abr
 from netwright.experiments.abr import baselines as abr_baselines
 from netwright.experiments.abr import conditioning
@@ -55,7 +56,7 @@ def test_rows_of_schedulers_are_paired_with_the_fair_ones():
         cjs_evaluation("fair", (4.0, 6.0, 8.0, 10.0)),
         cjs_evaluation("fifo", (5.0, 7.0, 9.0, 11.0)),
     ]
-    rows = by_metric(cjs.result_rows(registry.task("cjs"), tested))
+    rows = by_metric(cjs.ROWS.rows(registry.task("cjs"), tested))
     assert rows["fair", "jct", None].value == 7.0
     assert rows["fifo", "jct_p90", None].value == 2.0
     difference = rows["fifo", "jct_difference", "fair"]
@@ -85,11 +86,11 @@ def test_the_experiment_on_schedulers_tests_each_rule_in_each_setting(monkeypatc
     known = registry.task("cjs")
     few = {name: known.policies[name] for name in ("fair", "fifo")}
     task = replace(known, policies=few, settings=dict(list(known.settings.items())[:2]))
-    monkeypatch.setattr(cjs.registry, "task", lambda name: task)
+    monkeypatch.setattr(baselines.registry, "task", lambda name: task)
     monkeypatch.setattr(
-        cjs, "load_attribute", lambda ref: loads["evaluate" if ref == task.evaluate else "load_data"]
+        baselines, "load_attribute", lambda ref: loads["evaluate" if ref == task.evaluate else "load_data"]
     )
-    monkeypatch.setattr(cjs, "ready_policy", lambda task, name, data, seed, progress: name)
+    monkeypatch.setattr(baselines, "ready_policy", lambda task, name, data, seed, progress: name)
     said: list[str] = []
     cjs.run(tmp_path, tmp_path / "results", said.append)
     assert calls == [(p, s) for p in task.policies for s in task.settings]
@@ -105,7 +106,7 @@ def test_rows_of_bitrate_rules_have_shares_and_factors():
         return evaluation("abr", policy, values, detail={"by_episode": factors, **detail})
 
     rows = by_metric(
-        abr_baselines.result_rows(
+        abr_baselines.ROWS.rows(
             registry.task("abr"),
             [tested("mpc", (1.0, 2.0), share_of_optimum=0.8), tested("bba", (0.5, 1.0))],
         )
@@ -283,8 +284,8 @@ def test_costs_are_of_finished_variants_and_of_the_phases_they_have(monkeypatch,
     assert list(conditioning.cost_rows(tmp_path, variant)) == []
     (tmp_path / variant.label).mkdir()
     (tmp_path / variant.label / "netwright.json").write_text("{}")
-    found = {"cost": {"seconds": 9.0, "seconds_learning": 4.0, "steps": 7}}
-    monkeypatch.setattr("netwright.adaptation.saved_model.read_description", lambda folder: found)
+    found = SimpleNamespace(cost={"seconds": 9.0, "seconds_learning": 4.0, "steps": 7})
+    monkeypatch.setattr("netwright.adaptation.saved_model.read_saved", lambda folder: found)
     rows = list(conditioning.cost_rows(tmp_path, variant))
     assert [(row.metric, row.value, row.extra) for row in rows] == [
         ("seconds", 9.0, {"steps": 7}),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.identity import RunIdentity
-from netwright.training.trainer import Schedule, SupervisedTrainer, Trainer
+from netwright.training.trainer import Gradients, Schedule, SupervisedTrainer, Trainer
 
 
 class Scripted(Trainer):
@@ -59,8 +59,7 @@ class Linear(SupervisedTrainer):
             optimizer,
             schedule,
             seed=seed,
-            accumulation=accumulation,
-            max_grad_norm=max_grad_norm,
+            gradients=Gradients(accumulation, max_grad_norm),
         )
 
     def loss(self, step: int, batch: int) -> Tensor:

@@ -10,7 +10,6 @@ from netwright.core.errors import ConfigError
 from netwright.core.files import is_temporary
 from netwright.core.locks import is_lock
 from netwright.core.task import Task
-from netwright.core.types import Json
 from netwright.evaluation import subjects
 from netwright.evaluation.subjects import provenance
 
@@ -47,6 +46,6 @@ def output_folder(folder: Path, marker: str, *, fresh: bool = False) -> Path:
     return folder
 
 
-def given(**options: Any) -> Json:
+def given(**options: Any) -> dict[str, Any]:
     """The options given by the user: those that are not None."""
     return {name: value for name, value in options.items() if value is not None}

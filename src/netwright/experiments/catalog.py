@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from inspect import signature
-from typing import Any
 
 import netwright.experiments
 from netwright.core.errors import ConfigError
@@ -29,7 +28,7 @@ class Experiment:
 
     name: str
     summary: str
-    run: Callable[..., Any]
+    run: Callable[..., object]
 
 
 def _find() -> Mapping[str, str]:
@@ -39,7 +38,7 @@ def _find() -> Mapping[str, str]:
     return {found["NAME"]: f"{name}:run" for name, found in modules.items() if "NAME" in found}
 
 
-EXPERIMENTS: Registry[Callable[..., Any]] = Registry("experiment", Callable, _find)
+EXPERIMENTS: Registry[Callable[..., object]] = Registry("experiment", Callable, _find)
 
 RENAMED = {"abr-dials": "abr-conditioning"}
 """Names of earlier releases that still work."""

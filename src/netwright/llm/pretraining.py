@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.files import replacing
 from netwright.core.results import versions
 from netwright.core.seeding import derived_seed, generator
+from netwright.core.types import Json
 from netwright.llm.backbones import BACKBONES, WEIGHTS_FORMAT, random_model
 from netwright.llm.seeding import seeded
 
@@ -102,7 +102,7 @@ def pretrain(
     progress: Callable[[str], None],
     preset: str = "tiny",
     config: PretrainingConfig | None = None,
-) -> dict[str, Any]:
+) -> Json:
     """Pre-train a preset's layers from random weights and write them to one safetensors file, in bfloat16.
 
     Args:

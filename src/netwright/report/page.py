@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import matplotlib
@@ -182,7 +181,7 @@ def _controls(
     return {policy: lacks for policy, lacks in tested + others if lacks is not None}
 
 
-def render_page(template: str, **values: Any) -> str:
+def render_page(template: str, **values: object) -> str:
     """Render a template of this folder; every template receives `date`, `versions` and the palette."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("netwright.report", ""),
@@ -203,7 +202,7 @@ def render_page(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _shown(value: object) -> Any:
+def _shown(value: object) -> object:
     """A value as templates show it: untrusted names without control characters."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value, lines=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netwright.core.errors import ConfigError
+from netwright.core.results import Details
 from netwright.synthesis.problem import Array, Design, MetricGroup, Objective, ObjectiveFamily, scaled
 
 SCORE_STEP = 1e-6  # scores closer than this are the same design
@@ -45,7 +44,7 @@ class Pool:
     parameters: Array
     optimum: Index
     design_ids: Index
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Details = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, d = len(self.parameters), len(self.scores)
@@ -73,7 +72,7 @@ class Pool:
         family: ObjectiveFamily,
         parameters: Array,
         scores: Array,
-        provenance: Mapping[str, Any] | None = None,
+        provenance: Details | None = None,
     ) -> Pool:
         """The pool of `parameters` (N, k) with the oriented scores (N, m) of each objective's optimal design.
 

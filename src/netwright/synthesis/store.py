@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
 from netwright.core.locks import locked
+from netwright.core.results import Details
 from netwright.core.types import JsonView
 from netwright.synthesis.dialogue import Dialogue
 from netwright.synthesis.setup import Problem, Setup
@@ -64,7 +64,7 @@ class FileStore:
         write_json(self.file, dialogue.to_json(), private=True)
 
 
-def take_up(store: DialogueStore, problem: Problem, given: Mapping[str, Any]) -> Dialogue:
+def take_up(store: DialogueStore, problem: Problem, given: Details) -> Dialogue:
     """Resume the dialogue of a store, or start a new one, which is saved at once.
 
     Args:

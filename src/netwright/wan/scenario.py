@@ -6,13 +6,14 @@ parameters), and the best design for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from netwright.core.results import Details
 from netwright.core.types import JsonView
 from netwright.synthesis.problem import MetricGroup, ObjectiveFamily, Parameter
 from netwright.wan.allocation import without_lost_tunnels
@@ -22,7 +23,7 @@ from netwright.wan.instance import Instance, InstanceConfig
 from netwright.wan.tables import Tables
 from netwright.wan.topology import Array, Topology
 
-Reference = Mapping[str, Any]  # plain data, stored with a pool
+Reference = Details  # plain data, stored with a pool
 
 DISJOINT_FROM_NODES = 20  # smaller networks have few paths, so the four shortest ones work better
 

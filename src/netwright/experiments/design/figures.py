@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netwright.core.palette import FAINT, RC, Keywords
-from netwright.core.results import read_rows
+from netwright.core.results import Details, read_rows
 from netwright.report.render import png
 
 COMMAND = "netwright experiments design"
@@ -26,7 +25,7 @@ STYLES: dict[str, Keywords] = {
     "bayes:tick": {"color": "#009e73", "linestyle": "-", "linewidth": 2.0},
 }
 
-Row = dict[str, Any]
+Row = Details
 
 
 def draw(results: Path) -> list[Path]:

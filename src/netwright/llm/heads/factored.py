@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.core.errors import ConfigError
-from netwright.llm.encoders import Inputs
+from netwright.llm.encoders import Inputs, tensor_of
 from netwright.llm.heads.candidates import Candidates, CandidatesHead
 from netwright.llm.heads.choice import CategoricalChoice, Pointer, PointerHead
 from netwright.llm.heads.common import check_hidden
@@ -130,10 +130,12 @@ class FactoredHead(nn.Module):
 
 def _given_choice(head: nn.Module, inputs: Inputs, chosen: Tensor, n_dimensions: int) -> Inputs:
     """The inputs with the candidates of a part that belong to what was chosen (..) for the part before it."""
-    if not isinstance(head, CandidatesHead) or inputs[head.spec.candidates].ndim != n_dimensions + 2:
+    if not isinstance(head, CandidatesHead):
+        return inputs
+    if tensor_of(inputs, head.spec.candidates).ndim != n_dimensions + 2:
         return inputs
     names = [name for name in (head.spec.candidates, head.spec.valid) if name in inputs]
-    return {**inputs, **{name: _at(inputs[name], chosen) for name in names}}
+    return {**inputs, **{name: _at(tensor_of(inputs, name), chosen) for name in names}}
 
 
 def _at(values: Tensor, chosen: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,9 @@ from netwright.adaptation.offline.return_conditioning import TargetReturn
 from netwright.adaptation.saved_state import SavedFeatureBounds, SavedReturnConditioning
 from netwright.core.array_files import Arrays, RawArray
 from netwright.core.documents import Document
+from netwright.core.results import Details
 from netwright.core.trained_for import Condition, Conditions
+from netwright.core.types import Json
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import Candidates
 from netwright.rl.advantages import compress_rewards
@@ -57,7 +58,7 @@ def adapter(
     data: AbrData | None,
     *,
     seed: int = 0,
-    state: Mapping[str, Any] | None = None,
+    state: Details | None = None,
     experience: Experience | None = None,
 ) -> AbrAdapter:
     """The task's side of an adaptation: from experience to train, from `state` to decide with a saved model."""
@@ -80,7 +81,7 @@ class AbrAdapter:
         data: AbrData | None,
         *,
         seed: int,
-        state: Mapping[str, Any] | None,
+        state: Details | None,
         experience: Experience | None,
     ) -> None:
         self.recipe, self.window = recipe, recipe.window
@@ -143,7 +144,7 @@ class AbrAdapter:
         """The model as a bitrate policy."""
         return AdaptedBitratePolicy(self, answer)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """The condition's scales, and the bounds of the training features."""
         if self._experience is None:
             return dict(self._state)
@@ -157,7 +158,7 @@ class AbrAdapter:
             "ranges": self.feature_bounds.to_json(),
         }
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """The experience's policies, training environments and data."""
         assert self._experience is not None, "an adapter made from a saved state has no experience"
         data = self._experience.info.get("data", {})

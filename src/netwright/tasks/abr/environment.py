@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from netwright.core.array_files import Arrays, RawArray
 from netwright.core.trained_for import Condition, Conditions
+from netwright.core.types import Json
 from netwright.tasks.abr.batch import Sessions
 from netwright.tasks.abr.dataset import AbrData
 from netwright.tasks.abr.media import QoE
@@ -99,11 +100,11 @@ class AbrCollector:
         return rng.integers(0, observation.n_levels, observation.n)
 
     @cached_property
-    def _provenance(self) -> dict[str, Any]:
+    def _provenance(self) -> Json:
         hashes = dict(self.data.hashes)
         return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(hashes)}
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Source of the traces, and of what each environment was made; `synthetic` where all traces are generated."""
         generated = bool(self._sets) and all(made.generated_only for made in self._sets.values())
         about = {**self._provenance, "synthetic": self.data.synthetic or generated}

@@ -15,9 +15,12 @@ from netwright.adaptation.models.decision import ACTION as PART
 from netwright.adaptation.models.decision import StepwiseInference, parts_loss
 from netwright.adaptation.offline.experience import ACTION, OBSERVATION, Experience
 from netwright.adaptation.offline.ragged import Column, Ragged
+from netwright.core.array_files import Arrays, RawArray
 from netwright.core.documents import Document
+from netwright.core.results import Details
 from netwright.core.trained_for import Condition as Trained
 from netwright.core.trained_for import Conditions
+from netwright.core.types import Json
 from netwright.llm.encoders import Graph, GraphBatch, ModalitySpec, Scalars
 from netwright.llm.heads import Candidates, Factored, Pointer, best
 from netwright.llm.heads.factored import sampled
@@ -55,7 +58,7 @@ def adapter(
     data: CjsData | None,
     *,
     seed: int = 0,
-    state: Mapping[str, Any] | None = None,
+    state: Details | None = None,
     experience: Experience | None = None,
 ) -> CjsAdapter:
     """The task's side of an adaptation: from experience to train, from `state` to decide with a saved model."""
@@ -80,7 +83,7 @@ class CjsAdapter:
         recipe: CjsRecipe,
         data: CjsData | None,
         *,
-        state: Mapping[str, Any] | None,
+        state: Details | None,
         experience: Experience | None,
     ) -> None:
         self.recipe, self.window = recipe, recipe.window
@@ -140,16 +143,17 @@ class CjsAdapter:
         """The model as a scheduler."""
         return AdaptedScheduler(self, answer)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """The scales of the condition."""
         return {"condition": self.condition.model_dump(mode="json")}
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """The experience's policies, training environments and data."""
         assert self._history is not None, "an adapter made from a saved state has no experience"
-        found = self._history.experience.provenance()
-        data = found.get("data", {})
-        return {"source": data.get("source"), "synthetic": data.get("synthetic"), "experience": found}
+        experience = self._history.experience
+        data = experience.info.get("data", {})
+        found = {name: data.get(name) for name in ("source", "synthetic")}
+        return {**found, "experience": experience.provenance()}
 
     def trained_for(self) -> dict[str, Trained]:
         """The numbers of executors in the experience."""
@@ -194,7 +198,7 @@ class CjsAdapter:
         self,
         kept: Mapping[str, Column],
         read: Features,
-        condition: NDArray[Any],
+        condition: RawArray,
         since_s: Floats,
         last: Floats,
     ) -> dict[str, Any]:
@@ -326,7 +330,7 @@ def _modalities(recipe: CjsRecipe, n_condition: int) -> list[ModalitySpec]:
     ]
 
 
-def _option_inputs(options: Options) -> dict[str, NDArray[Any]]:
+def _option_inputs(options: Options) -> Arrays:
     valid = options.numbers > 0
     return {NUMBERS: options.features, NUMBERS_VALID: valid}
 

@@ -19,6 +19,10 @@ from netwright.tasks.cjs.workload import Workload
 N_SEEDS = 2**62  # of a cluster's durations, and of what a policy draws
 
 
+Variant = Literal["netllm", "spark-sched-sim"]
+"""Published simulator whose rules are followed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How a cluster works.
@@ -36,7 +40,7 @@ class Rules:
     n_executors: int = 50
     moving_ms: float = 2000.0
     durations: Literal["sampled", "hashed", "listed"] = "sampled"
-    variant: Literal["netllm", "spark-sched-sim"] = "netllm"
+    variant: Variant = "netllm"
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_executors <= 100_000:

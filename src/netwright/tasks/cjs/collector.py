@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netwright.adaptation.offline.ragged import Column
+from netwright.core.array_files import RawArray
 from netwright.core.trained_for import Condition, Conditions
+from netwright.core.types import Json
 from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.environment import COMPONENTS, ClusterEnvironment
@@ -75,7 +75,7 @@ class CjsCollector:
         """The columns that an experience keeps."""
         return columns(observation)
 
-    def encoded(self, observation: Sequence[Observation], actions: NDArray[Any]) -> Ints:
+    def encoded(self, observation: Sequence[Observation], actions: RawArray) -> Ints:
         """Actions (R, 2) from 0: declining is the place after the last choice."""
         n_choices = [int(obs.schedulable.sum()) for obs in observation]
         return np.stack([np.where(actions[:, 0] == DECLINE, n_choices, actions[:, 0]), actions[:, 1]], axis=1)
@@ -88,7 +88,7 @@ class CjsCollector:
         ]
         return np.array(drawn, dtype=np.int64).reshape(-1, 2)
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Source of the job profiles."""
         return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(self.data.hashes)}
 

@@ -13,17 +13,16 @@ from __future__ import annotations
 import math
 import random
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from netwright.core.errors import DataError
 from netwright.core.reading import parse_json, read_bytes, size_in_words
+from netwright.core.results import Details
 from netwright.core.task import load_attribute
 from netwright.core.verification import Verification
-from netwright.tasks.cjs.cluster import Cluster, Rules
+from netwright.tasks.cjs.cluster import Cluster, Rules, Variant
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.durations import EXECUTORS, HIGH, LOW, PROFILE
 from netwright.tasks.cjs.graphs import Floats
@@ -78,7 +77,7 @@ def verify(path: Path, data: CjsData) -> Verification:
     return Verification(path=path, largest=largest, tolerance=TOLERANCE, counts=counts)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> Details:
     try:
         unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         content = unpacker.decompress(read_bytes(path, limit=MAX_BYTES), MAX_BYTES)
@@ -94,7 +93,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _workload(document: Mapping[str, Any], data: CjsData) -> Workload:
+def _workload(document: Details, data: CjsData) -> Workload:
     jobs = document["jobs"]
     if document["kind"] == "table":
         profiles = [_stated(number, job) for number, job in enumerate(jobs)]
@@ -104,7 +103,7 @@ def _workload(document: Mapping[str, Any], data: CjsData) -> Workload:
     return Workload.of(ProfileTable.of(profiles), np.arange(len(jobs)), arrival_ms)
 
 
-def _stated(number: int, job: Mapping[str, Any]) -> Profile:
+def _stated(number: int, job: Details) -> Profile:
     stages = job["stages"]
     lists = [{wave: {1: stage[f"{wave}_ms"]} for wave in ("fresh", "first", "rest")} for stage in stages]
     return Profile(
@@ -117,7 +116,7 @@ def _stated(number: int, job: Mapping[str, Any]) -> Profile:
 
 
 def _differences(
-    document: Mapping[str, Any], variant: str, recorded: Mapping[str, Any], workload: Workload
+    document: Details, variant: Variant, recorded: Details, workload: Workload
 ) -> dict[str, float]:
     """The largest difference of each field in one episode."""
     episode = (_Plain if document["kind"] == "native" else _Compiled)(document, variant, workload)
@@ -145,7 +144,7 @@ def _differences(
 class _Compiled:
     """An episode in the compiled simulator."""
 
-    def __init__(self, document: Mapping[str, Any], variant: Any, workload: Workload) -> None:
+    def __init__(self, document: Details, variant: Variant, workload: Workload) -> None:
         rules = Rules(document["num_executors"], document["moving_delay_ms"], "listed", variant)
         self.cluster = Cluster(workload, rules)
         if document["kind"] == "profile":
@@ -172,7 +171,7 @@ class _Compiled:
 class _Plain:
     """An episode in the plain simulator, its durations drawn as the published one draws them."""
 
-    def __init__(self, document: Mapping[str, Any], variant: str, workload: Workload) -> None:
+    def __init__(self, document: Details, variant: Variant, workload: Workload) -> None:
         drawn = PythonDurations(workload, document["seed"])
         self.simulation = Simulation(
             workload,

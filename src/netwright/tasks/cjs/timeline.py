@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
+from netwright.core.results import Details
 from netwright.core.types import Json
 from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.graphs import Floats
@@ -64,7 +64,7 @@ class Timeline:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
+    def from_json(cls, document: Details) -> Self:
         """What `to_json` gave."""
         low_s, high_s = document["window_s"]
         return cls(

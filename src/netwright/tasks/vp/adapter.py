@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from netwright.adaptation.contract import Answer
 from netwright.core.documents import Document
+from netwright.core.results import Details
 from netwright.core.trained_for import Condition
+from netwright.core.types import Json
 from netwright.llm.encoders import ModalitySpec, Scalars, TimeSeries
 from netwright.llm.heads import BoundedRegression
 from netwright.tasks.vp import features
@@ -32,7 +34,7 @@ LIMIT_UNITS = 20.0  # an answer within +-20 typical changes: far beyond any head
 
 
 def adapter(
-    recipe: VpRecipe, data: VpData | None, *, seed: int = 0, state: Mapping[str, Any] | None = None
+    recipe: VpRecipe, data: VpData | None, *, seed: int = 0, state: Details | None = None
 ) -> ViewportAdapter:
     """The task's side of an adaptation: from data to train, from `state` to answer with a saved model."""
     return ViewportAdapter(recipe, data, state)
@@ -62,7 +64,7 @@ class ViewportAdapter:
     pass instead of twenty (the recipe "autoregressive" keeps theirs).
     """
 
-    def __init__(self, recipe: VpRecipe, data: VpData | None, state: Mapping[str, Any] | None) -> None:
+    def __init__(self, recipe: VpRecipe, data: VpData | None, state: Details | None) -> None:
         self.recipe = recipe
         self._examples = None if data is None else Examples(recipe, data)
         if self._examples is not None:
@@ -98,12 +100,12 @@ class ViewportAdapter:
         """The model as a viewport policy."""
         return AdaptedViewportPolicy(self.recipe, self.scale_deg, answer)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """Units of the answer, and the longest window."""
         window = {"history": LONGEST_HISTORY, "horizon": LONGEST_HORIZON}
         return {"window": window, "scale_deg": [[float(v) for v in row] for row in self.scale_deg]}
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Json:
         """Source and hashes of the data."""
         data = self._training.data
         return {
