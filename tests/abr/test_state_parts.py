@@ -117,7 +117,8 @@ def test_the_summary_of_rates_and_delays(case):
             np.log(known).std(),
             np.log(last * (1.0 / known).mean()),
         ]
-        assert found["rates"][b] == pytest.approx(np.array(expected), abs=1e-4)
+        # The spread of one rate is the root of a difference that is 0 up to rounding.
+        assert found["rates"][b] == pytest.approx(np.array(expected), abs=1e-3)
 
 
 def test_the_memory_of_a_connection(case):
