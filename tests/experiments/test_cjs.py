@@ -51,7 +51,7 @@ def test_methods_are_compared_with_the_opponents_and_kept(small, tmp_path):
 
 
 def test_an_unknown_method_is_refused(small, tmp_path):
-    with pytest.raises(ConfigError, match="has no such method; there is fifo-half"):
+    with pytest.raises(ConfigError, match="has no such method; there is fifo, fifo-half"):
         paired.run(tmp_path, tmp_path, print, only=lambda name: name == "magic")
 
 
