@@ -183,7 +183,7 @@ def test_the_limit_grows_with_the_time_of_the_tests_and_the_quickest_come_first(
         calls.append((tests, limit_s, compiled, (place / "one.py").read_text()))
         return tool.Outcome.FAILED
 
-    monkeypatch.setattr(tool, "tests_of", lambda module, without: ["slow.py", "quick.py"])
+    monkeypatch.setattr(tool, "tests_of", lambda module, without, root: ["slow.py", "quick.py"])
     monkeypatch.setattr(runner, "outcome", outcome, raising=False)
     runner.seconds = {"slow.py": 8.0, "quick.py": 2.0}
     assert runner.tried(mutant, 60.0) is tool.Outcome.FAILED

@@ -211,8 +211,8 @@ def _with(left: ast.expr, operator: ast.cmpop, right: ast.expr, node: ast.Compar
     return ast.unparse(rest if node.ops[1:] else first)
 
 
-def tests_of(module: str, without: Sequence[str]) -> list[str]:
-    """Test files of a module: those that import it in the folder that mirrors its package; all of them if none does."""
+def tests_of(module: str, without: Sequence[str], root: Path = ROOT) -> list[str]:
+    """Test files of a module below `root`: those that import it in the folder that mirrors its package, or else all."""
     path = Path(module)
     folder = next((MIRRORS[str(p)] for p in path.parents if str(p) in MIRRORS), path.parts[0])
     dotted = "netwright." + ".".join(path.with_suffix("").parts).removesuffix(".__init__")
@@ -222,8 +222,8 @@ def tests_of(module: str, without: Sequence[str]) -> list[str]:
         text = file.read_text(encoding="utf-8")
         return dotted in text or (f"from {parent} import" in text and stem in text)
 
-    files = sorted(f for f in (ROOT / "tests" / folder).rglob("test_*.py") if f.name not in without)
-    return [str(f.relative_to(ROOT)) for f in [f for f in files if near(f)] or files]
+    files = sorted(f for f in (root / "tests" / folder).rglob("test_*.py") if f.name not in without)
+    return [str(f.relative_to(root)) for f in [f for f in files if near(f)] or files]
 
 
 class Outcome(Enum):
@@ -275,7 +275,8 @@ class Runner:
         place = self.folder / "src" / "netwright" / mutant.module
         source = place.read_bytes()
         place.write_bytes(mutant.applied(source))
-        tests = sorted(tests_of(mutant.module, self.without), key=lambda t: self.seconds.get(t, 0.0))
+        found = tests_of(mutant.module, self.without, self.folder)
+        tests = sorted(found, key=lambda t: self.seconds.get(t, 0.0))
         limit_s += OVER_BASELINE * sum(self.seconds.get(t, 0.0) for t in tests)
         try:
             return self.outcome(tests, limit_s, compiled=b"njit" in source)
@@ -367,7 +368,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as scratch:
         runner = Runner(Path(scratch), chosen.without)
-        tests = sorted({t for m in sample for t in tests_of(m.module, chosen.without)})
+        tests = sorted({t for m in sample for t in tests_of(m.module, chosen.without, runner.folder)})
         if not runner.baseline(tests, 20 * chosen.limit_s):
             print("the tests fail without a mutant:", *tests, file=sys.stderr)
             print((runner.folder / "pytest.log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)

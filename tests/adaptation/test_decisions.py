@@ -154,7 +154,7 @@ def test_every_method_learns_to_prefer_the_good_door(
 ) -> None:
     model = run(tmp_path / "out", backbone, collected, recipe=recipe)
     best, worst = toy.play(toy.good(), 2), toy.play(toy.bad(), 2)
-    assert evaluation.test(toy.TASK, model, "default", object()).mean > worst + 0.8 * (best - worst)
+    assert evaluation.test(toy.TASK, model, "default", None).mean > worst + 0.8 * (best - worst)
     again = load(model.folder, toy.TASK)
     assert toy.play(again.policy, 5) == toy.play(model.policy, 5)
 
@@ -422,7 +422,7 @@ class TestGuard:
         assert guarded.by_rule["failed"] == 40
 
     def test_its_counts_are_in_the_evaluation(self, adapted: Adapted) -> None:
-        found = evaluation.test(toy.TASK, Guarded(adapted.policy, toy.good()), "default", object())
+        found = evaluation.test(toy.TASK, Guarded(adapted.policy, toy.good()), "default", None)
         assert found.detail["guard_decisions"] == 200 * toy.STEPS
 
     def test_a_rule_cannot_be_guarded(self) -> None:
