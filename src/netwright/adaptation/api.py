@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -32,7 +32,8 @@ from netwright.adaptation.saved_model import (
 )
 from netwright.adaptation.trainer import INTERACTING, AdaptationTrainer, machine
 from netwright.core import registry
-from netwright.core.documents import JsonObject, checked
+from netwright.core.arguments import check_path, check_text
+from netwright.core.documents import JsonObject, checked, options_of
 from netwright.core.errors import ConfigError, FormatError
 from netwright.core.files import sha256_of_file
 from netwright.core.identity import BackboneIdentity, RunIdentity, data_sha256
@@ -117,6 +118,7 @@ def adapt(task: Task | str, data: TaskData, *, out: Path | str, **options: Unpac
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
     task = registry.task(task) if isinstance(task, str) else task
+    check_path("out", out)
     return _Adaptation(task, data, Path(out), **options).result()
 
 
@@ -142,6 +144,10 @@ class _Adaptation:
     def result(self) -> Adapted:
         """The adapted model, trained or already complete."""
         check_seed(self.seed)
+        for name in ("backbone", "device", "dtype"):
+            check_text(name, getattr(self, name))
+        for name in ("recipe", "label"):
+            check_text(name, getattr(self, name), optional=True)
         self.task.check_data(self.data)
         recipe = customised(self.task.recipe(self.recipe), self.recipe_options or {})
         config = TrainingConfig.from_options(self.task.training_defaults, self.options or {})
@@ -390,7 +396,9 @@ def customised(recipe: Recipe, options: JsonView) -> Recipe:
     if not options:
         return recipe
     shown = ",".join(f"{name}={value}" for name, value in options.items())
-    return Recipe(f"{recipe.name}[{shown}]", recipe.summary, replace(recipe.config, **options))
+    before = {f.name: getattr(recipe.config, f.name) for f in fields(recipe.config)}
+    config = options_of(type(recipe.config), before | dict(options), "recipe_options")
+    return Recipe(f"{recipe.name}[{shown}]", recipe.summary, config)
 
 
 def load(
@@ -414,8 +422,7 @@ def load(
         DataError: not a saved model, or a damaged one.
         FormatError: of another format, task, backbone or shape.
     """
-    if not isinstance(folder, Path | str):
-        raise ConfigError(f"folder must be that of a saved model, got {folder!r:.60}.")
+    check_path("folder", folder)
     folder = Path(folder)
     saved = read_saved(folder)
     found = task if isinstance(task, Task) else registry.task(task or saved.task)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self, get_args
 
+from netwright.core.documents import options_of
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.types import Json, JsonView
 
@@ -123,8 +124,10 @@ class TrainingConfig:
         known = {f.name for f in fields(cls)}
         merged: dict[str, Any] = {}
         for layer in layers:
+            if not isinstance(layer, Mapping):
+                raise ConfigError(f"options must be a mapping of names to values, got {layer!r:.60}.")
             for name, value in cls.renamed(layer).items():
                 if name not in known:
                     raise UnknownNameError("training option", name, known)
                 merged[name] = value
-        return cls(**merged)
+        return options_of(cls, merged, "options")

@@ -191,6 +191,31 @@ def check_files(
             )
 
 
+def options_of(kind: type[C], values: object, what: str) -> C:
+    """A dataclass from options that a caller gave in Python, as strictly as `checked`; numbers of numpy count too.
+
+    Raises:
+        ConfigError: an option is unknown, of the wrong type, not finite or out of range; names it.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{what} must be a mapping of names to values, got {values!r:.60}.")
+    try:
+        simple = json.loads(json.dumps(dict(values), allow_nan=False, default=_simple))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}; give plain finite values.") from None
+    try:
+        return checked(kind, simple, what, remedy="correct it")
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _simple(value: Any) -> object:
+    """A scalar of numpy as a number."""
+    if getattr(value, "shape", None) == ():
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
 def checked(kind: type[C], values: JsonView, where: object, *, remedy: str) -> C:
     """A dataclass from the values of a document, validated as strictly as a `Document`; its own checks also run.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,7 +10,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from netwright.core.policy import LookaheadPolicy, RaggedPolicy
+from netwright.core.errors import ConfigError
+from netwright.core.policy import LookaheadPolicy, RaggedPolicy, name_of
 from netwright.core.results import Evaluation
 from netwright.core.seeding import generator
 from netwright.core.task import Setting
@@ -46,8 +48,16 @@ def rollout(policy: Scheduler, cluster: Cluster) -> None:
     if isinstance(policy, LookaheadPolicy):
         policy.watch(ClusterEnvironment([cluster]))
     while not cluster.done:
-        ((choice, n),) = policy.act([cluster.observe()])
-        cluster.step(int(choice), int(n))
+        answer = policy.act([cluster.observe()])
+        try:
+            ((choice, n),) = answer
+            stage, executors = operator.index(choice), operator.index(n)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"policy {name_of(policy)!r} answered {answer!r:.60}; one decision is a list of one pair of whole "
+                "numbers, such as [(0, 5)]."
+            ) from None
+        cluster.step(stage, executors)
 
 
 def play_together(policy: Scheduler, environment: ClusterEnvironment) -> None:

@@ -95,13 +95,23 @@ def answers(policy: Policy[Observation, Floats], windows: Windows) -> Floats:
     """
     if isinstance(policy, BatchedPolicy):
         return policy.predict(windows)
-    found = [np.asarray(policy.act(obs), dtype=np.float64) for obs in observations(windows)]
+    found = [_array(policy.act(obs), policy) for obs in observations(windows)]
     shapes = {answer.shape for answer in found}
     if len(shapes) > 1:
         raise DataError(
             f"policy {name_of(policy)!r} answered arrays of the shapes {sorted(shapes)}; each must be (horizon, 3)."
         )
     return np.stack(found)
+
+
+def _array(answer: object, policy: Policy[Observation, Floats]) -> Floats:
+    """An answer as numbers."""
+    try:
+        return np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"policy {name_of(policy)!r} answered {answer!r:.60}, which is no array of numbers (horizon, 3)."
+        ) from None
 
 
 def _check_answer(predicted: Floats, actual: Floats, who: str) -> None:
