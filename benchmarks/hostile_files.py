@@ -185,9 +185,9 @@ def attempt(target: Target, scratch: Path) -> tuple[int, str]:
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         if not callable(target.run):
             words = [str(word) for word in target.run]
-            code = netwright(words)
+            code = command(words)
             if code == FAULT:  # again, for its traceback
-                netwright([*words, "--debug"])
+                command([*words, "--debug"])
         else:
             try:
                 target.run(target.file)
@@ -386,7 +386,7 @@ def _wan(folder: Path, file: Callable[..., Path]) -> list[Target]:
     parameters = ["latency-surcharge=1", "latency-threshold=1", "latency-weight=1", "throughput-discount=1"]
     parameters = [w for k in [*parameters, "throughput-threshold=0.5"] for w in ("--parameter", k)]
     solve = ["design", "solve", "--pool", pool, *parameters]
-    netwright([*map(str, solve), "--out", str(out / "design")])
+    command([*solve, "--out", out / "design"])
     found = [
         Target(
             f"network, {name}", file(f"wan/{name}", text), ["design", "import", folder / "wan" / name], kind
@@ -541,8 +541,14 @@ def _models(folder: Path) -> list[Target]:
     return found
 
 
+def command(words: Sequence[object]) -> int:
+    """The exit code of a command that leaves a dialogue at its first question."""
+    sys.stdin = io.StringIO("q\n")
+    return netwright([*map(str, words)])
+
+
 def _must(words: Sequence[object]) -> None:
-    code = netwright([*map(str, words)])
+    code = command(words)
     assert code == 0, words
 
 

@@ -86,7 +86,7 @@ def windows():
         ({"options": {"learning_rate": None}}, "options: learning_rate should be a valid number"),
         (
             {"options": {"learning_rate": float("nan")}},
-            "options: .*not JSON compliant.*; give plain finite values",
+            "learning_rate must be above 0 and finite, got nan",
         ),
         ({"options": {"rank": object()}}, "options: object is no plain value"),
         ({"recipe_options": {"zzz": 1}}, "recipe_options: unknown entry 'zzz'"),

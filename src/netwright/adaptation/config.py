@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -130,4 +131,6 @@ class TrainingConfig:
                 if name not in known:
                     raise UnknownNameError("training option", name, known)
                 merged[name] = value
+        with contextlib.suppress(TypeError):  # of a wrong type, which is refused below
+            cls(**merged)
         return options_of(cls, merged, "options")
