@@ -299,7 +299,7 @@ def _abr(folder: Path, file: Callable[..., Path]) -> list[Target]:
     start = {"start_ptr": {"two-columns": 3, "mahimahi": 1}}
     test = ["test", "abr", "--policy", "bba", "--data", folder / "abr-data"]
     check = ["data", "check", "--data", folder / "abr-data"]
-    return [
+    found = [
         Target("trace, two columns", file(f"{sets}/two-columns", rows), test, "text", one_of_many=True),
         Target("trace, Mahimahi", file(f"{sets}/mahimahi", stamps), test, "text", one_of_many=True),
         Target("trace, Puffer", file(f"{sets}/puffer.csv", puffer), test, "text", one_of_many=True),
@@ -314,6 +314,8 @@ def _abr(folder: Path, file: Callable[..., Path]) -> list[Target]:
             one_of_many=True,
         ),
     ]
+    _must(test)  # compiled once, and not in each forked process within its seconds
+    return found
 
 
 def _vp(file: Callable[..., Path]) -> list[Target]:
