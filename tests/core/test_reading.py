@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from netwright.core import reading
 from netwright.core.errors import DataError
+from netwright.core.reading import LONGEST_ROW, check_rows
 from netwright.core.text import printable
+from netwright.tasks.abr.formats import read_traces
+from netwright.tasks.vp.data import read_csv
 
 
 def _file(folder: Path, content: bytes) -> Path:
@@ -184,3 +187,13 @@ def test_a_file_without_permission_is_named(tmp_path):
     path.chmod(0)
     with pytest.raises(DataError, match="Permission denied"):
         reading.read_bytes(path)
+
+
+def test_a_line_that_is_no_row_is_refused_before_its_cells_are_parsed(tmp_path):
+    check_rows("1 2\n" + "1" * LONGEST_ROW, tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"a\.csv:2: has 100001 characters, and no row has more than 100000"):
+        check_rows("1 2\n" + "1" * (LONGEST_ROW + 1), tmp_path / "a.csv")
+    for read in (read_traces, read_csv):
+        (tmp_path / "long").write_text("1 " * LONGEST_ROW)
+        with pytest.raises(DataError, match="long:1: has 200000 characters"):
+            read(tmp_path / "long")

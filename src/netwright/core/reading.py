@@ -217,6 +217,22 @@ def text_lines(path: Path, *, limit: int = MAX_TEXT_BYTES) -> io.StringIO:
     return io.StringIO(read_text(path, limit=limit), newline="")
 
 
+LONGEST_ROW = 100_000  # characters
+
+
+def check_rows(text: str, path: Path) -> None:
+    """Refuse a text with a line that is longer than any row of a table, before its cells are parsed.
+
+    Raises:
+        DataError: names file and line.
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > LONGEST_ROW:
+            raise DataError(
+                f"{path}:{number}: has {len(line)} characters, and no row has more than {LONGEST_ROW}; check the file."
+            )
+
+
 def marked_first_line(lines: Iterable[str], marks: tuple[str, ...] = ("#",)) -> tuple[int, str] | None:
     """Number (from 1) and content of a text's first line that is not blank, if it is marked as a comment.
 

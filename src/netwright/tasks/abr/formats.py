@@ -13,7 +13,7 @@ import numpy as np
 from netwright.core.errors import DataError
 from netwright.core.files import read_json
 from netwright.core.notes import note
-from netwright.core.reading import decimal_number, marked_first_line, read_text
+from netwright.core.reading import check_rows, decimal_number, marked_first_line, read_text
 from netwright.tasks.abr.media import Floats, Trace, trace_fault
 from netwright.tasks.abr.units import FORMAT_FILE, UNSTATED, Title, Units, implausible, read_units, title
 
@@ -98,6 +98,7 @@ def read_traces(path: Path, units: Units = UNSTATED, say: Say | None = None) -> 
     first = lines[0][1]
     if first[0] in "[{":
         return [_intervals(path, say)]
+    check_rows(text, path)
     if not all(map(_is_number, _fields(first))):
         return _table(path, lines, units, say)
     if _WHOLE.fullmatch(first):

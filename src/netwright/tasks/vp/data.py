@@ -19,7 +19,7 @@ from netwright.core.errors import DataError
 from netwright.core.files import plain_files, read_json, sha256_of_file
 from netwright.core.identity import sha256_of
 from netwright.core.lazy import LazyMapping
-from netwright.core.reading import MissingFileError, decimal_number, marked_first_line, read_text
+from netwright.core.reading import MissingFileError, check_rows, decimal_number, marked_first_line, read_text
 from netwright.tasks.vp.angles import Floats
 from netwright.tasks.vp.dataset import SPLITS, Split, TraceSet, VpData
 from netwright.tasks.vp.generator import generate
@@ -174,6 +174,7 @@ def _table(path: Path, units: Units) -> tuple[Floats, tuple[str, ...]]:
 
 def csv_lines(text: str, path: Path) -> tuple[Columns, list[tuple[int, list[str]]]]:
     """The columns of a CSV text, and number and fields of each line that holds values."""
+    check_rows(text, path)
     numbered = [
         (n, line.strip())
         for n, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
