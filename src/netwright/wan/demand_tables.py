@@ -10,7 +10,7 @@ from pathlib import Path
 
 from netwright.core.errors import DataError
 from netwright.core.notes import note
-from netwright.core.reading import read_text, whole_number
+from netwright.core.reading import check_rows, read_text, whole_number
 from netwright.core.text import printable
 from netwright.wan.importing.text import SEPARATOR_LINE, unescaped
 from netwright.wan.topology import Topology
@@ -84,6 +84,7 @@ def _unscaled(path: Path, unit: str, topology: Topology) -> str:
 
 def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and stripped cells of each nonblank line."""
+    check_rows(text, path)
     first = next((line for line in text.splitlines() if _holds(line)), "")
     separator = max(SEPARATORS, key=first.count)
     if separator not in first:
