@@ -3,20 +3,24 @@
     python benchmarks/app_load.py --results results
     python benchmarks/app_load.py --only crowd --results results
 
-Parts: `server` (answer to next question, measured by a client on loopback), `crowd` (50 dialogues at once), `browser`
-(from the click to the next question in chromium), `kills` (SIGKILL at random moments), `malformed` (random requests).
-Operators think for a while before they answer; so do these clients, and during that time the server computes ahead.
+Parts: `cpu` (CPU time from an answer to the next page), `server` (the same as a client on loopback sees it), `crowd`
+(50 dialogues at once), `browser` (from the click to the next question in chromium), `kills` (SIGKILL at random
+moments), `malformed` (random requests). Operators think for a while before they answer; so do these clients, and during
+that time the server computes ahead. Times other than CPU depend on other work on the machine; rows name its load.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import multiprocessing
 import os
 import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,16 +28,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
 import numpy as np
-from starlette.testclient import TestClient
-
 from netwright.core.results import ResultRow, write_rows
 from netwright.synthesis.database import Database
 from netwright.web.app import DATABASE, create_app
+from netwright.web.conversations import Conversations, likely_answers
 from netwright.web.settings import Settings
+from starlette.testclient import TestClient
 
 COMMAND = "python benchmarks/app_load.py"
 WISH = {"scenario": "mcf", "network": "abilene", "objectives": "1000", "queries": "10"}
@@ -194,6 +199,45 @@ def percentiles(subject: str, metric: str, seconds: list[float], **extra: object
     ]
 
 
+def cpu_times(dialogues: int = 3) -> list[ResultRow]:
+    """CPU time of one process from an answer to the next page, if the question was foreseen and if it was not."""
+    found = []
+    folder = Path(tempfile.mkdtemp())
+    with TestClient(
+        create_app(Settings(folder)), base_url="http://127.0.0.1", follow_redirects=False
+    ) as client:
+        client.headers["hx-request"] = "true"
+        conversations = client.app.state.parts.conversations  # type: ignore[attr-defined]
+        conversations.think_ahead = lambda conversation: None
+        for foreseen in (True, False):
+            seconds: list[float] = []
+            for seed in range(dialogues):
+                operator = Operator("http://127.0.0.1", 10 * foreseen + seed, WISH)
+                operator.http = client  # type: ignore[assignment]
+                operator.begin()
+                while operator.asked:
+                    if foreseen:
+                        _foresee(conversations, operator)
+                    began = time.process_time()
+                    operator.answer()
+                    seconds.append(time.process_time() - began)
+            found += percentiles("cpu", "answer to next page, CPU", seconds, foreseen=foreseen)
+    shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def _foresee(conversations: Conversations, operator: Operator) -> None:
+    """Compute the questions after all likely answers."""
+    key = operator.place.rpartition("/")[2]
+    entry = conversations.database.entry(key)
+    assert entry is not None
+    with conversations.alone(key, entry.owner) as (conversation, _):
+        assert conversation.dialogue is not None
+        assert conversation.pending is not None
+        for answer in likely_answers(conversation.pending):
+            conversation.dialogue.foresee(answer)
+
+
 def server_times() -> list[ResultRow]:
     """One operator at a time, with and without time to think."""
     found = []
@@ -264,43 +308,54 @@ def browser_times(dialogues: int = 3, think_s: float = 3.0) -> list[ResultRow]:
 
 
 def kills(n: int = 100) -> list[ResultRow]:
-    """SIGKILL at random moments while an operator answers: answers that were confirmed and are lost, damaged files."""
+    """SIGKILL at random moments while an operator answers: confirmed answers that are lost, databases damaged.
+
+    The servers are forked from a process that has imported everything, so that each starts in a moment.
+    """
     folder, chance = Path(tempfile.mkdtemp()), random.Random(0)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["netwright.web.app", "netwright.wan.scenarios.mcf.design", "uvicorn"])
+    wish = {**WISH, "objectives": "300", "learner": "no-prune", "queries": "20"}
     lost = damaged = confirmed = 0
-    server = Server(folder)
     for _ in range(n):
-        operator = Operator(
-            server.url, chance.randrange(10**6), {**WISH, "learner": "no-prune", "queries": "20"}
-        )
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(folder, theirs))
+        process.start()
+        operator = Operator(ours.recv(), chance.randrange(10**6), wish)
         operator.begin()
         acknowledged = [0]
-        at = time.monotonic() + chance.uniform(0.0, 1.5)
-
-        def answer_on(operator: Operator = operator, acknowledged: list[int] = acknowledged) -> None:
-            try:
-                while operator.asked:
-                    operator.answer()
-                    acknowledged[0] += 1
-            except httpx.HTTPError:
-                return
-
-        thread = threading.Thread(target=answer_on)
+        thread = threading.Thread(target=_answer_on, args=(operator, acknowledged))
         thread.start()
-        time.sleep(max(0.0, at - time.monotonic()))
-        server.kill()
+        time.sleep(chance.uniform(0.0, 1.0))
+        process.kill()
+        process.join()
         thread.join()
         kept, sound = _kept(folder, operator.place.rpartition("/")[2])
         confirmed += acknowledged[0]
         lost += max(0, acknowledged[0] - kept)
         damaged += not sound
-        server = Server(folder)
-    server.kill()
     shutil.rmtree(folder, ignore_errors=True)
-    extra = {"kills": n}
     return [
-        row("kills", "confirmed answers lost", "count", lost, confirmed, **extra),
-        row("kills", "databases damaged", "count", damaged, n, **extra),
+        row("kills", "confirmed answers lost", "count", lost, confirmed, kills=n),
+        row("kills", "databases damaged", "count", damaged, n, kills=n),
     ]
+
+
+def _serve(folder: Path, ready: Connection) -> None:
+    """In a process: the app on a free port, whose address is sent."""
+    import uvicorn
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    ready.send(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    uvicorn.Server(uvicorn.Config(create_app(Settings(folder)), log_level="error")).run(sockets=[listener])
+
+
+def _answer_on(operator: Operator, acknowledged: list[int]) -> None:
+    """Answer until the server is gone; counts confirmed answers."""
+    with contextlib.suppress(httpx.HTTPError):
+        while operator.asked:
+            operator.answer()
+            acknowledged[0] += 1
 
 
 def _kept(folder: Path, key: str) -> tuple[int, bool]:
@@ -385,6 +440,7 @@ def _request(chance: random.Random, method: str, path: str, operator: Operator) 
 
 
 PARTS: dict[str, Callable[[], list[ResultRow]]] = {
+    "cpu": cpu_times,
     "server": server_times,
     "crowd": crowd,
     "browser": browser_times,
