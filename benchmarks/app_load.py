@@ -33,12 +33,13 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from starlette.testclient import TestClient
+
 from netwright.core.results import ResultRow, write_rows
 from netwright.synthesis.database import Database
 from netwright.web.app import DATABASE, create_app
 from netwright.web.conversations import Conversations, likely_answers
 from netwright.web.settings import Settings
-from starlette.testclient import TestClient
 
 COMMAND = "python benchmarks/app_load.py"
 WISH = {"scenario": "mcf", "network": "abilene", "objectives": "1000", "queries": "10"}
