@@ -13,9 +13,9 @@ from netwright.adaptation.models.decision import FactoredDecisionModel, Stepwise
 from netwright.adaptation.offline import experience as storage
 from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.adaptation.offline.ragged import Ragged, concatenated, restored, stored
-from netwright.core.errors import DataError
+from netwright.core.errors import ConfigError, DataError
 from netwright.llm.backbones import build_backbone
-from netwright.llm.encoders import GraphBatch
+from netwright.llm.encoders import Graph, GraphBatch
 from netwright.llm.heads.factored import sampled
 from netwright.testing import check_task
 from tests.adaptation import toy_graphs as toy
@@ -200,3 +200,27 @@ def test_it_learns_is_saved_and_loaded(tmp_path, backbone, collected):
 
 def test_the_task_keeps_the_contract():
     check_task(toy.TASK)
+
+
+def test_attention_stays_within_a_graph_and_ignores_order():
+    torch.manual_seed(0)
+    network = Graph("graph", 3, rounds=0, n_features=8, attention=2).network().eval()
+    first, second = torch.randn(4, 3), torch.randn(2, 3)
+    none = np.zeros((2, 0))
+    together = network.nodes(GraphBatch.of([(first.numpy(), none), (second.numpy(), none)]))
+    order = [2, 0, 3, 1]
+    moved = network.nodes(GraphBatch.of([(first[order].numpy(), none)]))
+    assert torch.allclose(together[:4][order], moved, atol=1e-5)
+    alone = network.nodes(GraphBatch.of([(second.numpy(), none)]))
+    assert torch.allclose(together[4:], alone, atol=1e-5)
+    other = network.nodes(GraphBatch.of([(torch.cat([first[:3], first[3:] + 1.0]).numpy(), none)]))
+    assert not torch.allclose(together[0], other[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [({"attention": -1}, "at least 0"), ({"attention": 1, "n_features": 6}, "multiples of 4")],
+)
+def test_attention_that_cannot_be_is_refused(options, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Graph("graph", 3, **options)

@@ -16,15 +16,16 @@ from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.task import Setting
 from netwright.llm.backbones import build_backbone
+from netwright.tasks.cjs import alternatives, features
 from netwright.tasks.cjs import collector as places
-from netwright.tasks.cjs import features
-from netwright.tasks.cjs.adapter import CjsAdapter
+from netwright.tasks.cjs.adapter import CjsAdapter, Wanted
+from netwright.tasks.cjs.alternatives import Comparison
 from netwright.tasks.cjs.baselines import es_rule, ruled
 from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.collector import CjsCollector, Place
 from netwright.tasks.cjs.environment import ClusterEnvironment
 from netwright.tasks.cjs.evaluation import cluster_of, evaluate, play_together
-from netwright.tasks.cjs.features import N_OPTIONS, Packed
+from netwright.tasks.cjs.features import N_OPTIONS, Options, Packed
 from netwright.tasks.cjs.imitation import Condition, relative_returns, targets
 from netwright.tasks.cjs.observation import DECLINE
 from netwright.tasks.cjs.recipes import RECIPES, CjsRecipe
@@ -43,6 +44,15 @@ def experience_folder(tmp_path_factory):
         patch.setitem(places.PLACES, "short", Place("", (2, 5), (6, 10)))
         plan = Plan(("es-rule", "fair-plus", "noisy:0.5:es-rule"), "short", 3, labels=("es-rule",))
         rl_collect(TASK, None, plan, out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def costs_folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("costs") / "experience"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(places.PLACES, "alternatives", Place("", (2, 4), (6, 10), Comparison(30.0, 0.5)))
+        rl_collect(TASK, None, Plan(("es-rule",), "alternatives", 3, labels=("es-rule",)), out=out)
     return out
 
 
@@ -107,13 +117,14 @@ def test_options_rise_from_one_to_the_most(most, keeps):
     assert np.isfinite(described).all()
 
 
-def test_the_order_of_jobs_changes_no_choice(played):
+@pytest.mark.parametrize("attention", [0, 2])
+def test_the_order_of_jobs_changes_no_choice(played, attention):
     observations, _ = played
     obs = max(observations, key=lambda o: len(o.job))
     order = np.random.default_rng(0).permutation(len(obs.job))
     kept = features.packed(obs)
     moved, nodes = _reordered(kept, order)
-    policy = untrained()
+    policy = untrained(CjsRecipe(attention=attention))
     answers = []
     for one in (kept, moved):
         read = features.features({name: _row(value) for name, value in one._asdict().items()})
@@ -217,7 +228,9 @@ def test_clusters_in_lock_step_are_scheduled_as_each_alone(generated, backbone):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_is_adapted_saved_and_loaded(recipe, experience_folder, generated, tmp_path):
+def test_every_recipe_is_adapted_saved_and_loaded(
+    recipe, experience_folder, costs_folder, generated, tmp_path
+):
     options = {"iterations": 2, "batch_size": 2, "evaluate_every": 1}
     quick = {"validation_jobs": 1, "slice_steps": 4}
     made = adapt(
@@ -227,7 +240,7 @@ def test_every_recipe_is_adapted_saved_and_loaded(recipe, experience_folder, gen
         backbone="none",
         recipe=recipe,
         recipe_options=quick,
-        experience=[experience_folder],
+        experience=[costs_folder if recipe == "costs" else experience_folder],
         options=options,
     )
     found = evaluate(made.policy, SMALL, generated, name="adapted")
@@ -265,9 +278,75 @@ def test_a_declined_decision_is_kept_and_not_imitated(played, experience_folder)
     assert (np.delete(encoded, 1, axis=0) == np.delete(actions, 1, axis=0)).all()
     found = storage.read(experience_folder)
     adapter = CjsAdapter(CjsRecipe("advantage"), None, state=None, experience=found)
-    wanted, weight = adapter._history.wanted(np.array([0]), np.array([True]), np.array([0]))
-    assert weight[0] == 0.0
-    assert wanted[0, 0] == 0
+    rng = np.random.default_rng(0)
+    wanted = adapter._history.wanted(rng, np.array([0]), np.array([True]), np.array([0]))
+    assert wanted.weight[0] == 0.0
+    assert wanted.made[0, 0] == 0
+
+
+def test_alternatives_are_valid_and_compared_with_the_rule(generated):
+    cluster, rule = cluster_of(CjsConfig(n_jobs=6, n_executors=10), generated, 4), es_rule.load()
+    n_found = 0
+    while not cluster.done:
+        obs, before = cluster.observe(), cluster.completion_ms
+        found = alternatives.alternatives(cluster.state, rule.parameters, 30_000.0, 0.5)
+        assert (found == alternatives.alternatives(cluster.state, rule.parameters, 30_000.0, 0.5)).all()
+        assert np.array_equal(before, cluster.completion_ms, equal_nan=True)
+        (action,) = rule.act([obs])
+        there = found[found[:, 0] >= 0]
+        if len(there):
+            n_found += 1
+            most = np.minimum(obs.committable, obs.demand[obs.choices[there[:, 0].astype(int)]])
+            assert (there[:, 1] >= 1).all()
+            assert (there[:, 1] <= most).all()
+            assert there[0].tolist() == [action[0], min(action[1], most[0]), 0.0]
+            assert len({(a, n) for a, n, _ in there}) == len(there) > 1
+        cluster.step(*map(int, action))
+    assert n_found > 20
+
+
+def test_a_copy_that_is_played_to_the_end_costs_what_the_rule_takes(generated):
+    cluster, rule = cluster_of(CjsConfig(n_jobs=4, n_executors=10), generated, 4), es_rule.load()
+    for _ in range(30):
+        cluster.step(*map(int, rule.act([cluster.observe()])[0]))
+    obs, other = cluster.observe(), cluster.copy()
+    choice, n = map(int, rule.act([obs])[0])
+    cost = alternatives.played_on(cluster.state, obs.stage[obs.choices[choice]], n, rule.parameters, 1e15)
+    rule.play(other)
+    began = np.maximum(other.workload.arrival_ms, obs.now_ms)
+    assert cost == pytest.approx(np.maximum(other.completion_ms - began, 0.0).sum())
+
+
+def test_what_costs_less_is_wanted_more(costs_folder):
+    found = storage.read(costs_folder)
+    made = targets(CjsRecipe("costs", imitation=0.5), found)
+    costs = alternatives.costs_of(found.array("privileged"))
+    labeled = costs[:, 0, 0] >= 0
+    assert 0.2 < labeled.mean() < 0.8
+    assert made.shares.sum(axis=1) == pytest.approx(1.0)
+    for share, row in zip(made.shares[labeled], costs[labeled], strict=True):
+        there = row[:, 0] >= 0
+        assert (share[~there] == 0.0).all()
+        assert (np.diff(share[there][np.argsort(row[there, 2])]) <= 1e-6).all()
+    assert (made.weight == np.where(labeled, 1.0, 0.5)).all()
+    assert (made.actions[~labeled, 0] == found.array("teacher")[~labeled]).all()
+    trusting = targets(CjsRecipe("costs", trust=3.0), found)
+    assert (trusting.shares[labeled, 0] > made.shares[labeled, 0]).all()
+
+
+def test_compared_actions_share_the_probability_whatever_their_number():
+    options = Options(np.array([[1, 2, 3, 4]] * 2), np.zeros((2, 4, 1), dtype=np.float32))
+    actions = np.array([[[0, 4], [2, 1], [0, 2]], [[1, 3], [0, 1], [0, 1]]])
+    shares = np.array([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]], dtype=np.float32)
+    weight = np.array([2.0, 1.0], dtype=np.float32)
+    goals, masks = Wanted(actions, shares, weight, actions[:, 0]).goals(options, 3)
+    mean = np.array([0.35, 0.0, 0.3])
+    assert goals["stage"][0] == pytest.approx(2 * mean / mean.sum())
+    assert goals["number"][0] == pytest.approx([0.0, 2 * 0.2 / 0.7, 0.0, 2 * 0.5 / 0.7])
+    assert masks["stages_valid"].tolist() == [[True, False, True], [True, True, True]]
+    assert masks["numbers_valid"].tolist() == [[False, True, False, True], [True] * 4]
+    assert goals["stage"][1].tolist() == [0.0, 1.0, 0.0]
+    assert goals["number"][1].tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
 def test_returns_are_relative_to_the_same_sequence(experience_folder):
@@ -293,11 +372,11 @@ def test_conditions_at_test_time():
 def test_labels_are_wanted_where_a_recipe_follows_them(experience_folder):
     found = storage.read(experience_folder)
     labels = targets(CjsRecipe("distill"), found)
-    assert (labels.actions == found.array("teacher")).all()
+    assert (labels.actions[:, 0] == found.array("teacher")).all()
     best = targets(CjsRecipe("clone"), found)
     chosen = np.repeat(found.of_policy("es-rule"), found.lengths)
     assert set(np.unique(best.weight)) == {0.0, 1.0}
-    assert (best.actions[chosen] == found.array("teacher")[chosen]).all()
+    assert (best.actions[chosen, 0] == found.array("teacher")[chosen]).all()
     plain = replace(found, columns={k: v for k, v in found.columns.items() if k != "teacher"})
     with pytest.raises(ConfigError, match="needs labels"):
         targets(CjsRecipe("distill"), plain)

@@ -15,6 +15,8 @@ from netwright.core.errors import ConfigError, DataError
 
 Array = NDArray[np.generic]
 
+N_HEADS = 4  # of attention among nodes
+
 
 @dataclass(frozen=True)
 class GraphBatch:
@@ -143,25 +145,49 @@ class Graph:
 
     Attributes:
         rounds: of message passing; a node's embedding depends on nodes up to so many edges away, in both directions.
+        attention: layers in which all nodes of a graph attend to each other afterwards, whatever their edges.
     """
 
     name: str
     size: int
     rounds: int = 3
     n_features: int = 64
+    attention: int = 0
 
     n_tokens = 1
 
     def __post_init__(self) -> None:
-        if min(self.size, self.n_features) < 1 or self.rounds < 0:
+        if min(self.size, self.n_features) < 1 or min(self.rounds, self.attention) < 0:
             raise ConfigError(
-                "Graph needs a size and features of at least 1 and rounds of at least 0, got "
-                f"{self.size}, {self.n_features}, {self.rounds}."
+                "Graph needs a size and features of at least 1, rounds and attention of at least 0, got "
+                f"{self.size}, {self.n_features}, {self.rounds}, {self.attention}."
             )
+        if self.attention and self.n_features % N_HEADS:
+            raise ConfigError(f"attention needs features in multiples of {N_HEADS}, got {self.n_features}.")
 
     def network(self) -> GraphNetwork:
         """A `GraphBatch` of G graphs to (G, 1, n_features)."""
         return GraphNetwork(self)
+
+
+class SetAttention(nn.Module):
+    """A transformer layer without positions: the order of a set changes nothing (Lee et al. 2019, Set Transformer)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.before, self.between = nn.LayerNorm(n), nn.LayerNorm(n)
+        self.query_key_value, self.out = nn.Linear(n, 3 * n), nn.Linear(n, n)
+        self.inner = nn.Sequential(nn.Linear(n, 4 * n), nn.GELU(), nn.Linear(4 * n, n))
+
+    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+        """(G, N, n) sets to sets; `real` (G, N) is False in padding, which is not attended to."""
+        n_sets, longest, n = x.shape
+        split = self.query_key_value(self.before(x)).view(n_sets, longest, 3, N_HEADS, n // N_HEADS)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None])
+        x = x + self.out(mixed.transpose(1, 2).reshape(n_sets, longest, n))
+        found: Tensor = x + self.inner(self.between(x))
+        return found
 
 
 class GraphNetwork(nn.Module):
@@ -180,6 +206,7 @@ class GraphNetwork(nn.Module):
             nn.ModuleList(make() for _ in range(spec.rounds))
             for make in (lambda: nn.Linear(n, n), lambda: nn.Linear(n, n), lambda: nn.LayerNorm(n))
         )
+        self.attention = nn.ModuleList(SetAttention(n) for _ in range(spec.attention))
         self.pooled = nn.Linear(2 * n, n)
 
     def nodes(self, graphs: GraphBatch) -> Tensor:
@@ -191,7 +218,19 @@ class GraphNetwork(nn.Module):
             message = message.index_add(0, target, down(hidden)[source])
             message = message.index_add(0, source, up(hidden)[target])
             hidden = norm(hidden + nn.functional.gelu(message))
-        return hidden
+        return self._attended(hidden, graphs) if len(self.attention) else hidden
+
+    def _attended(self, nodes: Tensor, graphs: GraphBatch) -> Tensor:
+        """(M, n_features) after the nodes of each graph have attended to each other, padded to the largest graph."""
+        graph, longest = graphs.graph_of, int(graphs.sizes.max())
+        place = torch.arange(len(nodes), device=nodes.device) - graphs.first[graph]
+        padded = nodes.new_zeros(len(graphs.sizes), longest, nodes.shape[1])
+        padded = padded.index_put((graph, place), nodes)
+        real = torch.arange(longest, device=nodes.device) < graphs.sizes[:, None]
+        for layer in self.attention:
+            padded = layer(padded, real)
+        attended: Tensor = padded[graph, place]
+        return attended
 
     def forward(self, graphs: GraphBatch) -> Tensor:
         """(G, 1, n_features) one token for each graph."""

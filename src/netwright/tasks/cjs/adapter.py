@@ -47,7 +47,7 @@ Singles = NDArray[np.float32]
 
 GRAPH, STATE, RETURN, LAST = "graph", "state", "return", "action"
 STAGE, NUMBER = "stage", "number"
-NUMBERS, NUMBERS_VALID = "numbers", "numbers_valid"
+NUMBERS, NUMBERS_VALID, STAGES_VALID = "numbers", "numbers_valid", "stages_valid"
 WIDTH = 64  # of a stage's embedding
 N_SINCE = 1  # number that tells the time since the last decision
 INDEX_SCALE, NUMBER_SCALE = 100.0, 50.0  # of the published action token
@@ -97,7 +97,7 @@ class CjsAdapter:
             self.condition = saved.condition
         self.head = Factored(
             {
-                STAGE: Pointer(GRAPH, WIDTH),
+                STAGE: Pointer(GRAPH, WIDTH, valid=STAGES_VALID),
                 NUMBER: Candidates(N_OPTION_FEATURES, candidates=NUMBERS, valid=NUMBERS_VALID),
             },
             {NUMBER: STAGE},
@@ -110,19 +110,23 @@ class CjsAdapter:
         history = self._history
         rows, real = history.draw(rng, size, self.recipe.slice_steps)
         flat = rows.reshape(-1)
-        read = features.features(history.kept(flat))
-        wanted, weight = history.wanted(flat, real.reshape(-1), (read.choices >= 0).sum(axis=1))
-        options = read.options(wanted[:, 0])
-        nearest = options.nearest(wanted[:, 1])
-        condition, since_s, last = history.condition(flat), history.since_s[flat], history.last[flat]
+        kept = history.kept(flat)
+        read = features.features(kept)
+        wanted = history.wanted(rng, flat, real.reshape(-1), (read.choices >= 0).sum(axis=1))
+        options = read.options(wanted.made[:, 0])
+        condition, since_s, last = (
+            history.condition(flat),
+            history.since_s[flat],
+            history.last[flat],
+        )
+        goals, masks = wanted.goals(options, read.choices.shape[1])
         inputs = {
-            **self._inputs(history.kept(flat), read, condition, since_s, last),
-            **_option_inputs(options),
-            PART + STAGE: wanted[:, 0],
-            PART + NUMBER: nearest,
+            **self._inputs(kept, read, condition, since_s, last),
+            NUMBERS: options.features,
+            **masks,
+            PART + STAGE: wanted.made[:, 0],
+            PART + NUMBER: options.nearest(wanted.made[:, 1]),
         }
-        goals = {STAGE: _one_hot(wanted[:, 0], read.choices.shape[1], weight)}
-        goals[NUMBER] = _one_hot(nearest, options.numbers.shape[1], weight)
         return {k: _shaped(v, rows.shape) for k, v in inputs.items()}, {
             k: _shaped(v, rows.shape) for k, v in goals.items()
         }
@@ -170,7 +174,10 @@ class CjsAdapter:
         """(R, ..) what the model reads, without a condition and without memory of the last action."""
         n = len(observation)
         return self.decision_inputs(
-            observation, np.zeros((n, self.condition.size)), np.zeros(n), np.zeros((n, 2))
+            observation,
+            np.zeros((n, self.condition.size)),
+            np.zeros(n),
+            np.zeros((n, 2)),
         )[0]
 
     def critic_inputs(self, inputs: Inputs) -> Singles:
@@ -178,7 +185,11 @@ class CjsAdapter:
         return np.asarray(inputs[STATE], dtype=np.float32)[:, :N_STATE]
 
     def decision_inputs(
-        self, observation: Sequence[Observation], condition: Floats, since_s: Floats, last: Floats
+        self,
+        observation: Sequence[Observation],
+        condition: Floats,
+        since_s: Floats,
+        last: Floats,
     ) -> tuple[dict[str, Any], Options]:
         """What the model reads of R decisions, and the options (R, C, K) for the number of executors.
 
@@ -226,21 +237,24 @@ class History:
 
     def __init__(self, experience: Experience, wanted: Targets) -> None:
         self.experience, self.targets = experience, wanted
-        time_s, action = experience.array(OBSERVATION + CLUSTER)[:, 0], experience.array(ACTION)
+        time_s, action = (
+            experience.array(OBSERVATION + CLUSTER)[:, 0],
+            experience.array(ACTION),
+        )
         first = experience.offsets[:-1]
         self.since_s = np.diff(time_s, prepend=0.0)
         self.since_s[first] = 0.0
         self.last = np.concatenate([np.zeros((1, 2)), action[:-1].astype(np.float64)])
         self.last[first] = 0.0
-        used = np.add.reduceat(wanted.weight, first) > 0.0
-        self._share = experience.lengths * used / (experience.lengths * used).sum()
+        self._counting = np.flatnonzero(wanted.weight > 0.0)
 
     def draw(self, rng: np.random.Generator, size: int, n_steps: int) -> tuple[Ints, NDArray[np.bool_]]:
-        """Rows (size, T) of slices, every decision about equally likely, and where they are real."""
+        """Rows (size, T) of slices, each around a random decision that counts, and where they are real."""
         lengths, offsets = self.experience.lengths, self.experience.offsets
-        episodes = rng.choice(len(lengths), size, p=self._share)
-        own = lengths[episodes]
-        start = (rng.random(size) * np.maximum(own - n_steps + 1, 1)).astype(np.int64)
+        rows = self._counting[rng.integers(0, len(self._counting), size)]
+        episodes = np.searchsorted(offsets, rows, side="right") - 1
+        own, place = lengths[episodes], rows - offsets[episodes]
+        start = np.clip(place - rng.integers(0, n_steps, size), 0, np.maximum(own - n_steps, 0))
         within = start[:, None] + np.arange(min(n_steps, int(own.max())))
         return offsets[:-1][episodes][:, None] + np.minimum(within, own[:, None] - 1), within < own[:, None]
 
@@ -252,12 +266,63 @@ class History:
         """(R, size) what these decisions are conditioned on."""
         return self.targets.conditions[rows]
 
-    def wanted(self, rows: Ints, real: NDArray[np.bool_], n_choices: Ints) -> tuple[Ints, Singles]:
-        """(R, 2) wanted actions, and their weights (R,): 0 where there is none, as where a policy declined."""
-        actions = self.targets.actions[rows]
-        declined = actions[:, 0] >= n_choices
+    def wanted(
+        self,
+        rng: np.random.Generator,
+        rows: Ints,
+        real: NDArray[np.bool_],
+        n_choices: Ints,
+    ) -> Wanted:
+        """The wanted actions of R decisions; of weight 0 where there is none, as where a policy declined."""
+        actions, shares = self.targets.actions[rows], self.targets.shares[rows]
+        declined = actions[:, 0, 0] >= n_choices
         weight = np.where(real & ~declined, self.targets.weight[rows], np.float32(0.0))
-        return np.where(declined[:, None], np.array([0, 1]), actions), weight
+        actions = np.where(declined[:, None, None], np.array([0, 1]), actions)
+        drawn = (shares.cumsum(axis=1) < rng.random((len(rows), 1))).sum(axis=1)
+        drawn = np.minimum(drawn, shares.shape[1] - 1)
+        return Wanted(actions, shares, weight, actions[np.arange(len(rows)), drawn])
+
+
+class Wanted(NamedTuple):
+    """What R decisions should be: K actions each, and one of them drawn by its share."""
+
+    actions: Ints  # (R, K, 2)
+    shares: Singles  # (R, K)
+    weight: Singles  # (R,)
+    made: Ints  # (R, 2)
+
+    @property
+    def compared(self) -> NDArray[np.bool_]:
+        """(R, 1) where several actions are compared with each other, and nothing is known of all others."""
+        found: NDArray[np.bool_] = (self.shares > 0.0).sum(axis=1, keepdims=True) > 1
+        return found
+
+    def goals(
+        self, options: Options, n_choices: int
+    ) -> tuple[dict[str, Singles], dict[str, NDArray[np.bool_]]]:
+        """Weights of the stages (R, C), and of the numbers (R, N) for the stage that was drawn; and their masks.
+
+        Where actions are compared, probabilities are those among them alone: how often an action is among those
+        compared must not count. So a stage has the mean share of its actions.
+        """
+        rows, there = np.arange(len(self.made)), self.shares > 0.0
+        stages = np.zeros((2, len(rows), n_choices), dtype=np.float32)  # shares, and number of actions
+        numbers = np.zeros((len(rows), options.numbers.shape[1]), dtype=np.float32)
+        for k in range(self.shares.shape[1]):
+            choice, number = self.actions[:, k, 0], self.actions[:, k, 1]
+            np.add.at(stages[0], (rows, choice), self.shares[:, k])
+            np.add.at(stages[1], (rows, choice), there[:, k])
+            same = self.shares[:, k] * (choice == self.made[:, 0])
+            np.add.at(numbers, (rows, options.nearest(number)), same)
+        masks = {
+            STAGES_VALID: (stages[1] > 0.0) | ~self.compared,
+            NUMBERS_VALID: (options.numbers > 0) & ((numbers > 0.0) | ~self.compared),
+        }
+        weights = {STAGE: stages[0] / np.maximum(stages[1], 1.0), NUMBER: numbers}
+        return {
+            part: value / np.maximum(value.sum(axis=1, keepdims=True), 1e-30) * self.weight[:, None]
+            for part, value in weights.items()
+        }, masks
 
 
 class Memory(NamedTuple):
@@ -301,7 +366,10 @@ class AdaptedScheduler:
         if len(obs) != len(self._memory.before):
             self.inference.reset()
             self._memory = self._begin(len(obs))
-        memory, now = self._memory, np.array([(one.now_ms / 1000.0, len(one.job)) for one in obs])
+        memory, now = (
+            self._memory,
+            np.array([(one.now_ms / 1000.0, len(one.job)) for one in obs]),
+        )
         since_s = np.where(memory.before[:, 1] > 0, now[:, 0] - memory.before[:, 0], 0.0)
         # Jobs come and go in between: their number is taken as the mean of before and after.
         rewards_s = -since_s * (now[:, 1] + memory.before[:, 1]) / 2.0
@@ -314,13 +382,20 @@ class AdaptedScheduler:
         return actions
 
     def _begin(self, n: int) -> Memory:
-        return Memory(self.adapter.condition.start(n, self.target), np.zeros((n, 2)), np.zeros((n, 2)))
+        return Memory(
+            self.adapter.condition.start(n, self.target),
+            np.zeros((n, 2)),
+            np.zeros((n, 2)),
+        )
 
 
 def _modalities(recipe: CjsRecipe, n_condition: int) -> list[ModalitySpec]:
-    graph = Graph(GRAPH, N_FEATURES, rounds=recipe.rounds, n_features=WIDTH)
+    graph = Graph(GRAPH, N_FEATURES, rounds=recipe.rounds, n_features=WIDTH, attention=recipe.attention)
     if recipe.layout == "fused":
-        return [graph, Scalars(STATE, N_STATE + N_SINCE + n_condition, n_features=WIDTH)]
+        return [
+            graph,
+            Scalars(STATE, N_STATE + N_SINCE + n_condition, n_features=WIDTH),
+        ]
     returns = [Scalars(RETURN, n_condition, n_features=WIDTH)] if n_condition else []
     return [
         *returns,
@@ -333,10 +408,6 @@ def _modalities(recipe: CjsRecipe, n_condition: int) -> list[ModalitySpec]:
 def _option_inputs(options: Options) -> Arrays:
     valid = options.numbers > 0
     return {NUMBERS: options.features, NUMBERS_VALID: valid}
-
-
-def _one_hot(chosen: Ints, n: int, weight: Singles) -> Singles:
-    return np.asarray((chosen[:, None] == np.arange(n)) * weight[:, None], dtype=np.float32)
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> Any:

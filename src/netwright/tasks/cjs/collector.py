@@ -11,13 +11,18 @@ from netwright.adaptation.offline.ragged import Column
 from netwright.core.array_files import RawArray
 from netwright.core.trained_for import Condition, Conditions
 from netwright.core.types import Json
+from netwright.tasks.cjs.alternatives import AlternativesEnvironment, Comparison
 from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.environment import COMPONENTS, ClusterEnvironment
 from netwright.tasks.cjs.features import columns
 from netwright.tasks.cjs.graphs import Ints
 from netwright.tasks.cjs.observation import DECLINE, Observation
-from netwright.tasks.cjs.settings import FIRST_TRAINING_SEED, VALIDATION_SEEDS, CjsConfig
+from netwright.tasks.cjs.settings import (
+    FIRST_TRAINING_SEED,
+    VALIDATION_SEEDS,
+    CjsConfig,
+)
 
 EXECUTORS = "executors"
 
@@ -29,11 +34,17 @@ class Place:
     summary: str
     n_jobs: tuple[int, int]
     n_executors: tuple[int, int] = (30, 50)
+    comparison: Comparison | None = None
 
 
 PLACES = {
     "short": Place("20 to 80 jobs on 30 to 50 executors", (20, 80)),
     "training": Place("50 to 200 jobs on 30 to 50 executors", (50, 200)),
+    "alternatives": Place(
+        "40 to 160 jobs, and the costs of alternatives to the evolved rule",
+        (40, 160),
+        comparison=Comparison(),
+    ),
     "default": Place("200 jobs on 50 executors, as in the paper's training", (200, 200), (50, 50)),
 }
 
@@ -54,7 +65,11 @@ class CjsCollector:
 
     def environment(self, name: str, rng: np.random.Generator, n: int) -> ClusterEnvironment:
         """`n` fresh training sequences."""
-        return ClusterEnvironment([self._drawn(PLACES[name], rng) for _ in range(n)])
+        place = PLACES[name]
+        clusters = [self._drawn(place, rng) for _ in range(n)]
+        if place.comparison is None:
+            return ClusterEnvironment(clusters)
+        return AlternativesEnvironment(clusters, place.comparison)
 
     def validation(self, n_jobs: int) -> ClusterEnvironment:
         """The validation sequences, cut to so many jobs, by turns on 50 and on 30 executors."""
@@ -78,19 +93,32 @@ class CjsCollector:
     def encoded(self, observation: Sequence[Observation], actions: RawArray) -> Ints:
         """Actions (R, 2) from 0: declining is the place after the last choice."""
         n_choices = [int(obs.schedulable.sum()) for obs in observation]
-        return np.stack([np.where(actions[:, 0] == DECLINE, n_choices, actions[:, 0]), actions[:, 1]], axis=1)
+        return np.stack(
+            [
+                np.where(actions[:, 0] == DECLINE, n_choices, actions[:, 0]),
+                actions[:, 1],
+            ],
+            axis=1,
+        )
 
     def random_actions(self, observation: Sequence[Observation], rng: np.random.Generator) -> Ints:
         """(R, 2) any choice, any number of executors."""
         drawn = [
-            (rng.integers(int(obs.schedulable.sum())), rng.integers(1, obs.committable + 1))
+            (
+                rng.integers(int(obs.schedulable.sum())),
+                rng.integers(1, obs.committable + 1),
+            )
             for obs in observation
         ]
         return np.array(drawn, dtype=np.int64).reshape(-1, 2)
 
     def provenance(self) -> Json:
         """Source of the job profiles."""
-        return {"source": self.data.source, "synthetic": self.data.synthetic, "files": len(self.data.hashes)}
+        return {
+            "source": self.data.source,
+            "synthetic": self.data.synthetic,
+            "files": len(self.data.hashes),
+        }
 
     def _drawn(self, place: Place, rng: np.random.Generator) -> Cluster:
         seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))

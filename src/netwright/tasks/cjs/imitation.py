@@ -9,6 +9,8 @@ Methods:
 - `clone`: the actions of the best policy.
 - `distill`: the labeling policy's actions, in all visited states.
 - `advantage`: all actions, weighted by exp(relative return / temperature).
+- `costs`: the rule's decision and alternatives, with probabilities in proportion to exp(-cost / scale) of their costs
+  in copies of the episode (`alternatives`). One cost is noisy; the mean over many decisions counts.
 - `returns`: all actions, given the relative return of the episode (Eq. 2-4).
 - `returns-published`: all actions, given the return to go as in the published code: rewards scaled by their minimum and
   maximum, summed to the end and divided by 1000.
@@ -24,11 +26,23 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from netwright.adaptation.offline import return_conditioning
-from netwright.adaptation.offline.experience import ACTION, REWARD, TEACHER, Experience
+from netwright.adaptation.offline.experience import (
+    ACTION,
+    OBSERVATION,
+    PRIVILEGED,
+    REWARD,
+    TEACHER,
+    Experience,
+)
+from netwright.adaptation.offline.ragged import Ragged
 from netwright.core.documents import Document
 from netwright.core.errors import ConfigError
+from netwright.tasks.cjs.alternatives import N_CANDIDATES, N_COLUMNS, costs_of
+from netwright.tasks.cjs.features import JOBS
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.recipes import CjsRecipe
+
+Singles = NDArray[np.float32]
 
 LARGEST = 3.0
 """Relative returns are clipped at so many standard deviations."""
@@ -74,26 +88,30 @@ class Condition(Document):
 
 @dataclass(frozen=True)
 class Targets:
-    """The wanted action of every decision of an experience.
+    """The wanted actions of every decision of an experience, K for each.
 
     Attributes:
-        actions: (N, 2) choice and number; a declined decision has the place after the last choice.
+        actions: (N, K, 2) choice and number; a declined decision has the place after the last choice.
+        shares: (N, K) how much each is wanted, in all 1; 0 where there are fewer than K.
         weight: (N,) how much each decision counts; 0 where nothing is to be imitated.
         condition: what decisions are conditioned on, and its value (N, size) at each.
     """
 
     actions: Ints
-    weight: NDArray[np.float32]
+    shares: Singles
+    weight: Singles
     condition: Condition
-    conditions: NDArray[np.float32]
+    conditions: Singles
 
 
 def targets(recipe: CjsRecipe, experience: Experience) -> Targets:
     """The targets of a recipe.
 
     Raises:
-        ConfigError: labels are wanted and the experience has none.
+        ConfigError: labels or costs are wanted and the experience has none.
     """
+    if recipe.method == "costs":
+        return _of_costs(recipe, experience)
     actions = experience.array(ACTION).astype(np.int64)
     weight = np.ones(experience.n_steps, dtype=np.float32)
     condition, values = Condition(), np.zeros((experience.n_steps, 0), dtype=np.float32)
@@ -122,7 +140,44 @@ def targets(recipe: CjsRecipe, experience: Experience) -> Targets:
             low=fitted.fitted["low"],
             high=fitted.fitted["high"],
         )
-    return Targets(actions, weight, condition, values)
+    shares = np.ones((experience.n_steps, 1), dtype=np.float32)
+    return Targets(actions[:, None], shares, weight, condition, values)
+
+
+def _of_costs(recipe: CjsRecipe, experience: Experience) -> Targets:
+    """Targets from the costs of alternatives; where there are none, the rule's label if the experience has it."""
+    privileged = experience.array(PRIVILEGED)
+    if privileged.shape[1] < N_CANDIDATES * N_COLUMNS:
+        raise ConfigError(
+            "recipe costs needs the costs of alternatives; collect with --setting alternatives."
+        )
+    found = costs_of(privileged)
+    actions, there = found[..., :2].astype(np.int64), found[..., 0] >= 0.0
+    costs_s = np.where(there, found[..., 2], 0.0)
+    scale = recipe.temperature * cost_scale(experience)
+    bonus = np.where(np.arange(N_CANDIDATES) == 0, recipe.trust, 0.0)  # of the rule's own decision
+    logits = np.where(there, bonus - costs_s / scale[:, None], -np.inf)
+    labeled = there[:, 0]
+    logits[~labeled, 0] = 0.0
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    weight = labeled.astype(np.float32)
+    if TEACHER in experience.columns and recipe.imitation > 0.0:
+        weight[~labeled] = recipe.imitation
+        actions[~labeled, 0] = experience.array(TEACHER)[~labeled]
+    return Targets(
+        np.maximum(actions, 0),
+        (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32),
+        weight,
+        Condition(),
+        np.zeros((experience.n_steps, 0), dtype=np.float32),
+    )
+
+
+def cost_scale(experience: Experience) -> Floats:
+    """(N,) a typical difference of costs in s: it grows with the number of jobs that wait."""
+    jobs = experience.columns[OBSERVATION + JOBS]
+    assert isinstance(jobs, Ragged)
+    return 1.0 + jobs.lengths / 2.0
 
 
 def relative_returns(experience: Experience) -> Floats:
