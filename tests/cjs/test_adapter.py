@@ -51,7 +51,7 @@ def experience_folder(tmp_path_factory):
 def costs_folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("costs") / "experience"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(places.PLACES, "alternatives", Place("", (2, 4), (6, 10), Comparison(30.0, 0.5)))
+        patch.setitem(places.PLACES, "alternatives", Place("", (2, 4), (6, 10), Comparison(30.0, 1, 0.5)))
         rl_collect(TASK, None, Plan(("es-rule",), "alternatives", 3, labels=("es-rule",)), out=out)
     return out
 
@@ -289,8 +289,8 @@ def test_alternatives_are_valid_and_compared_with_the_rule(generated):
     n_found = 0
     while not cluster.done:
         obs, before = cluster.observe(), cluster.completion_ms
-        found = alternatives.alternatives(cluster.state, rule.parameters, 30_000.0, 0.5)
-        assert (found == alternatives.alternatives(cluster.state, rule.parameters, 30_000.0, 0.5)).all()
+        found = alternatives.alternatives(cluster.state, rule.parameters, 30_000.0, 1, 0.5)
+        assert (found == alternatives.alternatives(cluster.state, rule.parameters, 30_000.0, 1, 0.5)).all()
         assert np.array_equal(before, cluster.completion_ms, equal_nan=True)
         (action,) = rule.act([obs])
         there = found[found[:, 0] >= 0]
@@ -303,18 +303,6 @@ def test_alternatives_are_valid_and_compared_with_the_rule(generated):
             assert len({(a, n) for a, n, _ in there}) == len(there) > 1
         cluster.step(*map(int, action))
     assert n_found > 20
-
-
-def test_a_copy_that_is_played_to_the_end_costs_what_the_rule_takes(generated):
-    cluster, rule = cluster_of(CjsConfig(n_jobs=4, n_executors=10), generated, 4), es_rule.load()
-    for _ in range(30):
-        cluster.step(*map(int, rule.act([cluster.observe()])[0]))
-    obs, other = cluster.observe(), cluster.copy()
-    choice, n = map(int, rule.act([obs])[0])
-    cost = alternatives.played_on(cluster.state, obs.stage[obs.choices[choice]], n, rule.parameters, 1e15)
-    rule.play(other)
-    began = np.maximum(other.workload.arrival_ms, obs.now_ms)
-    assert cost == pytest.approx(np.maximum(other.completion_ms - began, 0.0).sum())
 
 
 def test_what_costs_less_is_wanted_more(costs_folder):

@@ -37,7 +37,8 @@ from netwright.adaptation.offline.experience import (
 from netwright.adaptation.offline.ragged import Ragged
 from netwright.core.documents import Document
 from netwright.core.errors import ConfigError
-from netwright.tasks.cjs.alternatives import N_CANDIDATES, N_COLUMNS, costs_of
+from netwright.tasks.cjs.alternatives import N_COLUMNS, costs_of
+from netwright.tasks.cjs.candidates import MOST
 from netwright.tasks.cjs.features import JOBS
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.recipes import CjsRecipe
@@ -147,7 +148,7 @@ def targets(recipe: CjsRecipe, experience: Experience) -> Targets:
 def _of_costs(recipe: CjsRecipe, experience: Experience) -> Targets:
     """Targets from the costs of alternatives; where there are none, the rule's label if the experience has it."""
     privileged = experience.array(PRIVILEGED)
-    if privileged.shape[1] < N_CANDIDATES * N_COLUMNS:
+    if privileged.shape[1] < MOST * N_COLUMNS:
         raise ConfigError(
             "recipe costs needs the costs of alternatives; collect with --setting alternatives."
         )
@@ -155,7 +156,7 @@ def _of_costs(recipe: CjsRecipe, experience: Experience) -> Targets:
     actions, there = found[..., :2].astype(np.int64), found[..., 0] >= 0.0
     costs_s = np.where(there, found[..., 2], 0.0)
     scale = recipe.temperature * cost_scale(experience)
-    bonus = np.where(np.arange(N_CANDIDATES) == 0, recipe.trust, 0.0)  # of the rule's own decision
+    bonus = np.where(np.arange(MOST) == 0, recipe.trust, 0.0)  # of the rule's own decision
     logits = np.where(there, bonus - costs_s / scale[:, None], -np.inf)
     labeled = there[:, 0]
     logits[~labeled, 0] = 0.0
