@@ -319,7 +319,8 @@ def test_what_costs_less_is_wanted_more(costs_folder):
     assert (made.weight == np.where(labeled, 1.0, 0.5)).all()
     assert (made.actions[~labeled, 0] == found.array("teacher")[~labeled]).all()
     trusting = targets(CjsRecipe("costs", trust=3.0), found)
-    assert (trusting.shares[labeled, 0] > made.shares[labeled, 0]).all()
+    assert (trusting.shares[labeled, 0] >= made.shares[labeled, 0] - 1e-6).all()
+    assert trusting.shares[labeled, 0].mean() > made.shares[labeled, 0].mean() + 0.05
 
 
 def test_compared_actions_share_the_probability_whatever_their_number():

@@ -45,6 +45,7 @@ from netwright.tasks.cjs.recipes import CjsRecipe
 
 Singles = NDArray[np.float32]
 
+LOWEST = -15.0  # logit of a share
 LARGEST = 3.0
 """Relative returns are clipped at so many standard deviations."""
 
@@ -160,7 +161,8 @@ def _of_costs(recipe: CjsRecipe, experience: Experience) -> Targets:
     logits = np.where(there, bonus - costs_s / scale[:, None], -np.inf)
     labeled = there[:, 0]
     logits[~labeled, 0] = 0.0
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    # Above 0 wherever there is a candidate, so that it is compared however much it costs.
+    shares = np.exp(np.maximum(logits - logits.max(axis=1, keepdims=True), LOWEST)) * np.isfinite(logits)
     weight = labeled.astype(np.float32)
     if TEACHER in experience.columns and recipe.imitation > 0.0:
         weight[~labeled] = recipe.imitation
