@@ -40,6 +40,12 @@ _POLICIES = (
         costly=True,
     ),
     PolicySpec(
+        "distilled",
+        "a small network that imitates look-ahead",
+        "netwright.tasks.cjs.baselines.distilled:load",
+        "netwright.tasks.cjs.baselines.distilled_training:train",
+    ),
+    PolicySpec(
         "decima",
         "Decima's graph neural network, drawing from its probabilities; by default as published",
         f"{_DECIMA}:load",
