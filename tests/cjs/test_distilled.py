@@ -69,7 +69,9 @@ def _written(folder, tensors, **change):
     parameters = dict(zip(rules.NAMES, es_rule.load().parameters.tolist(), strict=True))
     about = {"task": "cjs", "policy": distilled.NAME, "parameters": parameters} | change
     folder.mkdir()
-    save_file({name: torch.from_numpy(array) for name, array in tensors.items()}, folder / distilled.WEIGHTS)
+    save_file(
+        {name: torch.from_numpy(array.copy()) for name, array in tensors.items()}, folder / distilled.WEIGHTS
+    )
     write_folder(folder, distilled.DESCRIPTION, distilled.SavedNetwork.of(about, folder, remedy=""))
     return folder
 

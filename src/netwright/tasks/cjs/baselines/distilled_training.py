@@ -129,7 +129,9 @@ def train(
     }
     with replacing(out) as temporary:
         temporary.mkdir()
-        save_file({name: torch.from_numpy(a) for name, a in network._asdict().items()}, temporary / WEIGHTS)
+        save_file(
+            {name: torch.from_numpy(a.copy()) for name, a in network._asdict().items()}, temporary / WEIGHTS
+        )
         write_folder(temporary, DESCRIPTION, SavedNetwork.of(plain(about), out, remedy="train again"))
 
 
