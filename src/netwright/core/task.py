@@ -54,6 +54,11 @@ class PolicySpec:
     clairvoyant: bool = False
     costly: bool = False
 
+    @property
+    def quick(self) -> bool:
+        """Whether it plays without training first, in seconds."""
+        return (self.train is None or self.shipped) and not self.costly
+
 
 @dataclass(frozen=True)
 class Recipe:

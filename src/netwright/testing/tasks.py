@@ -46,7 +46,7 @@ def check_task(task: Task | str, data: TaskData = None, *, adapt: bool = True) -
     evaluations = [
         check_policy(load_attribute(spec.factory)(), task, setting=setting, data=made, name=spec.name)
         for spec in task.policies.values()
-        if (spec.train is None or spec.shipped) and not spec.costly
+        if spec.quick
     ]
     require(evaluations, f"task {task.name}: no policy works without training; add a simple baseline.")
     _check_comparison(task, evaluations)
@@ -189,7 +189,7 @@ def _experience(task: Task, data: TaskData, out: Path) -> Path:
 
 
 def _can_collect(spec: PolicySpec) -> bool:
-    return (spec.train is None or spec.shipped) and not (spec.clairvoyant or spec.costly)
+    return spec.quick and not spec.clairvoyant
 
 
 def _plain(document: JsonView, where: str) -> None:

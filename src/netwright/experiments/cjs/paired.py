@@ -80,7 +80,15 @@ def methods(
     """
     folders = sorted(folder for folder in runs.glob("*") if (folder / DESCRIPTION).is_file())
     models = told_apart([saved(task, folder) for folder in folders])
+<<<<<<< HEAD
     names = [name for name, spec in task.policies.items() if not spec.clairvoyant]
+=======
+    names = [
+        name
+        for name, spec in task.policies.items()
+        if spec.quick and not spec.clairvoyant and name not in LEFT_OUT
+    ]
+>>>>>>> 852ce2b (Leave costly and untrained policies out of experiments on all rules)
     known = [*names, *(model.name for model in models)]
     wanted = {name for name in known if (name not in LEFT_OUT if only is None else only(name))}
     if not wanted:
