@@ -32,7 +32,7 @@ COMMAND = "netwright experiments cjs-paired"
 OPPONENTS = ("es-rule", "decima-published", "fair-plus-c", "fair")
 """Always tested; every other method is compared with each of them."""
 
-LEFT_OUT = {"random", "fifo", "sjf-cp", "es-planner"}
+LEFT_OUT = {"es-planner", "distilled", "random", "fifo", "sjf-cp", "es-planner"}
 """Tested only if `--only` selects them: weak, or hours long."""
 
 N_SEQUENCES = {"default": 40, "unseen1": 40, "unseen2": 15, "unseen3": 15}
@@ -80,15 +80,7 @@ def methods(
     """
     folders = sorted(folder for folder in runs.glob("*") if (folder / DESCRIPTION).is_file())
     models = told_apart([saved(task, folder) for folder in folders])
-<<<<<<< HEAD
     names = [name for name, spec in task.policies.items() if not spec.clairvoyant]
-=======
-    names = [
-        name
-        for name, spec in task.policies.items()
-        if spec.quick and not spec.clairvoyant and name not in LEFT_OUT
-    ]
->>>>>>> 852ce2b (Leave costly and untrained policies out of experiments on all rules)
     known = [*names, *(model.name for model in models)]
     wanted = {name for name in known if (name not in LEFT_OUT if only is None else only(name))}
     if not wanted:

@@ -5,7 +5,6 @@ The planner decides about 80 times a second, so that it plays 60 jobs of each se
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from netwright.core.errors import ConfigError
 from netwright.core.results import write_rows
 from netwright.core.task import load_attribute
 from netwright.evaluation.baselines import ready_policy
-from netwright.experiments.cjs.baselines import result_rows
+from netwright.experiments.baselines import BaselineRows, Progress
+from netwright.experiments.cjs.baselines import percentiles
 
 NAME = "cjs-planner"
 SUMMARY = "cluster job scheduling: look-ahead and the evolved rule on short sequences"
@@ -24,7 +24,7 @@ POLICIES = ("fair", "es-rule", "es-planner")
 SETTINGS = ("default", "unseen1")
 N_JOBS = 60
 
-Progress = Callable[[str], None]
+ROWS = BaselineRows("cjs", COMMAND, lambda policy: ("es-rule",), percentiles)
 
 
 def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> None:
@@ -42,5 +42,5 @@ def run(data_folder: Path | None, results_folder: Path, progress: Progress) -> N
             tested = load_attribute(task.evaluate)(ready, short, data, name=policy)
             evaluations.append(tested)
             progress(f"{short.name}: {policy} {tested.mean:.1f}")
-    rows = list(result_rows(task, evaluations, COMMAND, ("es-rule",)))
+    rows = list(ROWS.rows(task, evaluations))
     write_rows(results_folder / "cjs.jsonl", rows, replaces={"area": "cjs", "command": COMMAND})
