@@ -253,7 +253,7 @@ def play(
             offsets[labeled] = end
         chosen = lowest(network, room, n)
         if uniform(mixed(drawn, 2)) < sampling.explore:
-            chosen = np.int64(below(mixed(drawn, 3), n))
+            chosen = int(np.int64(below(mixed(drawn, 3), n)))
         one = room.found[chosen]
         played.append((one.stage, one.n))
         going = decide(s, one.stage, one.n)
