@@ -48,8 +48,10 @@ _POLICIES = (
     ),
     PolicySpec(
         "decima",
-        "Decima's graph neural network, drawing from its probabilities; by default as published",
+        "Decima's graph neural network, trained here, drawing from its probabilities",
         f"{_DECIMA}:load",
+        f"{_DECIMA}_training:train",
+        shipped=True,
     ),
     PolicySpec("decima-greedy", "decima, taking its likeliest answers", f"{_DECIMA}:load_greedy"),
     PolicySpec("decima-published", "decima with the published weights", f"{_DECIMA}:published"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from netwright.tasks.cjs.baselines import decima_compiled
 from netwright.tasks.cjs.baselines.compiled_policy import CompiledPolicy
 from netwright.tasks.cjs.baselines.decima_network import DecimaNetwork
-from netwright.tasks.cjs.baselines.decima_weights import PUBLISHED, read_network
+from netwright.tasks.cjs.baselines.decima_weights import PUBLISHED, SHIPPED, read_network
 from netwright.tasks.cjs.observation import Observation
 from netwright.tasks.cjs.state import State
 
@@ -32,24 +32,24 @@ class Decima(CompiledPolicy):
 
     def choose(self, obs: Observation) -> tuple[int, int]:
         """Place among the choices, number of executors."""
-        found: tuple[int, int] = decima_compiled.choose(self._parameters, obs, self.greedy, self.memory)
-        return found
+        choice, n, _ = decima_compiled.choose(self._parameters, obs, self.greedy, self.memory)
+        return choice, n
 
     def play_state(self, state: State) -> None:
         """Play an episode that waits for a decision to its end."""
         decima_compiled.play(state, self._parameters, self.greedy, self.memory)
 
 
-def load(path: Path = PUBLISHED, *, greedy: bool = False) -> Decima:
-    """The policy with the parameters of a file (safetensors or npz); with the published ones if none is given."""
-    return Decima(read_network(path), greedy=greedy)
+def load(path: Path | None = None, *, greedy: bool = False) -> Decima:
+    """The policy with the parameters of a folder or file; with those that we trained if none is given."""
+    return Decima(read_network(path or SHIPPED), greedy=greedy)
 
 
-def load_greedy(path: Path = PUBLISHED) -> Decima:
+def load_greedy(path: Path | None = None) -> Decima:
     """The same, taking the likeliest answers."""
     return load(path, greedy=True)
 
 
-def published() -> Decima:
-    """The policy with the published weights, whatever `load` gives by default."""
-    return load(PUBLISHED)
+def published(*, greedy: bool = False) -> Decima:
+    """The policy with the published weights."""
+    return load(PUBLISHED, greedy=greedy)

@@ -254,8 +254,15 @@ def drawn(logits: Singles, u: float) -> int:
 
 
 @compiled
-def choose(parameters: Singles, obs: Observation, greedy: bool, memory: Ints) -> tuple[int, int]:
-    """Place among the choices, and number of executors.
+def logprob(logits: Singles, place: int) -> float:
+    """Logarithm of the softmax of logits at a place."""
+    shifted = (logits - logits.max()).astype(np.float64)
+    return float(shifted[place] - np.log(np.exp(shifted).sum()))
+
+
+@compiled
+def choose(parameters: Singles, obs: Observation, greedy: bool, memory: Ints) -> tuple[int, int, float]:
+    """Place among the choices, number of executors, and the logarithm of the probability of both.
 
     Args:
         parameters: of the network, packed.
@@ -271,7 +278,8 @@ def choose(parameters: Singles, obs: Observation, greedy: bool, memory: Ints) ->
     memory[1] += 1
     choice = int(scores.argmax()) if greedy else drawn(scores, uniform(hashed, 0))
     counts = executor_logits(weights, graph, found, choices[choice], obs.n_executors)
-    return choice, 1 + (int(counts.argmax()) if greedy else drawn(counts, uniform(hashed, 1)))
+    more = int(counts.argmax()) if greedy else drawn(counts, uniform(hashed, 1))
+    return choice, 1 + more, logprob(scores, choice) + logprob(counts, more)
 
 
 @kernel
@@ -286,5 +294,5 @@ def play(s: State, parameters: Singles, greedy: bool, memory: Ints) -> None:
     going = True
     while going:
         obs = observe(s)
-        choice, n = choose(parameters, obs, greedy, memory)
+        choice, n, _ = choose(parameters, obs, greedy, memory)
         going = decide(s, obs.stage[np.flatnonzero(obs.schedulable)[choice]], n)
