@@ -8,18 +8,20 @@ import pytest
 import torch
 
 from netwright.adaptation.saved_model import BASELINE
-from netwright.core.errors import ConfigError, DataError, FormatError
+from netwright.core.errors import ConfigError, DataError
 from netwright.rl.ppo import Targets
-from netwright.tasks.cjs.baselines import decima, decima_compiled, es_rule
+from netwright.tasks.cjs.baselines import decima, decima_compiled, decima_training, es_rule
 from netwright.tasks.cjs.baselines.decima_learning import (
     N_CRITIC,
     critic_features,
     evaluate_decisions,
     ragged_log_softmax,
 )
+from netwright.tasks.cjs.baselines.decima_network import Graphs
 from netwright.tasks.cjs.baselines.decima_training import (
     DecimaConfig,
     DecimaTrainer,
+    at_temperature,
     decisions_of_rule,
     mean_jct_s,
     train,
@@ -30,7 +32,7 @@ from netwright.tasks.cjs.data import load
 
 DATA = load(None, seed=0)
 TINY = DecimaConfig(
-    imitation_rounds=2,
+    imitation_rounds=1,
     imitation_batches=3,
     imitation_batch_size=16,
     imitation_decisions=100,
@@ -168,6 +170,28 @@ def test_a_trained_folder_plays_and_others_are_refused(tmp_path):
     weights.write_bytes(weights.read_bytes()[:-4] + bytes(4))
     with pytest.raises(DataError, match=BASELINE):
         read_network(tmp_path / "one")
+
+
+def test_a_temperature_divides_the_logits():
+    network = read_network(PUBLISHED)
+    graphs = Graphs.of([small_cluster().observe()])
+    jobs = torch.arange(len(graphs.caps))
+
+    def logits(one):
+        scores, found = one(graphs)
+        return torch.cat([scores, one.executor_logits(graphs, found, jobs)])
+
+    torch.testing.assert_close(logits(at_temperature(network, 0.5)), 2.0 * logits(network))
+
+
+def test_the_best_temperature_is_kept():
+    network = read_network(PUBLISHED)
+    losses = {1.0: 0.3, 0.7: 0.1, 0.5: 0.2, 0.35: 0.4}
+    with patch(f"{decima_training.__name__}.validation_loss", side_effect=losses.values()):
+        assert decima_training.sharpen(network, DATA) == (0.7, 0.1)
+    wanted = at_temperature(read_network(PUBLISHED), 0.7).state_dict()
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, wanted[name]), name
 
 
 def test_options_are_checked():

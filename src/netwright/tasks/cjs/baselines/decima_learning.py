@@ -1,4 +1,4 @@
-"""What Decima's training needs of its network and of a cluster: log-probabilities of decisions, the critic's features."""
+"""What Decima's training needs: log-probabilities of decisions, and the critic's features of a cluster."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def ragged_log_softmax(logits: Tensor, group: Tensor, n_groups: int) -> Tensor:
 def critic_features(cluster: Cluster) -> Floats:
     """(F,) what the critic knows of a cluster, jobs to come included.
 
-    Logarithms of executors, active jobs and work left. Then, for each horizon, with weights that fall exponentially over
-    it: job time of the active jobs if they ran one after the other, the shortest first; number and work of the jobs to
-    come; work left over the horizon.
+    Logarithms of executors, active jobs and work left. Then, for each horizon, with weights that fall exponentially
+    over it: job time of the active jobs if they ran one after the other, the shortest first; number and work of the
+    jobs to come; work left over the horizon.
     """
     state, now_ms = cluster.state, cluster.now_ms
     n_executors = len(state.executors)

@@ -245,8 +245,8 @@ class DecimaTrainer(Trainer):
             self._set_rate(config.learning_rate_at(iteration))
             kept = torch.from_numpy(rng.permutation(len(played))[: config.decisions])
             coefficient = ppo.entropy_coefficient(config, iteration)
-            for chosen in minibatches(rng, len(kept), config.minibatch_size, config.epochs):
-                losses.append(self._update_actor(played, seen, targets, kept[chosen], coefficient))
+            batches = minibatches(rng, len(kept), config.minibatch_size, config.epochs)
+            losses = [self._update_actor(played, seen, targets, kept[rows], coefficient) for rows in batches]
         self.state.add("decisions", len(played))
         self.diagnostics = {"JCT": mean_jct_s(clusters)} | ppo.diagnostics(losses, targets)
         return float(np.mean([float(loss.loss.detach()) for loss in losses])) if losses else 0.0
