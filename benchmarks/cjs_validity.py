@@ -11,6 +11,7 @@ memory is that of the process after each of ten episodes of 200 generated jobs. 
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
 import json
 import os
@@ -35,6 +36,7 @@ from netwright.tasks.cjs.workload import Durations, Profile, ProfileTable, Workl
 COMMAND = "python benchmarks/cjs_validity.py --results results"
 POLICIES = ("fair", "fair-plus-c", "weighted-fair", "es-rule", "decima-published", "random")
 MOST_STAGES = 500
+N_PROFILES = 600
 STEPS = 12  # decisions in a cluster
 EPISODES = 10
 BATCH = 16  # clusters that are decided for at once
@@ -69,15 +71,25 @@ def random_profile(rng: np.random.Generator, n_stages: int) -> Profile:
     )
 
 
+@functools.cache
+def pool() -> ProfileTable:
+    """Random jobs of 1 to 100 stages, from which clusters draw; small ones come first."""
+    rng = generator(0, 1)
+    sizes = np.sort(np.rint(np.exp(rng.uniform(0.0, np.log(100.0), N_PROFILES))).astype(int))
+    sizes[0] = 1
+    return ProfileTable.of([random_profile(rng, int(size)) for size in sizes])
+
+
 def random_cluster(rng: np.random.Generator) -> Cluster:
     """A cluster with 1 to 500 stages, log-uniform, in jobs of random size, all there from the beginning."""
+    sizes = np.diff(pool().first)
     left = int(np.exp(rng.uniform(0.0, np.log(MOST_STAGES + 1))))
-    profiles = []
+    chosen = []
     while left:
-        size = int(rng.integers(1, min(left, int(rng.choice([1, 5, 20, 100]))) + 1))
-        profiles.append(random_profile(rng, size))
-        left -= size
-    workload = Workload.of(ProfileTable.of(profiles), np.arange(len(profiles)), np.zeros(len(profiles)))
+        n_fitting = int(np.searchsorted(sizes, min(left, int(rng.choice([1, 5, 20, 100]))), side="right"))
+        chosen.append(int(rng.integers(n_fitting)))
+        left -= int(sizes[chosen[-1]])
+    workload = Workload.of(pool(), np.array(chosen), np.zeros(len(chosen)))
     return Cluster(workload, Rules(int(rng.integers(1, 101))), int(rng.integers(2**31)))
 
 
