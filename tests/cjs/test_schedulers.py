@@ -112,6 +112,17 @@ def test_the_evolved_rule_serves_a_job_up_to_its_cap():
     assert _first(policy, [alone], n_executors=6, n_decisions=2) == [(0, 0, 3), (0, 1, 1)]
 
 
+def test_random_takes_each_job_and_number_alike():
+    cluster = Cluster(workload([profile(f"job {i}", [50]) for i in range(3)]), Rules(n_executors=4), 0)
+    while cluster.observe().committable < 4 or len(cluster.observe().choices) < 3:
+        cluster.step(DECLINE, 1)
+    obs, policy = cluster.observe(), ruled.random()
+    policy.reset(np.random.default_rng(0))
+    answers = np.array([policy.choose(obs) for _ in range(3000)])
+    assert np.bincount(answers[:, 0], minlength=3) / 3000 == pytest.approx(1 / 3, abs=0.05)
+    assert np.bincount(answers[:, 1], minlength=5)[1:] / 3000 == pytest.approx(1 / 4, abs=0.05)
+
+
 def test_random_draws_from_its_generator(generated):
     config = CjsConfig(n_jobs=10, n_executors=5, seeds=(1,))
     ends = []

@@ -35,9 +35,12 @@ _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 
 
 @inlined
-def mixed(seed: np.uint64, number: int) -> np.uint64:
-    """A hash of both (the finalizer of SplitMix64, Steele et al. 2014)."""
-    z = seed + _STEP * np.uint64(number + 1)
+def mixed(seed: np.uint64 | int, number: int) -> np.uint64:
+    """A hash of both (the finalizer of SplitMix64, Steele et al. 2014).
+
+    A signed seed counts as its 64 bits: shifted as a signed number, half of all hashes would lose their upper half.
+    """
+    z = np.uint64(seed) + _STEP * np.uint64(number + 1)
     z = (z ^ (z >> _S30)) * _FIRST
     z = (z ^ (z >> _S27)) * _SECOND
     return z ^ (z >> _S31)
