@@ -46,6 +46,15 @@ TINY = DecimaConfig(
 )
 
 
+@pytest.fixture(autouse=True)
+def _short_validation():
+    with (
+        patch(f"{decima_training.__name__}.N_VALIDATION", 1),
+        patch(f"{decima_training.__name__}.VALIDATION_JOBS", 3),
+    ):
+        yield
+
+
 def small_cluster(seed=1, n_jobs=4, n_executors=6):
     workload = DATA.workload(np.random.default_rng(seed), n_jobs)
     return Cluster(workload, Rules(n_executors, durations="hashed"), seed)
