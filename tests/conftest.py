@@ -1,8 +1,7 @@
-"""What holds for every test: one thread for torch, no deadline for laws, Ctrl-C is heard, a file in one process."""
+"""What holds for every test: one thread for torch, no deadline for laws checked on a busy machine, Ctrl-C is heard."""
 
 import os
 import signal
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,16 +15,6 @@ settings.load_profile("netwright")
 # `nohup make test &` starts the tests, and every process that they start, with Ctrl-C ignored.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Each file to one process, so that what its tests share (a trained model, a pool) is made once."""
-    if config.getoption("dist") != "load":  # what -n alone stands for
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

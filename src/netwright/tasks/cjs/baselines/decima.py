@@ -1,8 +1,8 @@
 """Decima as a policy: a graph neural network chooses a stage, then a number of executors for its job.
 
-Source: Mao et al., "Learning scheduling algorithms for data processing clusters", SIGCOMM 2019, with the weights
-published in spark-sched-sim and NetLLM (retrained there with PPO). Both answers are drawn from their probabilities, in
-tests too; `decima-greedy` takes the likeliest ones, which is worse with these weights.
+Source: Mao et al., "Learning scheduling algorithms for data processing clusters", SIGCOMM 2019. The weights are ours
+(`decima_training`), or those published in spark-sched-sim and NetLLM (retrained there with PPO). Both answers are drawn
+from their probabilities, in tests too; `decima-greedy` takes the likeliest ones, which is worse with either.
 """
 
 from __future__ import annotations
