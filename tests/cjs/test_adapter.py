@@ -15,6 +15,7 @@ from netwright.adaptation.offline.collect import Plan, rl_collect
 from netwright.core import registry
 from netwright.core.errors import ConfigError
 from netwright.core.task import Setting
+from netwright.core.trained_for import Condition as Trained
 from netwright.llm.backbones import build_backbone
 from netwright.tasks.cjs import alternatives, features
 from netwright.tasks.cjs import collector as places
@@ -247,6 +248,13 @@ def test_every_recipe_is_adapted_saved_and_loaded(
     again = evaluate(load(tmp_path / "model").policy, SMALL, generated, name="adapted")
     assert found.per_episode == again.per_episode
     assert made.policy.trained_for["executors"].covers((8.0,))
+
+
+def test_a_model_is_trained_for_all_executors_of_its_training_environment(experience_folder, monkeypatch):
+    """Not only for the numbers that a few episodes happened to draw."""
+    adapter = CjsAdapter(CjsRecipe(), None, state=None, experience=storage.read(experience_folder))
+    monkeypatch.setitem(places.PLACES, "short", Place("", (2, 5), (5, 11)))
+    assert adapter.trained_for() == {"executors": Trained(low=5.0, high=11.0)}
 
 
 def test_imitation_follows_the_rule(experience_folder, generated, tmp_path):

@@ -25,7 +25,7 @@ from netwright.llm.encoders import Graph, GraphBatch, ModalitySpec, Scalars
 from netwright.llm.heads import Candidates, Factored, Pointer, best
 from netwright.llm.heads.factored import sampled
 from netwright.tasks.cjs import features
-from netwright.tasks.cjs.collector import EXECUTORS, CjsCollector
+from netwright.tasks.cjs.collector import EXECUTORS, PLACES, CjsCollector
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.environment import ClusterEnvironment
 from netwright.tasks.cjs.evaluation import play_together
@@ -160,9 +160,11 @@ class CjsAdapter:
         return {**found, "experience": experience.provenance()}
 
     def trained_for(self) -> dict[str, Trained]:
-        """The numbers of executors in the experience."""
+        """The numbers of executors of the experience's training environments, and those that occurred."""
         assert self._history is not None, "an adapter made from a saved state has no experience"
-        executors = self._history.experience.array(OBSERVATION + CLUSTER)[:, 1]
+        experience = self._history.experience
+        drawn_from = [PLACES[name].n_executors for name in experience.places if name in PLACES]
+        executors = np.append(experience.array(OBSERVATION + CLUSTER)[:, 1], drawn_from)
         return {EXECUTORS: Trained(low=float(executors.min()), high=float(executors.max()))}
 
     def environment(self, rng: np.random.Generator, n: int) -> ClusterEnvironment:
