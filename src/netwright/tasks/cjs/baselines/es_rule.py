@@ -1,7 +1,7 @@
 """`es-rule`: caps and order of jobs by a few numbers, which evolution has found (`rules.evolved` holds the formula).
 
 CMA-ES minimizes the mean logarithm of JCT over that of `fair-plus-c` on the same jobs, new ones in each generation, of
-50 to 200 jobs on 30 to 50 executors. The distribution's mean is kept, of the generation that is best on validation
+50 to 150 jobs on 30 to 50 executors. The distribution's mean is kept, of the generation that is best on validation
 sequences. It begins at `fair-plus-c`, which the formula contains.
 """
 
