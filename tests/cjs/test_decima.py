@@ -1,5 +1,6 @@
 """Decima: the published forward passes, laws of its network, damaged files."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,7 @@ from netwright.tasks.cjs.graphs import topological_order
 from netwright.tasks.cjs.settings import SETTINGS, CjsConfig
 
 NETWORK = read_network()
+DOUBLE = read_network().double()
 PARAMETERS = decima_compiled.packed(NETWORK)
 SINGLE = 1e-5  # single precision
 
@@ -69,6 +71,23 @@ def recordings(draw):
     }
 
 
+def in_double(observations):
+    """What the network makes of clusters side by side in double precision, in which laws hold to 1e-9."""
+    graphs = Graphs.of(observations)
+    graphs = replace(graphs, features=graphs.features.double())
+    with torch.inference_mode():
+        stages, found = DOUBLE(graphs)
+        executors = DOUBLE.executor_logits(graphs, found, torch.arange(len(graphs.caps)))
+    made = {
+        "h_node": found.nodes,
+        "h_dag": found.jobs,
+        "h_glob": found.clusters,
+        "stage_logits": stages,
+        "exec_logits": executors,
+    }
+    return {name: value.numpy() for name, value in made.items()}
+
+
 @given(recordings(), st.randoms(use_true_random=False))
 def test_relabeling_stages_changes_nothing(recorded, shuffler):
     first_node = recorded["dag_ptr"]
@@ -82,28 +101,25 @@ def test_relabeling_stages_changes_nothing(recorded, shuffler):
         "raw_nodes": recorded["raw_nodes"][order],
         "edge_links": new_place[recorded["edge_links"]][::-1],
     }
-    before, after = (forward(NETWORK, observation_of(one)) for one in (recorded, relabeled))
+    before, after = (in_double([observation_of(one)]) for one in (recorded, relabeled))
     chosen = np.flatnonzero(recorded["raw_nodes"][:, 2])
-    scores = np.full(len(order), np.nan, dtype=np.float32)
+    scores = np.full(len(order), np.nan)
     scores[chosen] = before["stage_logits"]
     for name in ("h_dag", "h_glob", "exec_logits"):
-        np.testing.assert_allclose(after[name], before[name], rtol=SINGLE, atol=SINGLE)
-    np.testing.assert_allclose(after["h_node"], before["h_node"][order], rtol=SINGLE, atol=SINGLE)
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(after["h_node"], before["h_node"][order], rtol=1e-9, atol=1e-9)
     expected = scores[order][~np.isnan(scores[order])]
-    np.testing.assert_allclose(after["stage_logits"], expected, rtol=SINGLE, atol=SINGLE)
+    np.testing.assert_allclose(after["stage_logits"], expected, rtol=1e-9, atol=1e-9)
 
 
 @given(st.lists(recordings(), min_size=2, max_size=3))
 def test_clusters_side_by_side_do_not_mix(recorded):
     observations = [observation_of(one) for one in recorded]
-    graphs = Graphs.of(observations)
-    with torch.inference_mode():
-        stages, found = NETWORK(graphs)
-        executors = NETWORK.executor_logits(graphs, found, torch.arange(len(graphs.caps)))
-    alone = [forward(NETWORK, one) for one in observations]
-    for name, together in (("stage_logits", stages), ("exec_logits", executors), ("h_node", found.nodes)):
+    together = in_double(observations)
+    alone = [in_double([one]) for one in observations]
+    for name, value in together.items():
         expected = np.concatenate([one[name] for one in alone])
-        np.testing.assert_allclose(together.numpy(), expected, rtol=SINGLE, atol=SINGLE)
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 def test_passes_by_hand():
