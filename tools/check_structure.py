@@ -13,10 +13,13 @@ from pathlib import Path
 
 import grimp
 
+from netwright.core.registry import TASKS
+
 PACKAGE = "netwright"
 HEAVY = ("torch", "transformers", "peft", "gymnasium")
 
-# Roles that import them at the top of the module; every other module does so inside of a function or not at all.
+# Roles that import them at the top of the module. Every other module does so inside of a function or not at all, and so
+# does whatever it imports at the top. A module of policies that are not trained is such a module, too.
 MAY = {
     "gymnasium": ("netwright.tasks.*.env",),
     "torch": (
@@ -28,22 +31,6 @@ MAY = {
         "netwright.tasks.*.baselines*",
     ),
 }
-MUST_NOT = (
-    "netwright.rl",
-    "netwright.rl.advantages",
-    "netwright.rl.environment",
-    "netwright.rl.vine",
-    "netwright.training",
-    "netwright.training.log",
-    "netwright.adaptation",
-    "netwright.adaptation.guard",
-    "netwright.adaptation.offline",
-    "netwright.adaptation.offline.experience",
-    "netwright.adaptation.offline.return_conditioning",
-    "netwright.tasks.*.baselines.bba",
-    "netwright.tasks.*.baselines.mpc",
-    "netwright.tasks.*.baselines.offline_optimum",
-)
 
 
 def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
@@ -83,9 +70,57 @@ def eager(graph: grimp.ImportGraph, importer: str, imported: str) -> bool:
     return any(not lines[detail["line_number"] - 1].startswith((" ", "\t")) for detail in details)
 
 
+def packages_around(module: str) -> Iterator[str]:
+    """The packages whose `__init__` is run when a module is imported."""
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def rules() -> set[str]:
+    """The modules of our own tasks' policies that hold no trained one."""
+    specs = [spec for name in TASKS.names() for spec in TASKS.get(name).policies.values()]
+    trained = {spec.factory.partition(":")[0] for spec in specs if spec.train is not None}
+    return {spec.factory.partition(":")[0] for spec in specs} - trained
+
+
+def loaded_by(starts: set[str], imports: dict[str, set[str]]) -> dict[str, str]:
+    """What importing these modules loads, each with the module that is the reason."""
+    reasons = dict.fromkeys(sorted(starts), "")
+    waiting = list(reasons)
+    while waiting:
+        module = waiting.pop()
+        for other in sorted(imports.get(module, set()) | set(packages_around(module))):
+            if other not in reasons:
+                reasons[other] = module
+                waiting.append(other)
+    return reasons
+
+
 def folder_of(module: str, packages: set[str]) -> str:
     """The folder that a module lies in."""
     return module if module in packages else module.rpartition(".")[0]
+
+
+def misplaced(graph: grimp.ImportGraph, modules: set[str]) -> Iterator[str]:
+    """Modules that load a heavy library although their role does not need it, by what they import."""
+    imports = {
+        module: {
+            other
+            for other in graph.find_modules_directly_imported_by(module)
+            if (other in modules or other in HEAVY) and eager(graph, module, other)
+        }
+        for module in modules
+    }
+    for heavy in HEAVY:
+        allowed = MAY["gymnasium" if heavy == "gymnasium" else "torch"]
+        light = {m for m in modules if not any(fnmatchcase(m, p) for p in allowed)}
+        reasons = loaded_by(light | (rules() & modules), imports)
+        if heavy in reasons:
+            chain = [heavy]
+            while chain[0]:
+                chain.insert(0, reasons[chain[0]])
+            yield f"{' -> '.join(chain[1:])}: only {', '.join(allowed)} may"
 
 
 def main() -> int:
@@ -103,14 +138,7 @@ def main() -> int:
                 between[here].add(there)
     wrong = [f"import circle: {' -> '.join(c)}" for c in circles(imports)]
     wrong += [f"import circle between folders: {' -> '.join(c)}" for c in circles(between)]
-    for module in sorted(modules):
-        for heavy in sorted(set(HEAVY) & graph.find_modules_directly_imported_by(module)):
-            allowed = MAY["gymnasium" if heavy == "gymnasium" else "torch"]
-            free = any(fnmatchcase(module, p) for p in MUST_NOT)
-            if not eager(graph, module, heavy):
-                continue
-            if free or not any(fnmatchcase(module, p) for p in allowed):
-                wrong.append(f"{module} imports {heavy}; only {', '.join(allowed)} may")
+    wrong += misplaced(graph, modules)
     print("\n".join(wrong) or f"{len(modules)} modules: no import circle, heavy libraries where they belong")
     return 1 if wrong else 0
 
