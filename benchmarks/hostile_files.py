@@ -31,6 +31,7 @@ from pathlib import Path
 
 import numpy as np
 
+from netwright.adaptation.offline.collect import PLAN
 from netwright.cli.main import main as netwright
 from netwright.core.errors import NetwrightError
 
@@ -535,7 +536,11 @@ def _models(folder: Path) -> list[Target]:
     ]
     found += [
         Target(
-            f"experience, {p.name}", p, again, "json" if p.suffix == ".json" else "binary", p.suffix == ".npz"
+            f"experience, {p.name}",
+            p,
+            [*collect, "--resume"] if p.name == PLAN else again,
+            "json" if p.suffix == ".json" else "binary",
+            p.suffix == ".npz",
         )
         for p in sorted(played.iterdir())
         if p.suffix in (".json", ".npz")

@@ -228,11 +228,16 @@ def test_changes_are_counted_from_the_design_in_use(cli, pool_file, said):
     cli(*words, "--out", "second")
     kept = json.loads(Path("second/design.json").read_text())
     assert kept["figures"]["changes from today"] == 0
-    Path("bad.json").write_text('{"format_version": 1, "tables": {"links": []}}')
-    said("a")
-    assert "contains no design of this network" in sentence(
-        cli("design", "ask", "--pool", pool_file, "--today", "bad.json", "--out", "third")
-    )
+    wrong_title = json.loads(json.dumps(kept["tables"]))
+    wrong_title["links"][1] = {f"x{title}": cell for title, cell in wrong_title["links"][1].items()}
+    missing = json.loads(json.dumps(kept["tables"]))
+    missing["links"][0].popitem()
+    for tables in ({"links": []}, wrong_title, missing):
+        Path("bad.json").write_text(json.dumps({**kept, "tables": tables}))
+        said("a")
+        assert "contains no design of this network" in sentence(
+            cli("design", "ask", "--pool", pool_file, "--today", "bad.json", "--out", "third")
+        )
 
 
 def test_ctrl_c_keeps_the_dialogue(pool_file, tmp_path):

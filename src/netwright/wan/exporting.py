@@ -131,7 +131,13 @@ def _sha256(text: str) -> str:
 
 
 def _is_table(rows: object) -> bool:
-    return isinstance(rows, list) and bool(rows) and all(isinstance(row, dict) for row in rows)
+    """Whether JSON holds at least one row, and every row the same columns of single values."""
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        return False
+    return all(
+        row.keys() == rows[0].keys() and not any(isinstance(cell, dict | list) for cell in row.values())
+        for row in rows
+    )
 
 
 def _check_same_network(instance: Instance, today: Tables, path: Path) -> None:
