@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
+import json
 import os
 import signal
 import sys
@@ -143,7 +144,7 @@ def test_a_meter_adds_up_the_time_of_each_file(tool, monkeypatch):
 def runner(tool, tmp_path):
     """A runner without its copy of the project; what it runs is given by the test."""
     made = object.__new__(tool.Runner)
-    made.folder, made.without, made.seconds = tmp_path, (), {}
+    made.folder, made.without, made.seconds, made.tested = tmp_path, (), {}, "tree"
     return made
 
 
@@ -158,7 +159,7 @@ def runner(tool, tmp_path):
 )
 def test_outcomes_of_a_child(tool, runner, monkeypatch, work, outcome):
     monkeypatch.setattr(runner, "_run", lambda tests, limit_s, compiled: work(), raising=False)
-    assert runner.outcome([], 100.0) is tool.Outcome[outcome]
+    assert runner.outcome([], 100.0, runner.folder) is tool.Outcome[outcome]
 
 
 def test_a_child_that_waits_for_ever_is_ended(tool, runner, monkeypatch):
@@ -167,7 +168,7 @@ def test_a_child_that_waits_for_ever_is_ended(tool, runner, monkeypatch):
         time.sleep(60.0)
 
     monkeypatch.setattr(runner, "_run", wait, raising=False)
-    assert runner.outcome([], 0.03) is tool.Outcome.TIMED_OUT
+    assert runner.outcome([], 0.03, runner.folder) is tool.Outcome.TIMED_OUT
 
 
 def test_the_limit_grows_with_the_time_of_the_tests_and_the_quickest_come_first(
@@ -178,21 +179,106 @@ def test_the_limit_grows_with_the_time_of_the_tests_and_the_quickest_come_first(
     place = runner.folder / "src" / "netwright" / "wan"
     place.mkdir(parents=True)
     (place / "one.py").write_text(SOURCE)
+    written = (place / "one.py").stat().st_mtime_ns
 
-    def outcome(tests, limit_s, *, compiled):
-        calls.append((tests, limit_s, compiled, (place / "one.py").read_text()))
+    def outcome(tests, limit_s, compiled):
+        calls.append((tests, limit_s, (place / "one.py").read_text()))
         return tool.Outcome.FAILED
 
     monkeypatch.setattr(tool, "tests_of", lambda module, without, root: ["slow.py", "quick.py"])
     monkeypatch.setattr(runner, "outcome", outcome, raising=False)
     runner.seconds = {"slow.py": 8.0, "quick.py": 2.0}
     assert runner.tried(mutant, 60.0) is tool.Outcome.FAILED
-    [(tests, limit_s, compiled, seen)] = calls
+    [(tests, limit_s, seen)] = calls
     assert tests == ["quick.py", "slow.py"]
     assert limit_s == 60.0 + 3.0 * 10.0
-    assert not compiled
     assert "LIMIT: int = (8)" in seen
     assert (place / "one.py").read_text() == SOURCE
+    assert (place / "one.py").stat().st_mtime_ns == written
+
+
+def write(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_a_module_is_imported_directly_through_others_and_by_its_folder(tool, tmp_path):
+    write(
+        tmp_path,
+        {
+            "wan/low.py": "",
+            "wan/middle.py": "from netwright.wan.low import value",
+            "wan/high.py": "def f():\n    import netwright.wan.middle",
+            "wan/by_folder.py": "from netwright.wan import low",
+            "wan/other.py": "from netwright.wan.lower import value",
+        },
+    )
+    expected = {"wan/low.py", "wan/middle.py", "wan/high.py", "wan/by_folder.py"}
+    assert tool.importers("wan/low.py", tmp_path) == expected
+    assert tool.importers("wan/high.py", tmp_path) == {"wan/high.py"}
+
+
+def test_compiled_code_of_changed_modules_is_not_used(tool, runner, tmp_path):
+    names = ("wan_1a/low.f-1.nbi", "wan_1a/low.f-1.1.nbc", "wan_1a/other.f-1.nbi", "tasks_2b/low.f-1.nbi")
+    write(tmp_path / ".numba", dict.fromkeys(names, "code"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    runner.link_compiled(scratch, {"wan/low.py"})
+    found = {str(f.relative_to(scratch)) for f in scratch.rglob("*.nb*")}
+    assert found == {"wan_1a/other.f-1.nbi", "tasks_2b/low.f-1.nbi"}
+
+
+def test_the_baseline_measures_only_new_and_changed_test_files(tool, runner, tmp_path, monkeypatch):
+    runs = []
+
+    def outcome(tests, limit_s, compiled):
+        runs.append((tests, limit_s, compiled.name))
+        write(tmp_path, {tool.SECONDS: json.dumps(dict.fromkeys(tests, float(len(runs))))})
+        return tool.Outcome.PASSED
+
+    monkeypatch.setattr(runner, "outcome", outcome, raising=False)
+    write(tmp_path, {tool.KNOWN: "{}", "a.py": "a", "b.py": "b"})
+    assert runner.baseline(["a.py", "b.py"], 10.0)
+    assert runner.baseline(["a.py", "b.py"], 10.0)
+    write(tmp_path, {"b.py": "changed"})
+    assert runner.baseline(["a.py", "b.py"], 10.0)
+    assert runs == [(["a.py", "b.py"], 20.0, ".numba"), (["b.py"], 10.0, ".numba")]
+    assert runner.seconds == {"a.py": 1.0, "b.py": 2.0}
+    runner.tested = "another tree"
+    assert runner.baseline(["a.py"], 10.0)
+    assert len(runs) == 3
+
+
+def test_tests_that_fail_without_a_mutant_are_no_baseline(tool, runner, tmp_path, monkeypatch):
+    write(tmp_path, {tool.KNOWN: "{}", "a.py": "a"})
+    monkeypatch.setattr(runner, "outcome", lambda *_: tool.Outcome.FAILED, raising=False)
+    assert not runner.baseline(["a.py"], 10.0)
+    assert (tmp_path / tool.KNOWN).read_text() == "{}"
+
+
+def test_a_copy_replaces_only_an_earlier_copy(tool, runner, tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    monkeypatch.setattr(tool, "ROOT", project)
+    write(project, {"src/one.py": "1", "tests/test_one.py": "", ".git/config": ""})
+    runner.folder = tmp_path / "scratch"
+    runner.copy()
+    write(runner.folder, {f"{tool.COMPILED}/code.nbi": "", "src/removed_since.py": "2"})
+    (project / "tests/test_one.py").write_text("changed")
+    (runner.folder / "src/removed_since.py").unlink()
+    runner.copy()
+    assert (runner.folder / "tests/test_one.py").read_text() == "changed"
+    assert (runner.folder / tool.COMPILED / "code.nbi").exists(), "the package is as it was"
+    assert not (runner.folder / ".git").exists()
+    (project / "src/one.py").write_text("3")
+    runner.copy()
+    assert not (runner.folder / tool.COMPILED).exists()
+    write(tmp_path, {"home/thesis.txt": "years of work"})
+    runner.folder = tmp_path / "home"
+    with pytest.raises(SystemExit, match="holds other files"):
+        runner.copy()
+    assert (runner.folder / "thesis.txt").exists()
 
 
 def test_the_row_leaves_equivalent_survivors_out_and_counts_time_outs(

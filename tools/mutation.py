@@ -1,6 +1,6 @@
 """Mutate a random sample of a package and count the mutants that its tests kill.
 
-    python tools/mutation.py solvers [--sample 16] [--seed 0] [--results results]
+    python tools/mutation.py solvers [--sample 16] [--seed 0] [--results results] [--scratch FOLDER]
 
 A mutant swaps one comparison, arithmetic or boolean operator, drops a minus sign, moves a number by one or negates a
 condition. Annotations, decorators, messages (`raise`, `note`, `print`, f-strings) and docstrings stay as they are.
@@ -8,12 +8,18 @@ The mutants run one at a time in a copy of the project, each in a child process 
 third-party packages already. A mutant that breaks an import counts as killed, and so does one whose tests use more than
 three times the processor time that they take without it, and a minute more: a loop without an end. Such mutants are
 counted in the row. Wall time is only limited for processes that wait for ever, so that a busy machine kills nothing.
+
+First the test files of the sample run once without a mutant, which takes the most time for tasks. With `--scratch`, the
+copy stays there, with the times of the test files and the code that numba has compiled, and the next run measures only
+test files that are new or changed, or all if anything else changed. A mutant's compiled code is made anew in the
+modules that import the changed one, because numba inlines functions and constants across modules.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import importlib
 import json
 import math
@@ -26,7 +32,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -34,7 +40,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "netwright"
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
-SECONDS = "seconds.json"
+SECONDS = "seconds.json"  # of the test files of one run
+KNOWN = ".known_seconds.json"  # of every test file, by the digest of what it tests
+COMPILED = ".numba"
 PRELOADED = (
     "torch",
     "transformers",
@@ -215,12 +223,12 @@ def tests_of(module: str, without: Sequence[str], root: Path = ROOT) -> list[str
     """Test files of a module below `root`: those that import it in the folder that mirrors its package, or else all."""
     path = Path(module)
     folder = next((MIRRORS[str(p)] for p in path.parents if str(p) in MIRRORS), path.parts[0])
-    dotted = "netwright." + ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-    parent, _, stem = dotted.rpartition(".")
+    full = dotted(module)
+    parent, _, stem = full.rpartition(".")
 
     def near(file: Path) -> bool:
         text = file.read_text(encoding="utf-8")
-        return dotted in text or (f"from {parent} import" in text and stem in text)
+        return full in text or (f"from {parent} import" in text and stem in text)
 
     files = sorted(f for f in (root / "tests" / folder).rglob("test_*.py") if f.name not in without)
     return [str(f.relative_to(root)) for f in [f for f in files if near(f)] or files]
@@ -253,6 +261,44 @@ def processor_seconds() -> float:
     return sum(os.times()[:4])
 
 
+def importers(module: str, package: Path) -> set[str]:
+    """A module of `package` and all that import it, themselves or through others, as paths relative to it."""
+    imported = {
+        str(file.relative_to(package)): set(imports(ast.parse(file.read_text(encoding="utf-8"))))
+        for file in package.rglob("*.py")
+    }
+    found, new = {module}, {dotted(module)}
+    while new:
+        reached = {path for path, names in imported.items() if names & new} - found
+        found |= reached
+        new = {dotted(path) for path in reached}
+    return found
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """The full names that a module imports, with and without their last part."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def dotted(module: str) -> str:
+    """The full name of a module that is given by its path in the package."""
+    return "netwright." + ".".join(Path(module).with_suffix("").parts).removesuffix(".__init__")
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """The SHA-256 of files and their names."""
+    found = hashlib.sha256()
+    for path in paths:
+        content = path.read_bytes()
+        found.update(f"{path.name} {len(content)} ".encode() + content)
+    return found.hexdigest()
+
+
 class Runner:
     """Runs tests in a copy of the project, each time in a new child process."""
 
@@ -266,35 +312,73 @@ class Runner:
             "PYTHONPATH": str(folder / "src"),
         }
         sys.dont_write_bytecode = True
-        shutil.copytree(ROOT, folder, ignore=LEFT_OUT, dirs_exist_ok=True)
+        self.copy()
         for name in PRELOADED:
             importlib.import_module(name)
 
+    def copy(self) -> None:
+        """Copy the project anew; what numba compiled there stays if the package is as it was."""
+        if any(self.folder.glob("*")) and not (self.folder / KNOWN).exists():
+            sys.exit(f"{self.folder} holds other files; name a new folder with --scratch.")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / KNOWN).open("a") as known:
+            known.write("" if known.tell() else "{}")
+        source = sorted((ROOT / "src").rglob("*.py"))
+        before = digest(sorted((self.folder / "src").rglob("*.py")))
+        if before != digest(source):
+            shutil.rmtree(self.folder / COMPILED, ignore_errors=True)
+        for old in self.folder.glob("[!.]*"):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        shutil.copytree(ROOT, self.folder, ignore=LEFT_OUT, dirs_exist_ok=True)
+        shared = (f for f in (ROOT / "tests").rglob("*.py") if not f.name.startswith("test_"))
+        self.tested = digest([*source, *sorted(shared)])
+
     def tried(self, mutant: Mutant, limit_s: float) -> Outcome:
         """What the tests of the mutant's module say with the change in it, the quickest files first."""
-        place = self.folder / "src" / "netwright" / mutant.module
-        source = place.read_bytes()
+        package = self.folder / "src" / "netwright"
+        place = package / mutant.module
+        source, times = place.read_bytes(), place.stat()
         place.write_bytes(mutant.applied(source))
         found = tests_of(mutant.module, self.without, self.folder)
         tests = sorted(found, key=lambda t: self.seconds.get(t, 0.0))
         limit_s += OVER_BASELINE * sum(self.seconds.get(t, 0.0) for t in tests)
         try:
-            return self.outcome(tests, limit_s, compiled=b"njit" in source)
+            with tempfile.TemporaryDirectory(dir=self.folder, prefix=".numba-") as scratch:
+                self.link_compiled(Path(scratch), importers(mutant.module, package))
+                return self.outcome(tests, limit_s, Path(scratch))
         finally:
             place.write_bytes(source)
+            os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))  # else numba compiles it again
+
+    def link_compiled(self, scratch: Path, changed: set[str]) -> None:
+        """Fill `scratch` with the compiled code of all but the changed modules."""
+        stale = {(Path(path).parent.name, Path(path).stem) for path in changed}
+        for file in (self.folder / COMPILED).rglob("*.nb*"):
+            if (file.parent.name.rpartition("_")[0], file.name.partition(".")[0]) not in stale:
+                target = scratch / file.parent.name / file.name
+                target.parent.mkdir(exist_ok=True)
+                target.hardlink_to(file)
 
     def baseline(self, tests: list[str], limit_s: float) -> bool:
-        """Whether the tests pass without a mutant; keeps what each file takes."""
-        passed = self.outcome(tests, limit_s) is Outcome.PASSED
-        if passed:
-            self.seconds = json.loads((self.folder / SECONDS).read_text(encoding="utf-8"))
-        return passed
+        """Whether the tests pass without a mutant; keeps what each file takes, also for the next run."""
+        path = self.folder / KNOWN
+        known = json.loads(path.read_text(encoding="utf-8"))
+        keys = {t: digest([self.folder / t]) + self.tested for t in tests}
+        new = [t for t in tests if keys[t] not in known]
+        print(f"baseline: {len(new)} of {len(tests)} test files to measure", file=sys.stderr, flush=True)
+        if new and self.outcome(new, limit_s * len(new), self.folder / COMPILED) is not Outcome.PASSED:
+            return False
+        measured = json.loads((self.folder / SECONDS).read_text(encoding="utf-8")) if new else {}
+        known |= {keys[t]: measured.get(t, 0.0) for t in new}
+        path.write_text(json.dumps(known), encoding="utf-8")
+        self.seconds = {t: known[keys[t]] for t in tests}
+        return True
 
-    def outcome(self, tests: list[str], limit_s: float, *, compiled: bool = False) -> Outcome:
-        """Run tests with a limit of processor time; `compiled`: without what numba has in its cache."""
+    def outcome(self, tests: list[str], limit_s: float, compiled: Path) -> Outcome:
+        """Run tests with a limit of processor time; numba keeps its code in the folder `compiled`."""
         child = os.fork()
         if child == 0:
-            self._run(tests, limit_s, compiled=compiled)
+            self._run(tests, limit_s, compiled)
         end = time.monotonic() + WALL_OVER_CPU * limit_s
         try:
             while time.monotonic() < end:
@@ -311,7 +395,7 @@ class Runner:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
 
-    def _run(self, tests: list[str], limit_s: float, *, compiled: bool) -> None:
+    def _run(self, tests: list[str], limit_s: float, compiled: Path) -> None:
         status: int = 1
         try:
             os.setsid()
@@ -322,10 +406,7 @@ class Runner:
             os.dup2(log, 1)
             os.dup2(log, 2)
             sys.path.insert(0, str(self.folder / "src"))
-            caches = self.folder / ".numba"
-            importlib.import_module("numba").config.CACHE_DIR = (
-                tempfile.mkdtemp(dir=self.folder) if compiled else str(caches)
-            )
+            importlib.import_module("numba").config.CACHE_DIR = str(compiled)
             loaded = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
             quick = [
                 "-x",
@@ -362,14 +443,15 @@ def main() -> int:
     )
     parser.add_argument("--without", nargs="*", default=[], help="names of test files to leave out")
     parser.add_argument("--results", type=Path, help="folder of the results to write the row into")
+    parser.add_argument("--scratch", type=Path, help="folder of the copy, kept for the next run")
     chosen = parser.parse_args()
     known = [m for f in sorted((SOURCE / chosen.package).rglob("*.py")) for m in mutants(f)]
     sample = random.Random(chosen.seed).sample(known, min(chosen.sample, len(known)))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as scratch:
-        runner = Runner(Path(scratch), chosen.without)
+        runner = Runner((chosen.scratch or Path(scratch)).resolve(), chosen.without)
         tests = sorted({t for m in sample for t in tests_of(m.module, chosen.without, runner.folder)})
-        if not runner.baseline(tests, 20 * chosen.limit_s):
+        if not runner.baseline(tests, 5 * chosen.limit_s):
             print("the tests fail without a mutant:", *tests, file=sys.stderr)
             print((runner.folder / "pytest.log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)
             return 2
