@@ -11,7 +11,7 @@ counted in the row. Wall time is only limited for processes that wait for ever, 
 
 First the test files of the sample run once without a mutant, which takes the most time for tasks. With `--scratch`, the
 copy stays there, with the times of the test files and the code that numba has compiled, and the next run measures only
-test files that are new or changed, or all if anything else changed. A mutant's compiled code is made anew in the
+test files that are new or changed, or all if anything else changed. A mutant's compiled code is made again in the
 modules that import the changed one, because numba inlines functions and constants across modules.
 """
 
@@ -317,7 +317,7 @@ class Runner:
             importlib.import_module(name)
 
     def copy(self) -> None:
-        """Copy the project anew; what numba compiled there stays if the package is as it was."""
+        """Copy the project again; what numba compiled there stays if the package is as it was."""
         if any(self.folder.glob("*")) and not (self.folder / KNOWN).exists():
             sys.exit(f"{self.folder} holds other files; name a new folder with --scratch.")
         self.folder.mkdir(parents=True, exist_ok=True)
