@@ -235,6 +235,19 @@ def test_learning_rates_rise_in_a_line_and_fall_in_a_cosine(iterations, warmup, 
     assert rates[warm:] == pytest.approx(fall)
 
 
+def test_learning_rates_by_hand():
+    # Ten updates, of which two warm up; then a cosine over eight.
+    config = TrainingConfig(iterations=10, warmup=0.2, learning_rate=1.0)
+    found = [learning_rate_at(step, config) for step in range(10)]
+    assert found[:2] == [0.5, 1.0]
+    assert found[2:] == pytest.approx([0.5 * (1.0 + np.cos(np.pi * k / 8)) for k in range(8)])
+    # Without a warm-up the first update has the whole rate.
+    assert learning_rate_at(0, TrainingConfig(iterations=10, warmup=0.0, learning_rate=1.0)) == 1.0
+    late = TrainingConfig(iterations=10, warmup=0.25, learning_rate=1.0)
+    assert [learning_rate_at(step, late, start=6) for step in (5, 6, 7)] == [0.0, 1.0, 1.0]
+    assert learning_rate_at(9, late, start=6) == pytest.approx(0.5 * (1.0 + np.cos(np.pi * 2 / 3)))
+
+
 def test_the_schedule_of_a_config_waits_for_the_backbone():
     config = TrainingConfig(iterations=200, warm_start=0.3, patience=4, average=0.9, evaluate_every=20)
     found = schedule_of(config)

@@ -140,7 +140,8 @@ class StepwiseInference:
     def restart(self, rows: NDArray[np.bool_]) -> None:
         """Forget the episodes of these rows (B,): new episodes begin in their rows."""
         if self._memory is not None:
-            self._memory.restart(torch.from_numpy(rows).to(self.model.device))
+            with torch.inference_mode():  # as `scores`, which made what is changed in place
+                self._memory.restart(torch.from_numpy(rows).to(self.model.device))
 
     def keep(self, rows: NDArray[np.int64]) -> None:
         """Continue with the episodes of these rows (R,) only: the others have ended."""
