@@ -1,7 +1,7 @@
 """Training Decima: log-probabilities against the compiled policy, learning, resuming, its folder."""
 
 import signal
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ from netwright.tasks.cjs.baselines.decima_training import (
     train,
 )
 from netwright.tasks.cjs.baselines.decima_weights import PUBLISHED, read_network
-from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.data import load
+from netwright.tasks.cjs.sequences import sequence
 
 DATA = load(None, seed=0)
 TINY = DecimaConfig(
@@ -56,8 +56,7 @@ def _short_validation():
 
 
 def small_cluster(seed=1, n_jobs=4, n_executors=6):
-    workload = DATA.workload(np.random.default_rng(seed), n_jobs)
-    return Cluster(workload, Rules(n_executors, durations="hashed"), seed)
+    return sequence(DATA, seed, n_jobs, n_executors)
 
 
 def test_softmax_within_groups_of_any_size():
@@ -196,8 +195,7 @@ def test_a_temperature_divides_the_logits():
 def test_the_best_temperature_is_kept():
     network = read_network(PUBLISHED)
     losses = {1.0: 0.3, 0.7: 0.1, 0.5: 0.2, 0.35: 0.4}
-    with patch(f"{decima_training.__name__}.validation_loss", side_effect=losses.values()):
-        assert decima_training.sharpen(network, DATA) == (0.7, 0.1)
+    assert decima_training.sharpen(network, Mock(side_effect=losses.values())) == (0.7, 0.1)
     wanted = at_temperature(read_network(PUBLISHED), 0.7).state_dict()
     for name, value in network.state_dict().items():
         assert torch.equal(value, wanted[name]), name

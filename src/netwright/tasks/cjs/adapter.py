@@ -140,7 +140,7 @@ class CjsAdapter:
         assert self.collector is not None, "an adapter without data cannot validate"
         environment = self.collector.validation(self.recipe.validation_jobs)
         play_together(self.policy(answer), environment)
-        jct_s = [(c.completion_ms - c.workload.arrival_ms).mean() / 1000.0 for c in environment.clusters]
+        jct_s = [cluster.jct_ms.mean() / 1000.0 for cluster in environment.clusters]
         return float(np.exp(np.log(jct_s).mean()))
 
     def policy(self, answer: StepwiseInference) -> AdaptedScheduler:

@@ -154,6 +154,16 @@ class Cluster:
         return found
 
     @property
+    def jct_ms(self) -> Floats:
+        """(J,) time from each job's arrival to its completion, NaN before."""
+        return self.completion_ms - self.workload.arrival_ms
+
+    @property
+    def seed(self) -> int:
+        """Of the task durations."""
+        return int(self.state.cluster["seed"][0])
+
+    @property
     def launches(self) -> Floats:
         """(T, 4) executor, stage, start and end (ms) of each started task; empty unless recorded."""
         return self.state.log[: int(self.state.cluster["n_launches"][0])].copy()

@@ -12,17 +12,13 @@ from netwright.core.array_files import RawArray
 from netwright.core.trained_for import Condition, Conditions
 from netwright.core.types import Json
 from netwright.tasks.cjs.alternatives import AlternativesEnvironment, Comparison
-from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.environment import COMPONENTS, ClusterEnvironment
 from netwright.tasks.cjs.features import columns
 from netwright.tasks.cjs.graphs import Ints
 from netwright.tasks.cjs.observation import DECLINE, Observation
-from netwright.tasks.cjs.settings import (
-    FIRST_TRAINING_SEED,
-    VALIDATION_SEEDS,
-    CjsConfig,
-)
+from netwright.tasks.cjs.sequences import Range, drawn_sequence, sequence
+from netwright.tasks.cjs.settings import VALIDATION_SEEDS, CjsConfig
 
 EXECUTORS = "executors"
 
@@ -32,8 +28,8 @@ class Place:
     """A training environment: ranges from which jobs and executors of a sequence are drawn, ends included."""
 
     summary: str
-    n_jobs: tuple[int, int]
-    n_executors: tuple[int, int] = (30, 50)
+    n_jobs: Range
+    n_executors: Range = (30, 50)
     comparison: Comparison | None = None
 
 
@@ -66,7 +62,7 @@ class CjsCollector:
     def environment(self, name: str, rng: np.random.Generator, n: int) -> ClusterEnvironment:
         """`n` fresh training sequences."""
         place = PLACES[name]
-        clusters = [self._drawn(place, rng) for _ in range(n)]
+        clusters = [drawn_sequence(self.data, rng, place.n_jobs, place.n_executors) for _ in range(n)]
         if place.comparison is None:
             return ClusterEnvironment(clusters)
         return AlternativesEnvironment(clusters, place.comparison)
@@ -74,7 +70,10 @@ class CjsCollector:
     def validation(self, n_jobs: int) -> ClusterEnvironment:
         """The validation sequences, cut to so many jobs, by turns on 50 and on 30 executors."""
         return ClusterEnvironment(
-            [self._cluster(seed, n_jobs, 30 if i % 2 else 50) for i, seed in enumerate(VALIDATION_SEEDS)]
+            [
+                sequence(self.data, seed, n_jobs, 30 if i % 2 else 50)
+                for i, seed in enumerate(VALIDATION_SEEDS)
+            ]
         )
 
     def conditions(self, name: str) -> Conditions:
@@ -119,15 +118,6 @@ class CjsCollector:
             "synthetic": self.data.synthetic,
             "files": len(self.data.hashes),
         }
-
-    def _drawn(self, place: Place, rng: np.random.Generator) -> Cluster:
-        seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
-        (low, high), (fewest, most) = place.n_jobs, place.n_executors
-        return self._cluster(seed, int(rng.integers(low, high + 1)), int(rng.integers(fewest, most + 1)))
-
-    def _cluster(self, seed: int, n_jobs: int, n_executors: int) -> Cluster:
-        workload = self.data.workload(np.random.default_rng(seed), n_jobs)
-        return Cluster(workload, Rules(n_executors, durations="hashed"), seed)
 
 
 def conditions(config: CjsConfig, data: CjsData) -> Conditions:

@@ -22,14 +22,14 @@ from netwright.core.locks import locked
 from netwright.core.seeding import generator
 from netwright.tasks.cjs.candidate_features import SIZE, Singles
 from netwright.tasks.cjs.candidates import MOST
-from netwright.tasks.cjs.cluster import N_SEEDS, Cluster, Rules
+from netwright.tasks.cjs.cluster import N_SEEDS, Cluster
 from netwright.tasks.cjs.compiled import compiled
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.durations import below, mixed, uniform
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.kernels import decide
 from netwright.tasks.cjs.lookahead import Futures, candidates, costs, mean_and_error
-from netwright.tasks.cjs.settings import FIRST_TRAINING_SEED
+from netwright.tasks.cjs.sequences import Range, drawn_from, sequence, training_seed
 from netwright.tasks.cjs.small_network import Network, considered, lowest, scratch, zero
 from netwright.tasks.cjs.state import State
 from netwright.tasks.cjs.views import view_state
@@ -91,8 +91,8 @@ class LabelConfig:
     """
 
     n_sequences: int = 200
-    n_jobs: tuple[tuple[int, int], ...] = ((60, 200), (60, 200), (300, 450))
-    n_executors: tuple[tuple[int, int], ...] = ((30, 50), (30, 50), (30, 40))
+    n_jobs: tuple[Range, ...] = ((60, 200), (60, 200), (300, 450))
+    n_executors: tuple[Range, ...] = ((30, 50), (30, 50), (30, 40))
     per_sequence: int = 150
     n_futures: int = 3
     horizon_s: float = 60.0
@@ -192,7 +192,7 @@ def read(folder: Path) -> Iterator[Labels]:
 def clusters(path: Path, data: CjsData) -> Iterator[Cluster]:
     """A file's cluster at each of its labeled decisions, in their order: one cluster, which continues in between."""
     arrays = read_npz(path, remedy=REMEDY)
-    cluster = _cluster(data, int(arrays["n_jobs"]), int(arrays["n_executors"]), int(arrays["seed"]))
+    cluster = sequence(data, int(arrays["seed"]), int(arrays["n_jobs"]), int(arrays["n_executors"]))
     labeled = set(arrays["decision"].tolist())
     for number, (stage, n) in enumerate(arrays["played"]):
         if number in labeled:
@@ -200,27 +200,19 @@ def clusters(path: Path, data: CjsData) -> Iterator[Cluster]:
         cluster.done = not decide(cluster.state, stage, n)
 
 
-def _cluster(data: CjsData, n_jobs: int, n_executors: int, seed: int) -> Cluster:
-    workload = data.workload(np.random.default_rng(seed), n_jobs)
-    return Cluster(workload, Rules(n_executors, durations="hashed"), seed)
-
-
 def _labeled(
     data: CjsData, parameters: Floats, config: LabelConfig, rng: np.random.Generator, network: Network | None
 ) -> dict[str, RawArray]:
     kind = int(rng.integers(len(config.n_jobs)))
-    n_jobs = int(rng.integers(config.n_jobs[kind][0], config.n_jobs[kind][1] + 1))
-    n_executors = int(rng.integers(config.n_executors[kind][0], config.n_executors[kind][1] + 1))
-    seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
-    cluster = _cluster(data, n_jobs, n_executors, seed)
+    n_jobs, n_executors = drawn_from(rng, config.n_jobs[kind]), drawn_from(rng, config.n_executors[kind])
+    cluster = sequence(data, training_seed(rng), n_jobs, n_executors)
     share = config.per_sequence / (DECISIONS_PER_JOB * n_jobs)
     sampling = Sampling(share, config.explore, config.n_futures, config.horizon_s * 1000.0)
     network = zero() if network is None else network
     own = np.uint64(rng.integers(N_SEEDS))
-    made = play(cluster.state, network, parameters, sampling, own, 3 * config.per_sequence)
-    labels = Labels(*made)
+    labels = play(cluster.state, network, parameters, sampling, own, 3 * config.per_sequence)
     return labels._asdict() | {
-        "seed": np.array(seed),
+        "seed": np.array(cluster.seed),
         "n_jobs": np.array(n_jobs),
         "n_executors": np.array(n_executors),
     }

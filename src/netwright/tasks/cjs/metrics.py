@@ -33,7 +33,7 @@ class Outcome:
     def of(cls, cluster: Cluster) -> Outcome:
         """What came of a cluster whose jobs have all completed."""
         workload, n_executors = cluster.workload, cluster.rules.n_executors
-        jct_ms = cluster.completion_ms - workload.arrival_ms
+        jct_ms = cluster.jct_ms
         paths_ms = np.maximum.reduceat(workload.stages["path_ms"], workload.jobs["first_stage"])
         makespan_ms = float(cluster.completion_ms.max())
         return cls(

@@ -8,8 +8,9 @@ Returns are discounted by time, as there.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +26,19 @@ from netwright.rl import ppo
 from netwright.rl.critic import Critic
 from netwright.rl.rollout import Obs, Rollout, minibatches, roll_out
 from netwright.tasks.cjs.baselines import decima_compiled, decima_weights, es_rule
-from netwright.tasks.cjs.baselines.compiled_policy import CompiledPolicy
 from netwright.tasks.cjs.baselines.decima import Decima
 from netwright.tasks.cjs.baselines.decima_learning import N_CRITIC, critic_features, evaluate_decisions
 from netwright.tasks.cjs.baselines.decima_network import DecimaNetwork
+from netwright.tasks.cjs.baselines.description import described
+from netwright.tasks.cjs.baselines.relative_jct import RelativeJct
 from netwright.tasks.cjs.baselines.ruled import fair_plus_c
-from netwright.tasks.cjs.cluster import N_SEEDS, Cluster, Rules
+from netwright.tasks.cjs.cluster import N_SEEDS, Cluster
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.environment import ClusterEnvironment
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.observation import DECLINE, Observation
-from netwright.tasks.cjs.settings import FIRST_TRAINING_SEED, VALIDATION_SEEDS
+from netwright.tasks.cjs.sequences import Range, drawn_sequence, sequence
+from netwright.tasks.cjs.settings import VALIDATION_SEEDS
 from netwright.training.run import Progress, Run
 from netwright.training.trainer import CHECKPOINT_SECONDS, Schedule, Trainer
 
@@ -72,8 +75,8 @@ class DecimaConfig:
     iterations: int = 30
     n_sequences: int = 6
     n_rollouts: int = 4
-    n_jobs: tuple[int, int] = (30, 90)
-    n_executors: tuple[int, int] = (30, 50)
+    n_jobs: Range = (30, 90)
+    n_executors: Range = (30, 50)
     critic_only: int = 3
     decisions: int = 20_000
     epochs: int = 2
@@ -184,12 +187,26 @@ class DecimaTrainer(Trainer):
 
     def validate(self) -> float:
         """Mean logarithm of JCT over that of `fair-plus-c` on validation sequences."""
-        return validation_loss(Decima(self.actor), self.data)
+        return self.validation.loss(Decima(self.actor))
+
+    @cached_property
+    def validation(self) -> RelativeJct:
+        """The loss on validation sequences, each on 50 and on 30 executors."""
+        clusters = [
+            sequence(self.data, seed, VALIDATION_JOBS, n_executors)
+            for seed in VALIDATION_SEEDS[:N_VALIDATION]
+            for n_executors in (50, 30)
+        ]
+        return RelativeJct(clusters, fair_plus_c())
 
     def sample(self, rng: np.random.Generator) -> list[Cluster]:
         """The clusters of an iteration: each sequence several times, with the same jobs and durations."""
-        drawn = [drawn_cluster(self.data, rng, self.config) for _ in range(self.config.n_sequences)]
-        return [cluster.copy() for cluster in drawn for _ in range(self.config.n_rollouts)]
+        config = self.config
+        drawn = [
+            drawn_sequence(self.data, rng, config.n_jobs, config.n_executors)
+            for _ in range(config.n_sequences)
+        ]
+        return [cluster.copy() for cluster in drawn for _ in range(config.n_rollouts)]
 
     def play(
         self, clusters: Sequence[Cluster], rng: np.random.Generator
@@ -317,37 +334,32 @@ def train(
         )
         run.restore(trainer, identity)
         run.train(trainer, identity)
-        temperature, loss = sharpen(trainer.actor, data)
-        decima_weights.save(
-            out,
-            trainer.actor,
-            {
-                "seed": seed,
-                "config": asdict(config),
-                "data": {"synthetic": data.synthetic, "sha256": identity.data},
-                "validation": {
-                    "metric": "log of JCT over that of fair-plus-c",
-                    "kept": round(loss, 5),
-                    "step": trainer.state.kept_step,
-                    "temperature": temperature,
-                },
-                "cost": {
-                    "decisions": round(trainer.state.totals.get("decisions", 0.0)),
-                    "seconds": round(trainer.state.seconds, 1),
-                    "processor_seconds": round(trainer.state.processor_seconds, 1),
-                },
-                "identity": identity.model_dump(),
+        temperature, loss = sharpen(trainer.actor, trainer.validation.loss)
+        reached = {
+            "validation": {
+                "metric": "log of JCT over that of fair-plus-c",
+                "kept": round(loss, 5),
+                "step": trainer.state.kept_step,
+                "temperature": temperature,
             },
-        )
+            "cost": {
+                "decisions": round(trainer.state.totals.get("decisions", 0.0)),
+                "seconds": round(trainer.state.seconds, 1),
+                "processor_seconds": round(trainer.state.processor_seconds, 1),
+            },
+            "identity": identity.model_dump(),
+        }
+        about = described(decima_weights.NAME, data, asdict(config), seed, reached)
+        decima_weights.save(out, trainer.actor, about)
         run.remove()
 
 
-def sharpen(network: DecimaNetwork, data: CjsData) -> tuple[float, float]:
-    """Divide the logits of both answers by the temperature that is best in validation; that one, and its loss.
+def sharpen(network: DecimaNetwork, loss: Callable[[Decima], float]) -> tuple[float, float]:
+    """Divide the logits of both answers by the temperature with the lowest loss; that one, and its loss.
 
     PPO needs answers that vary; a policy is better with less of that, and worse with none.
     """
-    losses = {t: validation_loss(Decima(at_temperature(network, t)), data) for t in TEMPERATURES}
+    losses = {t: loss(Decima(at_temperature(network, t))) for t in TEMPERATURES}
     best = min(losses, key=losses.__getitem__)
     network.load_state_dict(at_temperature(network, best).state_dict())
     return best, losses[best]
@@ -363,15 +375,6 @@ def at_temperature(network: DecimaNetwork, temperature: float) -> DecimaNetwork:
     return made
 
 
-def drawn_cluster(data: CjsData, rng: np.random.Generator, config: DecimaConfig) -> Cluster:
-    """A cluster of a size within the ranges, with a job sequence of its own."""
-    seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
-    n_jobs = int(rng.integers(config.n_jobs[0], config.n_jobs[1] + 1))
-    n_executors = int(rng.integers(config.n_executors[0], config.n_executors[1] + 1))
-    workload = data.workload(np.random.default_rng(seed), n_jobs)
-    return Cluster(workload, Rules(n_executors, durations="hashed"), seed)
-
-
 def decisions_of_rule(
     data: CjsData, rng: np.random.Generator, config: DecimaConfig
 ) -> tuple[list[Observation], Tensor]:
@@ -380,7 +383,7 @@ def decisions_of_rule(
     observations: list[Observation] = []
     actions: list[tuple[int, int]] = []
     while len(actions) < config.imitation_decisions:
-        cluster = drawn_cluster(data, rng, config)
+        cluster = drawn_sequence(data, rng, config.n_jobs, config.n_executors)
         while not cluster.done:
             obs = cluster.observe()
             choice, n = rule.choose(obs)
@@ -391,23 +394,6 @@ def decisions_of_rule(
     return observations, torch.tensor(actions)
 
 
-def validation_loss(policy: CompiledPolicy, data: CjsData) -> float:
-    """Mean logarithm of JCT over that of `fair-plus-c` on validation sequences, on 50 and on 30 executors."""
-    found = []
-    for seed in VALIDATION_SEEDS[:N_VALIDATION]:
-        workload = data.workload(np.random.default_rng(seed), VALIDATION_JOBS)
-        for n_executors in (50, 30):
-            jct = []
-            for one in (policy, fair_plus_c()):
-                cluster = Cluster(workload, Rules(n_executors, durations="hashed"), seed)
-                one.reset(generator(seed, 0))
-                one.play(cluster)
-                jct.append(mean_jct_s([cluster]))
-            found.append(np.log(jct[0] / jct[1]))
-    return float(np.mean(found))
-
-
 def mean_jct_s(clusters: Sequence[Cluster]) -> float:
     """Mean completion time of all jobs of clusters whose episodes have ended, each cluster counting alike."""
-    means = [(cluster.completion_ms - cluster.workload.arrival_ms).mean() for cluster in clusters]
-    return float(np.mean(means)) / 1000.0
+    return float(np.mean([cluster.jct_ms.mean() for cluster in clusters])) / 1000.0

@@ -9,11 +9,9 @@ from safetensors.torch import save_file
 
 from netwright.adaptation.saved_model import BASELINE, DESCRIPTION, SavedBaseline, read_saved
 from netwright.core.array_files import read_npz
-from netwright.core.documents import plain, write_folder
+from netwright.core.documents import JsonObject, write_folder
 from netwright.core.errors import FormatError
 from netwright.core.files import replacing
-from netwright.core.results import versions
-from netwright.core.types import JsonView
 from netwright.llm.tensors import read_tensors
 from netwright.tasks.cjs.baselines.decima_network import DecimaNetwork
 
@@ -52,27 +50,18 @@ def read_network(path: Path = PUBLISHED) -> DecimaNetwork:
     return network.requires_grad_(False).eval()
 
 
-def save(folder: Path, network: DecimaNetwork, description: JsonView) -> None:
+def save(folder: Path, network: DecimaNetwork, description: JsonObject) -> None:
     """Write the network as a folder that `read_network` reads, in one step.
 
     Args:
         folder: replaced if it exists.
         network: trained.
-        description: seed, options and whatever else is worth knowing, as plain JSON types.
+        description: as `description.described` makes it.
     """
-    about = {
-        "task": "cjs",
-        "kind": "baseline",
-        "role": "baseline",
-        "policy": NAME,
-        "name": NAME,
-        **description,
-        "versions": versions(),
-    }
     with replacing(folder) as temporary:
         temporary.mkdir()
         tensors = {k: v.detach().contiguous() for k, v in network.state_dict().items()}
         save_file(tensors, temporary / BASELINE)
         write_folder(
-            temporary, DESCRIPTION, SavedBaseline.of(plain(about), folder / DESCRIPTION, remedy=REMEDY)
+            temporary, DESCRIPTION, SavedBaseline.of(description, folder / DESCRIPTION, remedy=REMEDY)
         )

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +19,21 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from netwright.core.documents import plain, write_folder
+from netwright.core.documents import write_folder
 from netwright.core.files import replacing
-from netwright.core.identity import data_sha256
-from netwright.core.results import versions
 from netwright.core.seeding import derived_seed
 from netwright.tasks.cjs import labels, rules, small_network
 from netwright.tasks.cjs.baselines import es_rule
-from netwright.tasks.cjs.baselines.distilled import DESCRIPTION, NAME, WEIGHTS, SavedNetwork
+from netwright.tasks.cjs.baselines.description import described
+from netwright.tasks.cjs.baselines.distilled import DESCRIPTION, NAME, WEIGHTS, Distilled, SavedNetwork
+from netwright.tasks.cjs.baselines.relative_jct import RelativeJct
 from netwright.tasks.cjs.candidate_features import SIZE
-from netwright.tasks.cjs.cluster import Cluster, Rules
 from netwright.tasks.cjs.dataset import CjsData
-from netwright.tasks.cjs.graphs import Floats
 from netwright.tasks.cjs.labels import LabelConfig
+from netwright.tasks.cjs.sequences import sequence
 from netwright.tasks.cjs.settings import VALIDATION_SEEDS
 from netwright.tasks.cjs.small_network import Network
-
-Progress = Callable[[str], None]
+from netwright.training.run import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,14 @@ def train(
     config = config or DistillationConfig()
     began = time.process_time()
     rule = es_rule.load()
-    validation = Validation(data, config, rule.parameters)
+    sizes = zip(
+        VALIDATION_SEEDS, cycle(config.validation_jobs), cycle(config.validation_executors), strict=False
+    )
+    validation = RelativeJct([sequence(data, *size) for size in sizes], rule)
+
+    def loss_of(network: Network) -> float:
+        return validation.loss(Distilled(network, rule.parameters))
+
     network, loss, folders = None, 0.0, []
     for number in range(config.rounds):
         folders.append(out.with_name(f"{out.name}.labels") / f"round-{number}")
@@ -111,57 +117,20 @@ def train(
             player=NAME if number else es_rule.NAME,
         )
         made = examples([one for folder in folders for one in labels.read(folder)], config)
-        network, loss = fitted(made, config, derived_seed(seed, number, 1), validation, progress)
+        network, loss = fitted(made, config, derived_seed(seed, number, 1), loss_of, progress)
     assert network is not None, "a recipe has at least one round"
-    about = {
-        "task": "cjs",
-        "kind": "baseline",
-        "role": "baseline",
-        "policy": NAME,
-        "name": NAME,
-        "seed": seed,
+    reached = {
         "parameters": {n: float(v) for n, v in zip(rules.NAMES, rule.parameters, strict=True)},
-        "config": asdict(config),
-        "data": {"synthetic": data.synthetic, "sha256": data_sha256(data)},
         "validation": {"metric": "log of JCT over that of es-rule", "kept": round(loss, 5)},
         "cost": {"labeled": len(made.targets), "processor_seconds": round(time.process_time() - began, 1)},
-        "versions": versions(),
     }
+    about = described(NAME, data, asdict(config), seed, reached)
     with replacing(out) as temporary:
         temporary.mkdir()
         save_file(
             {name: torch.from_numpy(a.copy()) for name, a in network._asdict().items()}, temporary / WEIGHTS
         )
-        write_folder(temporary, DESCRIPTION, SavedNetwork.of(plain(about), out, remedy="train again"))
-
-
-class Validation:
-    """JCT in closed loop against the evolved rule's on the validation sequences.
-
-    Args:
-        data: job profiles.
-        config: numbers of jobs and executors.
-        parameters: of the rule.
-    """
-
-    def __init__(self, data: CjsData, config: DistillationConfig, parameters: Floats) -> None:
-        self.data, self.config, self.parameters = data, config, parameters
-        self.reference = self._log_jct(small_network.zero())
-
-    def loss(self, network: Network) -> float:
-        """Mean log of the network's JCT over the rule's."""
-        return float((self._log_jct(network) - self.reference).mean())
-
-    def _log_jct(self, network: Network) -> Floats:
-        found = np.empty(len(VALIDATION_SEEDS))
-        for i, seed in enumerate(VALIDATION_SEEDS):
-            n_jobs = self.config.validation_jobs[i % len(self.config.validation_jobs)]
-            n_executors = self.config.validation_executors[i % len(self.config.validation_executors)]
-            workload = self.data.workload(np.random.default_rng(seed), n_jobs)
-            cluster = Cluster(workload, Rules(n_executors, durations="hashed"), seed)
-            small_network.play(cluster.state, network, self.parameters)
-            found[i] = np.log((cluster.completion_ms - workload.arrival_ms).mean())
-        return found
+        write_folder(temporary, DESCRIPTION, SavedNetwork.of(about, out, remedy="train again"))
 
 
 def examples(found: list[labels.Labels], config: DistillationConfig) -> Examples:
@@ -179,14 +148,18 @@ def examples(found: list[labels.Labels], config: DistillationConfig) -> Examples
 
 
 def fitted(
-    made: Examples, config: DistillationConfig, seed: int, validation: Validation, progress: Progress
+    made: Examples,
+    config: DistillationConfig,
+    seed: int,
+    loss_of: Callable[[Network], float],
+    progress: Progress,
 ) -> tuple[Network, float]:
-    """The network of the epoch with the lowest loss in validation, and that loss; the rule if none is below it."""
+    """The network of the epoch with the lowest loss in validation, and that loss; the rule if none is below 0."""
     mean, spread = made.features.mean(0), made.features.std(0).clamp(min=1e-3)
     best, lowest = small_network.zero(), 0.0
     for epoch, (model, error) in enumerate(_epochs((made.features - mean) / spread, made, config, seed)):
         network = network_of(model, mean, spread)
-        found = validation.loss(network)
+        found = loss_of(network)
         if found < lowest:
             best, lowest = network, found
         progress(

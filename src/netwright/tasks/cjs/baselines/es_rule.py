@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 from pydantic import ConfigDict
 
-from netwright.core.documents import Document, JsonObject, plain, read_document, write_document
+from netwright.core.documents import Document, JsonObject, read_document, write_document
 from netwright.core.errors import FormatError
 from netwright.core.files import replacing
-from netwright.core.identity import data_sha256
-from netwright.core.results import versions
 from netwright.core.seeding import generator
 from netwright.tasks.cjs import rules
 from netwright.tasks.cjs.baselines.cma_es import CmaEs
+from netwright.tasks.cjs.baselines.description import described
+from netwright.tasks.cjs.baselines.relative_jct import RelativeJct
 from netwright.tasks.cjs.baselines.ruled import RuleScheduler, fair_plus_c
-from netwright.tasks.cjs.cluster import Cluster, Rules
+from netwright.tasks.cjs.cluster import Cluster
 from netwright.tasks.cjs.dataset import CjsData
 from netwright.tasks.cjs.graphs import Floats
-from netwright.tasks.cjs.settings import FIRST_TRAINING_SEED, VALIDATION_SEEDS
-from netwright.tasks.cjs.workload import Workload
+from netwright.tasks.cjs.sequences import Range, drawn_sequence, sequence
+from netwright.tasks.cjs.settings import VALIDATION_SEEDS
 
 NAME = "es-rule"
 DESCRIPTION = "netwright.json"
@@ -72,12 +72,9 @@ class EvolutionConfig:
     generations: int = 48
     population: int = 14
     n_sequences: int = 12
-    n_jobs: tuple[int, int] = (50, 150)
-    n_executors: tuple[int, int] = (30, 50)
+    n_jobs: Range = (50, 150)
+    n_executors: Range = (30, 50)
     validate_every: int = 6
-
-
-Episode = tuple[Workload, Rules, int]  # jobs, cluster, seed of the durations
 
 
 def load(folder: Path | None = None) -> RuleScheduler:
@@ -126,26 +123,18 @@ def train(
     began, spent = time.monotonic(), time.process_time()
     best, loss = evolve(data, seed, config, progress, n_workers)
     named: JsonObject = {name: round(float(value), 4) for name, value in zip(rules.NAMES, best, strict=True)}
-    about = {
-        "task": "cjs",
-        "kind": "baseline",
-        "role": "baseline",
-        "policy": NAME,
-        "name": NAME,
-        "seed": seed,
+    reached = {
         "parameters": named,
-        "config": asdict(config),
-        "data": {"synthetic": data.synthetic, "sha256": data_sha256(data)},
         "validation": {"metric": "log of JCT over that of fair-plus-c", "kept": round(loss, 5)},
         "cost": {
             "seconds": round(time.monotonic() - began, 1),
             "processor_seconds": round(time.process_time() - spent, 1),
         },
-        "versions": versions(),
     }
+    about = described(NAME, data, asdict(config), seed, reached)
     with replacing(out) as temporary:
         temporary.mkdir()
-        write_document(temporary / DESCRIPTION, SavedRule.of(plain(about), out / DESCRIPTION, remedy=REMEDY))
+        write_document(temporary / DESCRIPTION, SavedRule.of(about, out / DESCRIPTION, remedy=REMEDY))
 
 
 def evolve(
@@ -154,18 +143,19 @@ def evolve(
     """The parameters that were best in validation, and their loss there: mean log of JCT over that of `fair-plus-c`."""
     search = CmaEs(np.array(START), np.array(SCALES), config.population)
     with ThreadPoolExecutor(n_workers) as workers:
-        validation = Comparison(
-            [_validation(data, number) for number in range(2 * len(VALIDATION_SEEDS))], workers
-        )
+        validation = RelativeJct(_validation(data), fair_plus_c(), workers)
         best, lowest = search.mean, float("inf")
         for generation in range(config.generations):
             rng = generator(seed, generation)
-            drawn = [_drawn(data, rng, config) for _ in range(config.n_sequences)]
+            drawn = [
+                drawn_sequence(data, rng, config.n_jobs, config.n_executors)
+                for _ in range(config.n_sequences)
+            ]
             candidates = search.ask(rng)
-            losses = Comparison(drawn, workers).losses(candidates)
+            losses = RelativeJct(drawn, fair_plus_c(), workers).losses([scheduler(c) for c in candidates])
             search.tell(candidates, losses)
             if (generation + 1) % config.validate_every == 0 or generation + 1 == config.generations:
-                loss = float(validation.losses(search.mean[None])[0])
+                loss = validation.loss(scheduler(search.mean))
                 if loss < lowest:
                     best, lowest = search.mean, loss
                 progress(
@@ -175,46 +165,10 @@ def evolve(
     return best, lowest
 
 
-class Comparison:
-    """Job sequences, and what `fair-plus-c` reaches on each.
-
-    Args:
-        sequences: to play.
-        workers: threads that play them.
-    """
-
-    def __init__(self, sequences: list[Episode], workers: ThreadPoolExecutor) -> None:
-        self.sequences, self.workers = sequences, workers
-        policy = fair_plus_c()
-        self.reference = np.array(list(workers.map(lambda s: mean_log_jct(policy, s), sequences)))
-
-    def losses(self, candidates: Floats) -> Floats:
-        """(C,) mean log of JCT over that of `fair-plus-c`, of rules with these parameters (C, n)."""
-        policies = [scheduler(candidate) for candidate in candidates]
-        pairs = [(policy, sequence) for policy in policies for sequence in self.sequences]
-        played = list(self.workers.map(lambda pair: mean_log_jct(*pair), pairs))
-        found: Floats = (np.reshape(played, (len(policies), -1)) - self.reference).mean(axis=1)
-        return found
-
-
-def mean_log_jct(policy: RuleScheduler, sequence: Episode) -> float:
-    """Logarithm of the mean JCT of a sequence."""
-    workload, cluster_rules, seed = sequence
-    cluster = Cluster(workload, cluster_rules, seed)
-    policy.play(cluster)
-    return float(np.log((cluster.completion_ms - workload.arrival_ms).mean()))
-
-
-def _drawn(data: CjsData, rng: np.random.Generator, config: EvolutionConfig) -> Episode:
-    seed = FIRST_TRAINING_SEED + int(rng.integers(2**40))
-    n_jobs = int(rng.integers(config.n_jobs[0], config.n_jobs[1] + 1))
-    n_executors = int(rng.integers(config.n_executors[0], config.n_executors[1] + 1))
-    workload = data.workload(np.random.default_rng(seed), n_jobs)
-    return workload, Rules(n_executors, durations="hashed"), seed
-
-
-def _validation(data: CjsData, number: int) -> Episode:
-    """A validation sequence: each on 50, then each on 30 executors."""
-    seed = VALIDATION_SEEDS[number % len(VALIDATION_SEEDS)]
-    workload = data.workload(np.random.default_rng(seed), VALIDATION_JOBS)
-    return workload, Rules(50 if number < len(VALIDATION_SEEDS) else 30, durations="hashed"), seed
+def _validation(data: CjsData) -> list[Cluster]:
+    """The validation sequences, each on 50, then each on 30 executors."""
+    return [
+        sequence(data, seed, VALIDATION_JOBS, n_executors)
+        for n_executors in (50, 30)
+        for seed in VALIDATION_SEEDS
+    ]
