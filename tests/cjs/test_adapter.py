@@ -110,12 +110,28 @@ def test_choices_and_options_are_those_of_the_observation(played):
     assert np.isfinite(every.features).all()
 
 
-@given(st.integers(1, 5000), st.integers(1, 60))
-def test_options_rise_from_one_to_the_most(most, keeps):
-    numbers, described = features._options(np.array([[most, keeps, -0.5, 50.0]]))
+@given(st.integers(1, 5000), st.integers(1, 60), st.integers(1, 6000))
+def test_options_rise_from_one_to_the_most_and_include_the_rules(most, keeps, room):
+    numbers, described = features._options(np.array([[most, keeps, -0.5, 50.0, room]]))
     assert (numbers[0, 0], numbers[0, -1]) == (1, most)
     assert (np.diff(numbers[0]) > 0).all()
     assert np.isfinite(described).all()
+    assert numbers[0][described[0, :, -1] > 0.0].tolist() == [min(room, most)]
+
+
+def test_the_rules_decision_is_marked_where_a_model_may_read_it(played):
+    observations, actions = played
+    kept = features.columns(observations)
+    read = features.features(kept)
+    marked = read.nodes[read.choices + read.first[:, None], 27] * (read.choices >= 0)
+    assert marked.argmax(axis=1).tolist() == actions[:, 0].tolist()
+    assert (marked.sum(axis=1) == 1.0).all()
+    options = read.options(actions[:, 0])
+    numbers = options.numbers[np.arange(len(actions)), options.features[..., -1].argmax(axis=1)]
+    assert (numbers == np.minimum(actions[:, 1], options.numbers.max(axis=1))).all()
+    without = features.features(kept, rule=False)
+    assert np.array_equal(without.nodes, read.nodes[:, :25])
+    assert np.array_equal(without.options(actions[:, 0]).features, options.features[..., :8])
 
 
 @pytest.mark.parametrize("attention", [0, 2])
@@ -123,9 +139,9 @@ def test_the_order_of_jobs_changes_no_choice(played, attention):
     observations, _ = played
     obs = max(observations, key=lambda o: len(o.job))
     order = np.random.default_rng(0).permutation(len(obs.job))
-    kept = features.packed(obs)
+    kept = features.packed(obs, features.rule_parameters())
     moved, nodes = _reordered(kept, order)
-    policy = untrained(CjsRecipe(attention=attention))
+    policy = untrained(CjsRecipe(attention=attention, rule=True))
     answers = []
     for one in (kept, moved):
         read = features.features({name: _row(value) for name, value in one._asdict().items()})
@@ -196,7 +212,7 @@ def test_step_by_step_equals_a_slice(name, layout, backbone, experience_folder):
     for t in range(7):
         row = np.array([t])
         kept = history.kept(row)
-        read = features.features(kept)
+        read = features.features(kept, rule=adapter.recipe.rule)
         options = read.all_options()
         one = adapter._inputs(kept, read, history.condition(row), history.since_s[row], history.last[row])
         one |= {"numbers": options.features, "numbers_valid": options.numbers > 0}

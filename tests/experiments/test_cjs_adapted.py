@@ -17,7 +17,8 @@ def test_variants_have_folders_of_their_own_and_known_recipes():
     assert len({variant.label for variant in every}) == len(every)
     for variant in every:
         replace(RECIPES[variant.recipe].config, **variant.recipe_options)
-    assert [v.name for v in adapted.chosen_variants(lambda name: name.endswith("none"))] == ["adapted:none"]
+    chosen = adapted.chosen_variants(lambda name: name.endswith("none"))
+    assert [(v.name, v.seed) for v in chosen] == [("adapted:none", seed) for seed in (0, 1, 2)]
     with pytest.raises(ConfigError, match="has no such part; its parts are adapted:tiny, "):
         adapted.chosen_variants(lambda name: False)
 

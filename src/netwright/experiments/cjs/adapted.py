@@ -1,6 +1,7 @@
 """Cluster job scheduling: adapted models and their controls, in every setting, compared in pairs with rules and Decima.
 
-Experience is collected once in training sequences, each variant is adapted to it, and all are tested once.
+Teachers play training sequences; a first model without a backbone is adapted to that and plays others, in which the
+teacher labels what it meets; each variant is adapted to both and tested once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netwright.core import registry
 from netwright.core.errors import ConfigError
@@ -23,13 +25,17 @@ SUMMARY = "cluster job scheduling: adapted models and their controls in all sett
 COMMAND = "netwright experiments cjs-adapted"
 
 SEEDS = (0, 1, 2)
-OPPONENTS = ("es-rule", "decima", "fair")
-PLAYERS = ("es-rule", "noisy:0.1:es-rule")
-LABEL = "es-rule"
-PLACE, N_SESSIONS = "alternatives", 40
+OPPONENTS = ("es-rule", "distilled", "decima", "fair")
+LABEL = "distilled"
+PLAYERS = (LABEL, f"noisy:0.1:{LABEL}")
+PLACES = (("training", 20), ("overload", 3))
+"""Training environments, and the sessions of each policy there."""
 
-OPTIONS: JsonView = {"iterations": 800, "batch_size": 16, "evaluate_every": 200}
-RECIPE: JsonView = {"rounds": 1, "temperature": 0.7, "imitation": 0.1}
+OPTIONS: JsonView = {"iterations": 1000, "batch_size": 16, "evaluate_every": 250}
+RECIPE: JsonView = {"rule": True, "validation_jobs": 150}
+
+if TYPE_CHECKING:
+    from netwright.adaptation.api import Adapted
 
 Progress = Callable[[str], None]
 
@@ -45,7 +51,7 @@ class Variant:
     name: str
     seed: int = 0
     backbone: str = "tiny"
-    recipe: str = "costs"
+    recipe: str = "distill"
     recipe_options: JsonView = field(default_factory=lambda: RECIPE)
     options: JsonView = field(default_factory=lambda: OPTIONS)
 
@@ -57,16 +63,16 @@ class Variant:
 
 def variants() -> Iterator[Variant]:
     """All variants, the most important first."""
-    for seed in SEEDS:
-        yield Variant("adapted:tiny", seed)
-    yield Variant("adapted:none", backbone="none")
+    for backbone in ("tiny", "none", "random:tiny"):
+        for seed in SEEDS:
+            yield Variant(f"adapted:{backbone}", seed, backbone)
     yield Variant("adapted:none:attention", backbone="none", recipe_options={**RECIPE, "attention": 4})
-    yield Variant("adapted:tiny:distill", recipe="distill", recipe_options={"rounds": 1})
+    yield Variant("adapted:none:without-rule", backbone="none", recipe_options={**RECIPE, "rule": False})
     joined: JsonView = {**OPTIONS, "warm_start": 0.5}
     for backbone in ("none", "tiny", "random:tiny"):
         yield Variant(f"adapted:{backbone}:joined", backbone=backbone, options=joined)
     whole: JsonView = {**OPTIONS, "warm_start": 0.0, "rank": 128}
-    yield Variant("adapted:tiny:paper", recipe="paper", recipe_options={"rounds": 1}, options=whole)
+    yield Variant("adapted:tiny:paper", recipe="paper", options=whole)
 
 
 def run(
@@ -87,7 +93,7 @@ def run(
     data = load_attribute(task.load_data)(data_folder, seed=0)
     runs = results_folder.absolute().parent / "runs" / "cjs"
     runs.mkdir(parents=True, exist_ok=True)
-    experience = collected(task, data_folder, runs, progress)
+    experience = collected(task, data_folder, data, runs, progress)
     tested = [
         load_attribute(task.evaluate)(load_attribute(task.policy(name).factory)(), setting, data, name=name)
         for name in OPPONENTS
@@ -117,39 +123,52 @@ def chosen_variants(only: Callable[[str], bool] | None) -> list[Variant]:
     return chosen
 
 
-def collected(task: Task, data_folder: Path, runs: Path, progress: Progress) -> Path:
-    """The folder of the experience, collected unless it is complete."""
+def collected(task: Task, data_folder: Path, data: TaskData, runs: Path, progress: Progress) -> list[Path]:
+    """The folders of the experience of the teachers and of the first model, collected unless they are complete."""
     from netwright.adaptation.offline.collect import Plan, rl_collect
 
-    out = runs / f"experience-{PLACE}"
-    plan = Plan(PLAYERS, PLACE, N_SESSIONS, labels=(LABEL,))
-    rl_collect(task, data_folder, plan, out=out, resume=True, progress=progress)
-    return out
+    def played(players: tuple[str, ...], name: str, first_seed: int) -> list[Path]:
+        found = []
+        for seed, (place, n) in enumerate(PLACES, start=first_seed):
+            plan = Plan(players, place, n, seed=seed, labels=(LABEL,))
+            found.append(runs / f"experience-{name}-{place}")
+            rl_collect(task, data_folder, plan, out=found[-1], resume=True, progress=progress)
+        return found
+
+    teachers = played(PLAYERS, "teachers", 1)
+    first = Variant("first", backbone="none")
+    adapted(first, task, data, runs, teachers)
+    return teachers + played((str(runs / first.label),), "first", 1 + len(PLACES))
 
 
 def adapt_and_test(
-    variant: Variant, task: Task, data: TaskData, runs: Path, experience: Path
+    variant: Variant, task: Task, data: TaskData, runs: Path, experience: list[Path]
 ) -> list[Evaluation]:
     """Adapt one variant, unless it is complete, and test it in all settings."""
+    made = adapted(variant, task, data, runs, experience)
+    return [
+        replace(found, config={**found.config, "seed": variant.seed})
+        for setting in task.settings.values()
+        for found in [load_attribute(task.evaluate)(made.policy, setting, data, name=variant.name)]
+    ]
+
+
+def adapted(variant: Variant, task: Task, data: TaskData, runs: Path, experience: list[Path]) -> Adapted:
+    """Adapt one variant, unless it is complete."""
     from netwright.adaptation.api import adapt
 
-    made = adapt(
+    return adapt(
         task,
         data,
         out=runs / variant.label,
         backbone=variant.backbone,
         recipe=variant.recipe,
         recipe_options=variant.recipe_options,
-        experience=[experience],
+        experience=experience,
         seed=variant.seed,
         options=variant.options,
         resume=True,
     )
-    return [
-        replace(found, config={**found.config, "seed": variant.seed})
-        for setting in task.settings.values()
-        for found in [load_attribute(task.evaluate)(made.policy, setting, data, name=variant.name)]
-    ]
 
 
 def result_rows(task: Task, evaluations: list[Evaluation]) -> Iterator[ResultRow]:

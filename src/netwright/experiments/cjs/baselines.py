@@ -12,7 +12,7 @@ NAME = "cjs-baselines"
 SUMMARY = "cluster job scheduling: all rules in all settings"
 
 COMMAND = "netwright experiments cjs-baselines"
-OPPONENTS = ("fair", "fair-plus-c")
+OPPONENTS = ("fair", "fair-plus-c", "es-rule")
 """Methods that the others are compared with in pairs."""
 
 

@@ -44,7 +44,7 @@ _POLICIES = (
         "a small network that imitates look-ahead",
         "netwright.tasks.cjs.baselines.distilled:load",
         "netwright.tasks.cjs.baselines.distilled_training:train",
-        costly=True,
+        shipped=True,
     ),
     PolicySpec(
         "decima",

@@ -32,11 +32,11 @@ from netwright.tasks.cjs.evaluation import play_together
 from netwright.tasks.cjs.features import (
     CLUSTER,
     EDGES,
-    N_FEATURES,
-    N_OPTION_FEATURES,
     N_STATE,
     Features,
     Options,
+    n_features,
+    n_option_features,
 )
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.imitation import Condition, Targets, targets
@@ -98,7 +98,7 @@ class CjsAdapter:
         self.head = Factored(
             {
                 STAGE: Pointer(GRAPH, WIDTH, valid=STAGES_VALID),
-                NUMBER: Candidates(N_OPTION_FEATURES, candidates=NUMBERS, valid=NUMBERS_VALID),
+                NUMBER: Candidates(n_option_features(recipe.rule), candidates=NUMBERS, valid=NUMBERS_VALID),
             },
             {NUMBER: STAGE},
         )
@@ -111,7 +111,7 @@ class CjsAdapter:
         rows, real = history.draw(rng, size, self.recipe.slice_steps)
         flat = rows.reshape(-1)
         kept = history.kept(flat)
-        read = features.features(kept)
+        read = features.features(kept, rule=self.recipe.rule)
         wanted = history.wanted(rng, flat, real.reshape(-1), (read.choices >= 0).sum(axis=1))
         options = read.options(wanted.made[:, 0])
         condition, since_s, last = (
@@ -202,7 +202,7 @@ class CjsAdapter:
             last: (R, 2) place and number of the last action.
         """
         kept = features.columns(observation)
-        read = features.features(kept)
+        read = features.features(kept, rule=self.recipe.rule)
         options = read.all_options()
         inputs = self._inputs(kept, read, condition, since_s, last) | _option_inputs(options)
         return inputs, options
@@ -392,7 +392,9 @@ class AdaptedScheduler:
 
 
 def _modalities(recipe: CjsRecipe, n_condition: int) -> list[ModalitySpec]:
-    graph = Graph(GRAPH, N_FEATURES, rounds=recipe.rounds, n_features=WIDTH, attention=recipe.attention)
+    graph = Graph(
+        GRAPH, n_features(recipe.rule), rounds=recipe.rounds, n_features=WIDTH, attention=recipe.attention
+    )
     if recipe.layout == "fused":
         return [
             graph,

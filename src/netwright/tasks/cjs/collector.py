@@ -36,6 +36,7 @@ class Place:
 PLACES = {
     "short": Place("20 to 80 jobs on 30 to 50 executors", (20, 80)),
     "training": Place("50 to 200 jobs on 30 to 50 executors", (50, 200)),
+    "overload": Place("200 to 300 jobs on 30 to 40 executors, where many jobs wait", (200, 300), (30, 40)),
     "alternatives": Place(
         "40 to 160 jobs, and the costs of alternatives to the evolved rule",
         (40, 160),

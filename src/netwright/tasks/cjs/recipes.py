@@ -30,6 +30,7 @@ class CjsRecipe:
             difference between alternatives (`imitation.cost_scale`).
         trust, imitation: of `costs`: logit by which the rule's own decision is preferred to alternatives, and weight of
             the decisions without costs, at which the label is imitated.
+        rule: whether the model reads what the evolved rule would do: its scores of the jobs, and its decision.
         place: training environment of the online phase.
         validation_jobs: of each validation sequence.
     """
@@ -44,6 +45,7 @@ class CjsRecipe:
     temperature: float = 1.0
     trust: float = 0.0
     imitation: float = 0.0
+    rule: bool = False
     place: str = "short"
     validation_jobs: int = 60
 
@@ -65,7 +67,7 @@ RECIPES = {
         Recipe(
             "distill",
             "follow the labeling policy in all visited states",
-            CjsRecipe("distill"),
+            CjsRecipe("distill", rule=True),
         ),
         Recipe(
             "advantage",

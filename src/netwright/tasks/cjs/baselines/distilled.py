@@ -25,6 +25,7 @@ from netwright.tasks.cjs.state import State
 NAME = "distilled"
 DESCRIPTION = "netwright.json"
 WEIGHTS = "model.safetensors"
+SHIPPED = Path(__file__).parent / "weights" / NAME
 REMEDY = "train the policy again"
 
 
@@ -61,13 +62,14 @@ class Distilled(CompiledPolicy):
         small_network.play(state, self.network, self.parameters)
 
 
-def load(folder: Path) -> Distilled:
-    """The policy of a folder.
+def load(folder: Path | None = None) -> Distilled:
+    """The policy of a folder; the shipped one if none is given.
 
     Raises:
         DataError: a file is missing or damaged.
         FormatError: it is another policy, or its tensors have other shapes.
     """
+    folder = folder or SHIPPED
     saved = read_folder(folder, DESCRIPTION, SavedNetwork, remedy=REMEDY, needed=(WEIGHTS,))
     if saved.task != "cjs" or saved.policy != NAME:
         raise FormatError(f"{folder}: holds {saved.policy}, not {NAME}; give another folder.")
