@@ -72,7 +72,7 @@ class LoadFacts:
 
     @property
     def warning(self) -> str | None:
-        """A warning if the load is implausible; "" otherwise."""
+        """A warning if the load is implausible; None otherwise."""
         low, high = SANE_PERCENT
         if low <= self.fullest_percent <= high:
             return None
