@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError
+from netwright.llm import llama_step
 from netwright.llm.backbones import build_backbone
 from netwright.llm.llama_step import fits
 from netwright.llm.lora import add_low_rank
@@ -44,7 +45,7 @@ def test_step_by_step_equals_the_whole_episode(
 
 @pytest.mark.parametrize("name", ["tiny", "random:small"])
 def test_the_pass_written_out_is_that_of_the_framework(name: str) -> None:
-    """With gradients on, the framework computes; without, `llama_step`."""
+    """With gradients on, the framework computes; without, `LlamaStep`."""
     backbone = build_backbone(name)
     assert fits(backbone.model)
     tokens = tokens_of(backbone.width, 12, 2)
@@ -54,6 +55,33 @@ def test_the_pass_written_out_is_that_of_the_framework(name: str) -> None:
         with torch.set_grad_enabled(enabled):
             ways.append([memory.extend(backbone, step) for step in tokens.split(2, dim=1)])
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*ways, strict=True))
+
+
+def test_changed_weights_count_from_the_next_memory_on() -> None:
+    """Also those of the norms, which `LlamaStep` keeps as part of its matrices."""
+    backbone = build_backbone("random:tiny", max_layers=1).requires_grad_(False)
+    tokens = tokens_of(backbone.width, 3, 1)
+    first = WindowMemory(3, 1, 4, CPU)
+    with torch.inference_mode():
+        before = first.extend(backbone, tokens[:, :1])
+    generator = torch.Generator().manual_seed(5)
+    for weight in backbone.parameters():
+        weight += 0.1 * torch.randn(weight.shape, generator=generator)
+    memory = WindowMemory(3, 1, 4, CPU)
+    with torch.inference_mode():
+        after = torch.cat([memory.extend(backbone, step) for step in tokens.split(1, dim=1)], dim=1)
+    assert torch.allclose(after, windowed(backbone, tokens, 1, 4), atol=TOLERANCE, rtol=TOLERANCE)
+    assert (after[:, :1] - before).abs().max() > 1e-3
+
+
+def test_biased_and_large_models_go_the_frameworks_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = build_backbone("random:tiny", max_layers=1)
+    monkeypatch.setattr(llama_step, "LARGEST", 1)
+    assert not fits(backbone.model)
+    monkeypatch.undo()
+    assert fits(backbone.model)
+    backbone.model.layers[0].mlp.up_proj.bias = torch.nn.Parameter(torch.ones(1))  # type: ignore[union-attr, index]
+    assert not fits(backbone.model)
 
 
 def test_what_is_not_a_plain_llama_goes_the_frameworks_way(folder_of: Callable[[str], Path]) -> None:

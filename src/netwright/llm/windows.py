@@ -18,7 +18,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from netwright.core.errors import ConfigError
 from netwright.llm.backbone import Backbone
-from netwright.llm.llama_step import fits, llama_step
+from netwright.llm.llama_step import LlamaStep, fits
 
 _HIDDEN = -1e9  # added to the attention score of what a token may not see
 
@@ -65,7 +65,8 @@ class WindowMemory:
     def __init__(self, n_episodes: int, n_tokens: int, window: int, device: torch.device) -> None:
         self.n_tokens, self.window = n_tokens, window
         self.ages = torch.zeros(n_episodes, dtype=torch.long, device=device)
-        self._plain: bool | None = None  # whether the backbone can be read without its framework
+        self._step: LlamaStep | None = None
+        self._checked = False  # whether the backbone can be read without its framework
         self.cache = Cache(layer_class_to_replicate=partial(_WindowLayer, (window - 1) * n_tokens))
 
     def restart(self, rows: Tensor) -> None:
@@ -85,11 +86,9 @@ class WindowMemory:
         positions = self.ages[:, None] * self.n_tokens + within
         _check_positions(backbone, int(self.ages.max()) * self.n_tokens + self.n_tokens)
         tokens, mask = tokens.to(backbone.dtype), self._mask(within).to(backbone.dtype)
-        if self._plain is None:
-            self._plain = fits(backbone.model)
         hidden: Tensor
-        if self._plain and not torch.is_grad_enabled():
-            hidden = llama_step(backbone.model, tokens, self.cache, mask, positions)
+        if (step := self._plain(backbone)) is not None:
+            hidden = step(tokens, self.cache, mask, positions)
         else:
             hidden = backbone.model(
                 inputs_embeds=tokens,
@@ -100,6 +99,15 @@ class WindowMemory:
             ).last_hidden_state
         self.ages += 1
         return hidden
+
+    def _plain(self, backbone: Backbone) -> LlamaStep | None:
+        """The backbone without its framework, where that is possible and no gradients are needed."""
+        if torch.is_grad_enabled():
+            return None
+        if not self._checked:
+            self._checked = True
+            self._step = LlamaStep(backbone.model) if fits(backbone.model) else None
+        return self._step
 
     def _mask(self, within: Tensor) -> Tensor:
         """(B, 1, n_tokens, kept + n_tokens) what is added to the attention scores of the next step."""
