@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from netwright.adaptation.online.ppo import CRITIC, AdapterEpisodes, OnlineConfig, OnlineTrainer
-from netwright.adaptation.online.vine import Explored, VineTrainer, _padded
+from netwright.adaptation.online.vine import Alternatives, Explored, VineTrainer, _padded
 from netwright.adaptation.saved_model import assemble
 from netwright.adaptation.trainer import INTERACTING
-from netwright.core.errors import ConfigError, NetwrightError
+from netwright.core.errors import NetwrightError
 from netwright.llm.backbones import build_backbone
 from tests.adaptation import toy_decisions as toy
 
@@ -45,6 +45,8 @@ def trainer(kind=OnlineTrainer, **options):
         ({"return_scale": math.inf}, "return_scale must be above 0 and finite"),
         ({"vine_certain": 0.0}, "vine_certain must be above 0"),
         ({"vine_limit": -1.0}, "vine_limit must be above 0"),
+        ({"vine_share": 0.0}, "vine_share must be above 0"),
+        ({"vine_most": 0}, "vine_most must be a whole number from 1, got 0"),
         ({"advantages": "guesses"}, "unknown kind of advantages"),
         ({"lora_dropout": 0.1}, "PPO needs the same network in rollout and update"),
     ],
@@ -164,7 +166,7 @@ def test_likely_actions_of_uncertain_states_are_tried():
             [0.30, 0.30, 0.40],
         ]
     )
-    rows, actions = made._to_try(probabilities)
+    rows, actions = made._to_try(probabilities, np.random.default_rng(0))
     assert list(zip(rows.tolist(), actions.tolist(), strict=True)) == [(1, 0), (1, 1), (3, 0), (3, 1), (3, 2)]
 
 
@@ -185,11 +187,13 @@ def test_steps_are_ordered_by_episode_and_advantages_in_units_of_their_deviation
 
     obs = [{"x": torch.tensor([[0.0], [1.0]])}, {"x": torch.tensor([[2.0], [3.0]])}]
     logprobs = [np.log([[0.5, 0.5]] * 2), np.log([[0.25, 0.75]] * 2)]
-    found = made._explored(SimpleNamespace(advantages=of), obs, logprobs, np.array([0, 1, 0, 1]))
+    steps = [Alternatives(np.array([[0, 1]] * 2), part, np.zeros(2, dtype=int)) for part in logprobs]
+    found = made._explored(SimpleNamespace(advantages=of), obs, steps, np.array([0, 1, 0, 1]))
     assert asked == [((4, 2), 9.0)]
     assert found.obs["x"].flatten().tolist() == [0.0, 2.0, 1.0, 3.0]
     assert found.offsets.tolist() == [0, 2, 4]
     assert found.tried.tolist() == [True, True, False, False]
+    assert found.actions is None
     size = np.std([1.0, -1.0, 3.0, -3.0])
     np.testing.assert_allclose(found.advantages.numpy()[:2], np.array([[1, -1], [3, -3]]) / size, rtol=1e-6)
     np.testing.assert_allclose(found.logprobs.exp().numpy(), [[0.5, 0.5], [0.25, 0.75]] * 2, rtol=1e-6)
@@ -268,11 +272,9 @@ def test_vine_rollouts_are_reproducible():
         assert torch.equal(a, b)
 
 
-def test_actions_of_several_parts_are_refused_with_the_option_to_change():
-    made = trainer(VineTrainer, advantages="vine")
-    made.model.__class__ = type("Factored", (), {})
-    from netwright.adaptation.models.decision import FactoredDecisionModel
-
-    made.model.__class__ = FactoredDecisionModel
-    with pytest.raises(ConfigError, match="set advantages to critic"):
-        made.update(0)
+def test_a_share_of_the_uncertain_states_is_explored():
+    made = trainer(VineTrainer, advantages="vine", vine_share=0.25)
+    rows, columns = made._to_try(np.full((400, 2), 0.5), np.random.default_rng(0))
+    assert 70 < len(set(rows.tolist())) < 130
+    assert (np.bincount(rows)[np.unique(rows)] == 2).all()
+    assert len(columns) == len(rows)

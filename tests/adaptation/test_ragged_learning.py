@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from netwright.adaptation.inference import to_tensors
 from netwright.adaptation.models.decision import DecisionModel, FactoredDecisionModel
+from netwright.adaptation.online import joint
 from netwright.adaptation.online.ppo import AdapterEpisodes, OnlineConfig, OnlineTrainer, StepwiseModel
 from netwright.adaptation.online.vine import VineTrainer
 from netwright.adaptation.saved_model import assemble
-from netwright.core.errors import ConfigError
 from netwright.llm.backbones import build_backbone
-from netwright.llm.encoders import GraphBatch
+from netwright.llm.encoders import GraphBatch, Inputs
+from netwright.llm.heads import FactoredHead
 from netwright.rl.rollout import Rollout, padded_rows, roll_out
 from netwright.rl.vine import VineRollout
 from tests.adaptation import toy_graphs as toy
@@ -112,10 +114,96 @@ def test_one_part_actions_are_learned_with_a_backbone(kind: type[OnlineTrainer],
     assert mean_reward(adapter, learner.model) > before + 0.2
 
 
-def test_vine_rollouts_refuse_actions_of_several_parts() -> None:
-    learner = trainer("none", VineTrainer, toy.Adapter(None, None))
-    with pytest.raises(ConfigError, match="actions of one part"):
-        learner.update(0)
+@pytest.mark.parametrize("name", ["none", "backbone"])
+def test_two_part_actions_are_learned_by_vine_rollouts(name: str, backbone: str) -> None:
+    adapter = toy.Adapter(None, None)
+    learner = trainer(
+        backbone if name == "backbone" else name, VineTrainer, adapter, advantages="vine", vine_most=6
+    )
+    before = mean_reward(adapter, learner.model)
+    for step in range(12):
+        learner.update(step)
+    best, random = toy.play(toy.Largest(), 2), toy.play(toy.Anything(), 2)
+    assert mean_reward(adapter, learner.model) > before + 0.3 * (best - random)
+
+
+def every_action(
+    head: FactoredHead, hidden: torch.Tensor, inputs: Inputs
+) -> dict[tuple[int, int], np.ndarray]:
+    """(R,) log-probabilities of all pairs of a stage and a number of workers."""
+    first = torch.log_softmax(head(hidden, inputs)["stage"], dim=-1)
+    found = {}
+    for stage in range(first.shape[1]):
+        given = {"stage": torch.full((len(hidden),), stage)}
+        second = torch.log_softmax(head(hidden, inputs, given)["workers"], dim=-1)
+        for workers in range(toy.WORKERS):
+            found[stage, workers] = (first[:, stage] + second[:, workers]).detach().numpy()
+    return found
+
+
+def uneven(adapter: toy.Adapter) -> FactoredDecisionModel:
+    model = assemble(build_backbone("none", seed=0), adapter, config(), seed=0).eval()
+    assert isinstance(model, FactoredDecisionModel)
+    torch.manual_seed(1)
+    for parameter in model.head.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return model
+
+
+@pytest.mark.parametrize("most", [1, 4, 100])
+def test_the_beam_finds_likely_actions_with_their_probabilities(most: int) -> None:
+    adapter = toy.Adapter(None, None)
+    model = uneven(adapter)
+    with torch.no_grad():
+        inputs = to_tensors(adapter.inputs(toy.Jobs(np.random.default_rng(3), 20).observe()), model.device)
+        hidden, read = model.read_next(inputs, None)
+        expected = every_action(model.head, hidden, read)
+        actions, logprobs = joint.likeliest(model.head, hidden, read, most)
+    assert actions.shape == (20, min(most, len(expected)), 2)
+    for row in range(20):
+        by_hand = sorted((float(p[row]) for p in expected.values()), reverse=True)
+        found = logprobs[row].tolist()
+        assert found == sorted(found, reverse=True)
+        for action, logprob in zip(actions[row].tolist(), found, strict=True):
+            if logprob > -np.inf:
+                assert logprob == pytest.approx(float(expected[tuple(action)][row]), abs=1e-5)
+            else:
+                assert action == actions[row, 0].tolist()
+        if most == 100:
+            assert found == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_probabilities_of_given_actions_are_those_when_they_were_played() -> None:
+    adapter = toy.Adapter(None, None)
+    learner = trainer("none", VineTrainer, adapter, advantages="vine", vine_least=1e-6, vine_certain=1.0)
+    explored = learner._explore(np.random.default_rng(0), 10)
+    rows, real = padded_rows(explored.offsets, torch.arange(10))
+    with torch.no_grad():
+        now, bonus = learner._evaluate(explored, rows, explored.tried[rows] & real)
+    before = explored.logprobs[rows][explored.tried[rows] & real]
+    possible = before > -np.inf
+    assert now[possible].numpy() == pytest.approx(before[possible].numpy(), abs=1e-5)
+    assert 0.0 < float(bonus) <= np.log(toy.LARGEST) + np.log(toy.WORKERS)
+
+
+def test_copies_whose_future_hardly_counts_are_played_no_further() -> None:
+    jobs = toy.Stages(np.random.default_rng(0), 12)
+    vine = VineRollout(0.3, reward_threshold=-1000.0, negligible=0.05)
+    n = len(jobs.running())
+    expected = [by_hand_until(jobs, episode, 0.3, 3) for episode in jobs.running()]
+    vine.begin(jobs, np.arange(n), np.arange(n), np.zeros(n, dtype=int))
+    steps = 0
+    while vine.waiting:
+        vine.advance(np.zeros(len(vine.copies.running()), dtype=int))
+        steps += 1
+    assert steps == 2, "after three rewards the next counts for 0.3^3 = 0.027"
+    assert vine.returns == pytest.approx(expected)
+
+
+def by_hand_until(jobs: toy.Stages, episode: int, gamma: float, n_steps: int) -> float:
+    """As `by_hand` with the first candidate throughout, of so many decisions."""
+    graphs = jobs.episodes[episode][:n_steps]
+    return sum(gamma**t * float(g["nodes"][g["candidates"][0], 0]) for t, g in enumerate(graphs))
 
 
 @pytest.mark.parametrize("kind", [toy.Stages, toy.TimedStages])
@@ -137,7 +225,7 @@ def test_vine_returns_are_those_of_each_copy_played_out(kind: type[toy.Stages], 
         jobs.step(np.zeros(len(jobs.running()), dtype=int))
     assert not vine.waiting
     keys = list(
-        zip(np.concatenate(vine.decisions).tolist(), np.concatenate(vine.actions).tolist(), strict=True)
+        zip(np.concatenate(vine.decisions).tolist(), np.concatenate(vine.columns).tolist(), strict=True)
     )
     assert vine.returns == pytest.approx([expected[key] for key in keys])
     assert len(keys) == len(expected)

@@ -30,7 +30,7 @@ def test_returns_are_those_of_each_way_played_out(gamma: float) -> None:
     )
     expected = worth + after[..., None]
     found = np.empty_like(expected)
-    found.reshape(-1, DOORS)[np.concatenate(vine.decisions), np.concatenate(vine.actions)] = vine.returns
+    found.reshape(-1, DOORS)[np.concatenate(vine.decisions), np.concatenate(vine.columns)] = vine.returns
     assert found == pytest.approx(expected)
 
 

@@ -152,17 +152,16 @@ def concatenated(values: Sequence[Value]) -> Value:
     if graphs:
         return GraphBatch.concatenated(graphs)
     tensors = [value for value in values if isinstance(value, Tensor)]
-    if tensors[0].ndim < 2:
-        return torch.cat(tensors)
-    width = max(tensor.shape[1] for tensor in tensors)
-    return torch.cat([_widened(tensor, width) for tensor in tensors])
+    shape = [max(sizes) for sizes in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
+    return torch.cat([_widened(tensor, shape) for tensor in tensors])
 
 
-def _widened(value: Tensor, width: int) -> Tensor:
-    if value.shape[1] == width:
+def _widened(value: Tensor, shape: Sequence[int]) -> Tensor:
+    if list(value.shape[1:]) == list(shape):
         return value
     integer = not value.is_floating_point() and value.dtype != torch.bool
-    sides = [0, 0] * (value.ndim - 2) + [0, width - value.shape[1]]
+    missing = [width - size for width, size in zip(shape, value.shape[1:], strict=True)]
+    sides = [side for width in reversed(missing) for side in (0, width)]
     return nn.functional.pad(value, sides, value=-1 if integer else 0)
 
 

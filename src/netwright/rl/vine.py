@@ -27,13 +27,18 @@ Ints = NDArray[np.int64]
 class VineRollout:
     """Copies of episodes, each with a first action of its own; they may end at different times.
 
+    A copy whose next reward would count for less than `negligible` is played no further. Under a discount by time this
+    bounds the length of copies of long episodes.
+
     Attributes:
         gamma: discount, of a step or, in a `TimedEnvironment`, of a unit of time.
         reward_threshold: rewards below it are compressed.
         copies: the copies, or None before the first.
         returns: (K,) discounted and compressed, of every copy since its first action.
         factor: (K,) discount of the next reward of every copy.
-        decisions, actions: (K,) number of the decision at which each began, and its first action; a list of parts.
+        decisions, columns: (K,) number of the decision at which each began, and the column of its first action in
+            `advantages`; a list of parts.
+        negligible: smallest discount at which a copy is still played.
     """
 
     gamma: float
@@ -42,7 +47,9 @@ class VineRollout:
     returns: Doubles = field(default_factory=lambda: np.zeros(0))
     factor: Doubles = field(default_factory=lambda: np.zeros(0))
     decisions: list[Ints] = field(default_factory=list)
-    actions: list[Ints] = field(default_factory=list)
+    columns: list[Ints] = field(default_factory=list)
+    negligible: float = 0.01
+    _number: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def waiting(self) -> bool:
@@ -52,27 +59,48 @@ class VineRollout:
     def advance(self, actions: RawArray) -> None:
         """Take one action (R,) in every copy that still runs."""
         assert self.copies is not None
-        rows = running(self.copies)
+        numbers = self._number[running(self.copies)]
         rewards, discounts = self._step(self.copies, actions)
-        self.returns[rows] += self.factor[rows] * rewards
-        self.factor[rows] *= discounts
+        self.returns[numbers] += self.factor[numbers] * rewards
+        self.factor[numbers] *= discounts
+        self._give_up()
 
-    def begin(self, environment: Environment, decisions: Ints, rows: Ints, actions: Ints) -> None:
+    def _give_up(self) -> None:
+        """Drop the copies whose future hardly counts."""
+        assert self.copies is not None
+        rows = running(self.copies)
+        counting = self.factor[self._number[rows]] >= self.negligible
+        if not counting.all():
+            kept = np.flatnonzero(counting)
+            self.copies = self.copies.fork(kept) if len(kept) else None
+            self._number = self._number[rows][kept]
+
+    def begin(
+        self,
+        environment: Environment,
+        decisions: Ints,
+        rows: Ints,
+        actions: Ints,
+        columns: Ints | None = None,
+    ) -> None:
         """Copy episodes of an environment and take these actions in the copies.
 
         Args:
             environment: about to take a step.
             decisions: (R,) a number of each decision, by which `advantages` finds it.
             rows: (R,) of the environment's observation.
-            actions: (R,) the first action of each copy.
+            actions: (R,) or (R, parts) the first action of each copy.
+            columns: (R,) of these actions in `advantages`; by default the actions themselves.
         """
         copies = environment.fork(rows)
         rewards, discounts = self._step(copies, actions)
+        numbers = np.arange(len(rows)) + len(self.returns)
+        self._number = np.concatenate([self._number, numbers])
         self.copies = copies if self.copies is None else self.copies.concat(copies)
         self.returns = np.concatenate([self.returns, rewards])
         self.factor = np.concatenate([self.factor, discounts])
         self.decisions.append(decisions)
-        self.actions.append(actions)
+        self.columns.append(actions if columns is None else columns)
 
     def _step(self, environment: Environment, actions: RawArray) -> tuple[Doubles, Doubles]:
         """Compressed rewards (R,) of a step of the running episodes, and the discounts (R,) after it."""
@@ -91,11 +119,11 @@ class VineRollout:
         """(N, A) return of each action that was tried less the mean in its state, clipped at plus and minus `limit`.
 
         Args:
-            logprobs: (N, A) of the actions of every decision; those that were tried weight the mean.
+            logprobs: (N, A) of the actions of every decision, by column; those that were tried weight the mean.
         """
         found = np.full(logprobs.shape, np.nan)
         if self.decisions:
-            found[np.concatenate(self.decisions), np.concatenate(self.actions)] = self.returns
+            found[np.concatenate(self.decisions), np.concatenate(self.columns)] = self.returns
         weight = np.where(np.isnan(found), 0.0, np.exp(logprobs))
         total = np.maximum(weight.sum(axis=-1, keepdims=True), 1e-12)
         mean = (weight * np.nan_to_num(found)).sum(axis=-1, keepdims=True) / total

@@ -40,6 +40,7 @@ from netwright.rl.rollout import Obs, Rollout, padded_rows, roll_out, sampling
 Advantages = Literal["critic", "vine"]
 
 CRITIC = "critic."
+VINE_NUMBERS = ("vine_certain", "vine_least", "vine_limit", "vine_share")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class OnlineConfig(TrainingConfig):
         vine_certain, vine_least: actions are tried in states where none is as likely as `vine_certain`, those that are
             likelier than `vine_least`.
         vine_limit: differences of returns are clipped at plus and minus so much.
+        vine_share: share of these states in which actions are tried; for episodes of very many decisions.
+        vine_most: of actions of several parts, so many are tried at most, the likeliest.
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {
@@ -108,14 +111,17 @@ class OnlineConfig(TrainingConfig):
     vine_certain: float = 0.98
     vine_least: float = 0.01
     vine_limit: float = 5.0
+    vine_share: float = 1.0
+    vine_most: int = 8
 
     def __post_init__(self) -> None:
         super().__post_init__()
         ppo.check_options(self)
-        for name in ("joined_batch_size", "critic_epochs"):
+        for name in ("joined_batch_size", "critic_epochs", "vine_most"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be a whole number from 1, got {getattr(self, name)}.")
-        for name in ("critic_learning_rate", "return_scale", "vine_certain", "vine_least", "vine_limit"):
+        positive = ("critic_learning_rate", "return_scale", *VINE_NUMBERS)
+        for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
         if self.advantages not in (kinds := get_args(Advantages)):
@@ -218,6 +224,11 @@ class StepwiseModel:
         """(R, N) scores of the candidates of the running episodes (R,)."""
         self._forget_ended(episodes)
         return self.model.next(obs, self.memory)
+
+    def read(self, obs: Obs, episodes: NDArray[np.int64]) -> tuple[Tensor, Obs]:
+        """What the head reads of the running episodes (R,), see `DecisionModel.read_next`."""
+        self._forget_ended(episodes)
+        return self.model.read_next(obs, self.memory)
 
     def act(self, obs: Obs, episodes: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Sampled actions and their log-probabilities, see `rl.rollout.Actor`."""
