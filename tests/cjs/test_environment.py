@@ -41,3 +41,12 @@ def test_forks_have_the_same_future(generated):
     ends = [cluster.completion_ms.tolist() for cluster in both.clusters]
     assert ends[1] == ends[2] == ends[3]
     assert environment.clusters[1] is both.clusters[1]
+
+
+def test_rows_of_forks_count_the_running_clusters(generated):
+    environment, policy = ClusterEnvironment(_clusters(generated, 1, 4)), ruled.fair()
+    while not environment.clusters[0].done:
+        environment.step(policy.act(environment.observe()))
+    (copy,) = environment.fork(np.array([0])).clusters
+    assert len(copy.completion_ms) == 4
+    assert copy.now_ms == environment.clusters[1].now_ms

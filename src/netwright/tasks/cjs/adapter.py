@@ -27,7 +27,6 @@ from netwright.llm.heads.factored import sampled
 from netwright.tasks.cjs import features
 from netwright.tasks.cjs.collector import EXECUTORS, PLACES, CjsCollector
 from netwright.tasks.cjs.dataset import CjsData
-from netwright.tasks.cjs.environment import ClusterEnvironment
 from netwright.tasks.cjs.evaluation import play_together
 from netwright.tasks.cjs.features import (
     CLUSTER,
@@ -41,6 +40,7 @@ from netwright.tasks.cjs.features import (
 from netwright.tasks.cjs.graphs import Floats, Ints
 from netwright.tasks.cjs.imitation import Condition, Targets, targets
 from netwright.tasks.cjs.observation import Observation
+from netwright.tasks.cjs.online import OptionEnvironment
 from netwright.tasks.cjs.recipes import CjsRecipe
 
 Singles = NDArray[np.float32]
@@ -167,10 +167,10 @@ class CjsAdapter:
         executors = np.append(experience.array(OBSERVATION + CLUSTER)[:, 1], drawn_from)
         return {EXECUTORS: Trained(low=float(executors.min()), high=float(executors.max()))}
 
-    def environment(self, rng: np.random.Generator, n: int) -> ClusterEnvironment:
+    def environment(self, rng: np.random.Generator, n: int) -> OptionEnvironment:
         """`n` fresh training sequences of the recipe's training environment."""
         assert self.collector is not None, "an adapter without data has no environment"
-        return self.collector.environment(self.recipe.place, rng, n)
+        return OptionEnvironment(self.collector.environment(self.recipe.place, rng, n).clusters)
 
     def inputs(self, observation: Sequence[Observation]) -> dict[str, Any]:
         """(R, ..) what the model reads, without a condition and without memory of the last action."""

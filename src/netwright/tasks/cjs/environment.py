@@ -58,8 +58,8 @@ class ClusterEnvironment:
         return rewards, -rewards[:, None]
 
     def fork(self, rows: NDArray[np.int64]) -> ClusterEnvironment:
-        """Copies of these clusters, each with the same future."""
-        return ClusterEnvironment([self.clusters[i].copy() for i in rows])
+        """Copies of these running clusters, each with the same future."""
+        return ClusterEnvironment([self.clusters[i].copy() for i in self.running()[rows]])
 
     def concat(self, other: ClusterEnvironment) -> ClusterEnvironment:
         """These clusters and those of another environment."""
