@@ -285,7 +285,7 @@ def test_a_process_that_ignores_ctrl_c_still_does():
 
 def test_weights_of_a_users_own_network(cli, ring, said, monkeypatch):
     """OSPF on a file of five links: the exported weights have the metrics that were shown."""
-    monkeypatch.setattr(ospf, "search_config", lambda net: SearchConfig(n_walks=16, n_steps=200))
+    monkeypatch.setattr(ospf, "search_config", lambda net, _=0: SearchConfig(n_walks=16, n_steps=200))
     said("a", "b", "s")
     words = ["--scenario", "ospf", "--topology", ring, "--objectives", 60]
     run = cli("design", "ask", *words, "--question", "pair", "--out", "d", "--json")

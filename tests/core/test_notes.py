@@ -1,6 +1,7 @@
 """Notes reach a log by default, and the command line once; a lazy mapping reads what is asked for, once."""
 
 import json
+import threading
 
 import pytest
 
@@ -33,6 +34,16 @@ def test_a_command_shows_each_note_once_and_adds_it_to_its_document(capsys):
         assert notes.so_far() == []
         print_json({"mean": 1.0})
     assert json.loads(capsys.readouterr().out) == {"mean": 1.0}
+
+
+def test_own_notes_leave_out_those_of_other_threads():
+    own, every = [], []
+    with notes.collected(every.append), notes.collected(own.append, own=True):
+        other = threading.Thread(target=notes.note, args=("theirs",))
+        other.start()
+        other.join()
+        notes.note("mine")
+    assert (own, every) == (["note: mine"], ["note: theirs", "note: mine"])
 
 
 def test_values_are_read_when_asked_for_and_only_once():

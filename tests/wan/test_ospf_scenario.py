@@ -29,7 +29,7 @@ def abilene() -> Instance:
 def quick() -> Callable[..., None]:
     """A search of a second."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(design, "search_config", lambda net: SearchConfig(n_walks=128, n_steps=1_000))
+    patch.setattr(design, "search_config", lambda net, _=0: SearchConfig(n_walks=128, n_steps=1_000))
     yield patch
     patch.undo()
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, DataError
 from netwright.wan.allocation import Allocation
+from netwright.wan.exporting import as_csv
 from netwright.wan.instance import InstanceConfig, build
 from netwright.wan.router_config import (
     LONGEST_INTERFACE,
     frr_costs,
     interface_names,
+    interface_table,
+    interfaces_of,
     segment_routing_policies,
 )
 from netwright.wan.topology import from_links
@@ -78,3 +81,32 @@ def test_each_kind_of_design_has_its_own_export():
         frr_costs(instance.topology, Allocation(instance, np.zeros(6)).tables())
     with pytest.raises(ConfigError, match="export the OSPF costs"):
         segment_routing_policies(instance, weighted(instance.topology))
+
+
+def test_interfaces_get_the_names_of_a_table_and_others_are_said_to_be_placeholders():
+    rows = interface_table(NET)
+    a, b = rows[0]["router"], rows[0]["neighbor"]
+    names = interfaces_of(NET, f"router,neighbor,interface\n{a},{b},ge-0/0/1\n", "the table")
+    text = frr_costs(NET, weighted(NET), names)[a]
+    assert "interface ge-0/0/1\n" in text
+    assert ("placeholders" in text) == (sum(row["router"] == a for row in rows) > 1)
+    whole = interfaces_of(NET, as_csv(rows), "the table")
+    assert whole == interface_names(NET)
+    assert not any("placeholders" in each for each in frr_costs(NET, weighted(NET), whole).values())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{a},nowhere,eth0", "no link"),
+        ("{a},{b},two words", "is no name of an interface"),
+        ("{a},{b},", "is no name of an interface"),
+        ("{a},{b},eth0\n{a},{b},eth1", "line 3: repeats"),
+    ],
+)
+def test_a_wrong_table_of_interfaces_is_refused(line, said):
+    a, b = next(iter(interface_names(NET)))
+    with pytest.raises(DataError, match=said):
+        interfaces_of(NET, "router,neighbor,interface\n" + line.format(a=a, b=b), "the table")
+    with pytest.raises(DataError, match="needs the columns"):
+        interfaces_of(NET, line, "the table")

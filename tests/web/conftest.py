@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from netwright.web.app import create_app
 from netwright.web.settings import Settings
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,10 @@ class Browser:
         self.get("/")
         found = self.begin_only(**choices)
         assert found.status_code == 303, found.text
-        place = found.headers["location"]
+        return self.opened(found.headers["location"])
+
+    def opened(self, place: str) -> str:
+        """Wait for the first question of a dialogue; returns its place."""
         end = time.monotonic() + WAIT_S
         while (page := self.get(place)).text.count('id="progress"'):
             assert time.monotonic() < end, page.text

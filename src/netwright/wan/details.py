@@ -41,7 +41,8 @@ class Details:
 
     def solved(self, design: int) -> Solved:
         """The design with its tables."""
-        return solved(self.source.pool, self.source.path, self.source.instance, design)
+        home, number = self.source.home(design)
+        return solved(home.pool, home.path, home.instance, number)
 
     def figures(self, design: int) -> dict[str, float | str]:
         """Worst link, starved flows, changes from today."""

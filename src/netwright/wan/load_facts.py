@@ -10,7 +10,7 @@ from netwright.core.types import Json
 from netwright.wan.demands import Demands, shortest_path_utilization
 from netwright.wan.instance import Instance
 from netwright.wan.topology import Topology
-from netwright.wan.units import rate_unit
+from netwright.wan.units import rate_unit, readable
 
 SANE_PERCENT = (
     1.0,
@@ -62,11 +62,16 @@ class LoadFacts:
     @property
     def text(self) -> str:
         """The facts in one line."""
-        unit = rate_unit(self.unit) or "in the unit of the capacities,"
+        known = rate_unit(self.unit)
+        volume, unit = (
+            readable(self.volume, known)
+            if known
+            else (f"{self.volume:.4g}", "in the unit of the capacities,")
+        )
         classes = f" in {self.classes} classes" if self.classes > 1 else ""
         flows = f"{self.flows} flow{'s' if self.flows > 1 else ''}"
         return (
-            f"load: {flows}{classes}, {self.volume:.4g} {unit} in total; "
+            f"load: {flows}{classes}, {volume} {unit} in total; "
             f"fullest link on shortest paths {self.percent} % ({self.fullest_link})"
         )
 

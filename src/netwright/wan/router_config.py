@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 
-from netwright.core.errors import ConfigError
+from netwright.core.errors import ConfigError, DataError
 from netwright.core.text import printable
 from netwright.core.types import Json
 from netwright.wan.allocation import SAME_WITHIN
+from netwright.wan.importing.text import unescaped
 from netwright.wan.instance import Instance
 from netwright.wan.tables import Row, Rows, Tables
 from netwright.wan.topology import Topology
 
 LONGEST_INTERFACE = 15  # characters; a limit of Linux
 FORMAT_VERSION = 1
+
+_INTERFACE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9.:/_@-]{{0,{LONGEST_INTERFACE - 1}}}", re.ASCII)
 
 Interfaces = Mapping[tuple[str, str], str]
 """Name of the interface of a node (first) towards a neighbor (second)."""
@@ -35,12 +40,54 @@ def interface_names(topology: Topology) -> dict[tuple[str, str], str]:
     return found
 
 
+def interface_table(topology: Topology, given: Interfaces | None = None) -> Rows:
+    """One row (router, neighbor, interface) for every interface, named as given or as `interface_names` does."""
+    names = {**interface_names(topology), **(given or {})}
+    return [
+        {"router": router, "neighbor": neighbor, "interface": name}
+        for (router, neighbor), name in names.items()
+    ]
+
+
+def interfaces_of(topology: Topology, text: str, where: str) -> dict[tuple[str, str], str]:
+    """Interface names from a table as CSV with the columns of `interface_table`; it may lack interfaces.
+
+    Raises:
+        DataError: a column is missing, a row is not an interface of the network, or a name is invalid or occurs twice.
+    """
+    reader = csv.DictReader(io.StringIO(text.strip()))
+    if not {"router", "neighbor", "interface"} <= set(reader.fieldnames or ()):
+        raise DataError(
+            f"{where}: needs the columns router, neighbor and interface; add a line with these titles."
+        )
+    known, found = interface_names(topology), dict[tuple[str, str], str]()
+    for row in reader:
+        place, line = f"{where}, line {reader.line_num}", {k: (v or "").strip() for k, v in row.items() if k}
+        ends = (unescaped(line["router"]), unescaped(line["neighbor"]))
+        name = line["interface"]
+        if ends not in known:
+            raise DataError(
+                f"{place}: the network has no link {printable(' -> '.join(ends))[:80]}; correct the names."
+            )
+        if not _INTERFACE.fullmatch(name):
+            raise DataError(
+                f"{place}: {printable(name)[:40]!r} is no name of an interface; give 1 to {LONGEST_INTERFACE} letters, "
+                "digits, or any of . : / _ @ -"
+            )
+        if ends in found or any(name == other for (router, _), other in found.items() if router == ends[0]):
+            raise DataError(
+                f"{place}: repeats a link or an interface of {printable(ends[0])}; give each once."
+            )
+        found[ends] = name
+    return found
+
+
 def frr_costs(topology: Topology, tables: Tables, interfaces: Interfaces | None = None) -> dict[str, str]:
     """For each router, the lines of FRR (`vtysh`) that set its OSPF costs.
 
     Args:
         tables: of a design with link weights.
-        interfaces: names of the routers' interfaces; those of `interface_names` by default.
+        interfaces: names of interfaces; others are called as by `interface_names`, which the lines then say.
 
     Raises:
         ConfigError: the design has no link weights.
@@ -48,14 +95,20 @@ def frr_costs(topology: Topology, tables: Tables, interfaces: Interfaces | None 
     rows = tables["links"]
     if not all("weight" in row for row in rows):
         raise ConfigError("only designs of link weights have OSPF costs; export the tunnels instead.")
-    names = interfaces or interface_names(topology)
+    given = interfaces or {}
+    names = {**interface_names(topology), **given}
     return {
-        node: _router(node, [row for row in rows if row["from"] == node], names) for node in topology.nodes
+        node: _router(node, [row for row in rows if row["from"] == node], names, given)
+        for node in topology.nodes
     }
 
 
-def _router(node: str, rows: Rows, names: Interfaces) -> str:
+def _router(node: str, rows: Rows, names: Interfaces, given: Interfaces) -> str:
     lines = [f"! OSPF costs of {printable(node)}"]
+    if any((node, str(row["to"])) not in given for row in rows):
+        lines.append(
+            "! Interfaces called to-NEIGHBOR are placeholders: replace them by the names on the router."
+        )
     for row in rows:
         towards = str(row["to"])
         lines += [

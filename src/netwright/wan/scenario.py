@@ -43,6 +43,10 @@ class Optima:
     report: JsonView = field(default_factory=dict)
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A kind of network design problem, named after its folder.
@@ -62,6 +66,7 @@ class Scenario:
         changes_in: the exported table in which changes from the design in use are counted.
         when_failed: utilization of each arc (A,) and the carried share of the demand of a decision vector while the
             arcs of a failure are down.
+        warm_up: loads or compiles what the first call of `optimize` needs, so that programs can do it in advance.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Scenario:
     parameters: tuple[Parameter, ...] = ()
     changes_in: Literal["tunnels", "links"] = "tunnels"
     when_failed: Callable[[Instance, Array, Failure], tuple[Array, float]] = without_lost_tunnels
+    warm_up: Callable[[], None] = _nothing
 
 
 def tunnel_rule(topology: Topology) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+
+import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.core.files import check_cache, check_output
@@ -25,11 +27,27 @@ def _silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """A pool with its file and its instance."""
+    """A pool with its file and its instance.
+
+    Attributes:
+        earlier: a smaller pool whose designs were added; in `pool` these have the id -1.
+    """
 
     pool: Pool
     path: Path
     instance: Instance
+    earlier: Source | None = None
+
+    def including(self, earlier: Source) -> Source:
+        """With the designs of a smaller pool of the same instance, so that a dialogue about it can move here."""
+        return replace(self, pool=self.pool.with_designs(earlier.pool.scores), earlier=earlier)
+
+    def home(self, design: int) -> tuple[Source, int]:
+        """The pool whose file holds a design, and its index there."""
+        if self.earlier is None or self.pool.design_ids[design] >= 0:
+            return self, design
+        same = (self.earlier.pool.scores == self.pool.scores[design]).all(axis=1)
+        return self.earlier, int(np.flatnonzero(same)[0])
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,11 @@ def settled(source: Source) -> Settled | None:
     if _alike(pool.scores):
         words = f"all {len(pool)} objectives have the same best design"
         best = int(np.argmax(pool.scores[:, 0]))
+        home, number = source.home(best)
         return Settled(
             f"{words}, all demand fits" if fits else words,
             best,
-            solved(pool, source.path, source.instance, best),
+            solved(home.pool, home.path, home.instance, number),
         )
     return None
 

@@ -264,6 +264,14 @@ def _carrier_rate(text: str) -> Rate | None:
     return None
 
 
+def readable(value: float, unit: str) -> tuple[str, str]:
+    """A rate with four digits in the largest unit in which it is at least 1, such as ("226.9", "Gbit/s")."""
+    bits = value * BITS_PER_SECOND[unit]
+    fitting = [name for name, size in BITS_PER_SECOND.items() if bits >= size]
+    chosen = fitting[-1] if fitting else unit
+    return f"{bits / BITS_PER_SECOND[chosen]:.4g}", chosen
+
+
 def duration_ms(value: object, what: str, where: str, unit: str = "ms") -> float:
     """A latency in ms from 4.2, "4.2 ms" or "4200us"; `unit` is that of a plain number.
 

@@ -6,8 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import StringConstraints
 
 from netwright.core.errors import ConfigError
+from netwright.core.reading import decimal_number
+from netwright.core.text import printable
+from netwright.synthesis.limits import within
 from netwright.synthesis.queries import CANNOT_SAY, Answer, Kind
 from netwright.web import views
 from netwright.web.building import Build
@@ -24,6 +28,7 @@ Csrf = Annotated[str, Form(max_length=200)]
 Token = Annotated[str, Form(max_length=64)]
 Best = Annotated[list[int], Form()]
 Said = Annotated[str, Form(max_length=20)]
+Limit = Annotated[str, StringConstraints(max_length=30)]
 
 
 @router.get("/d/{key}")
@@ -76,6 +81,31 @@ def answer(
         else:
             conversations.answer(conversation, token, CANNOT_SAY)  # refused: it is stale
         return _shown(request, conversation, build)
+
+
+@router.post("/d/{key}/limits")
+def limit(
+    request: Request,
+    key: Key,
+    visitor: Owner,
+    limits: Annotated[list[Limit], Form(max_length=40)] = [],  # noqa: B006
+    csrf: Csrf = "",
+) -> Response:
+    """Begin another dialogue with the designs within limits, one text for each metric in order; empty ones set none."""
+    check_own_form(request, visitor, csrf)
+    conversations = parts_of(request).conversations
+    with conversations.alone(key, visitor.owner) as (conversation, _):
+        if conversation.room is None:
+            raise ConfigError("the network is still being prepared; wait a moment.")
+        metrics, pool = conversation.room.problem.group.metrics, conversation.room.source.pool
+        found = {
+            metric.name: views.words(metric).back(_number(text, views.words(metric).title))
+            for metric, text in zip(metrics, limits, strict=False)
+            if text.strip()
+        }
+        if not conversation.wish.limits:
+            within(pool, found)
+    return next_page(request, f"/d/{conversations.begin(visitor.owner, conversation.wish.limited(found))}")
 
 
 @router.post("/d/{key}/undo")
@@ -158,20 +188,16 @@ def panels(
     names = views.failures(room)
     if failed and int(failed) >= len(names):
         raise ConfigError(f"there are failures 0 to {len(names) - 1}, not {failed}.")
-    solved = [room.solved(design) for design in shown.designs()]
+    designs = list(zip(shown.letters, map(room.solved, shown.designs()), strict=True))
+    number_failed = int(failed) if failed else None
     return page(
         request,
         "_panels.html",
         key=key,
         number=number,
-        rows=views.further_rows(solved, room.today(today)),
-        letters=shown.letters,
-        panels=views.panels(
-            room, list(zip(shown.letters, solved, strict=True)), int(failed) if failed else None
-        ),
-        flows=views.flow_rows(solved),
         failures=names,
-        failed=int(failed) if failed else None,
+        failed=number_failed,
+        **views.panel_parts(room, designs, room.today(today), number_failed),
     )
 
 
@@ -227,9 +253,11 @@ def _shown(request: Request, conversation: Conversation, build: Build) -> Respon
 
 
 def _common(conversation: Conversation) -> dict[str, object]:
-    dialogue = conversation.dialogue
+    dialogue, room = conversation.dialogue, conversation.room
     assert dialogue is not None
+    assert room is not None
     return {
+        "limits": views.limit_fields(room, conversation.wish.limits),
         "key": conversation.key,
         "total": dialogue.setup.n_queries,
         "answered": len(dialogue.exchanges),
@@ -237,6 +265,13 @@ def _common(conversation: Conversation) -> dict[str, object]:
         "notices": [str(notice) for notice in dialogue.contradictions()],
         "confidence": views.confidence(dialogue),
     }
+
+
+def _number(text: str, title: str) -> float:
+    found = decimal_number(text.strip())
+    if found is None:
+        raise ConfigError(f"the limit of {title} must be a number, got {printable(text)[:30]!r}.")
+    return found
 
 
 def _earlier(conversation: Conversation, number: int) -> views.Question:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import re
 import signal
@@ -12,6 +13,7 @@ from multiprocessing.connection import Connection
 
 from netwright.core.errors import ConfigError, NetwrightError
 from netwright.core.reading import short_reason
+from netwright.wan.registry import scenario
 from netwright.wan.selection import Wanted
 from netwright.web.settings import MAX_WAITING_BUILDS
 
@@ -46,7 +48,9 @@ class Builds:
         self._found: dict[str, Build] = {}
         self._waiting: list[tuple[str, Wanted]] = []
         self._changed = threading.Condition()
-        self._closed = self._warm = False
+        self._closed = False
+        self._wanted_warm: str | None = None
+        self._warmed: set[str] = set()
         self._worker: Worker | None = None
         self._thread = threading.Thread(target=self._run, name="builds", daemon=True)
         self._thread.start()
@@ -73,11 +77,12 @@ class Builds:
             self._changed.notify_all()
             return self._found[key]
 
-    def warm(self) -> None:
-        """Start the process, so that it is ready when it is needed."""
+    def warm(self, scenario: str) -> None:
+        """Start the process and load or compile what a scenario needs, so that it is ready when it is needed."""
         with self._changed:
-            self._warm = True
-            self._changed.notify_all()
+            if scenario not in self._warmed:
+                self._wanted_warm = scenario
+                self._changed.notify_all()
 
     def forget(self, key: str) -> None:
         """Let a failed build be tried again."""
@@ -97,12 +102,12 @@ class Builds:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not (self._waiting or self._closed or (self._warm and self._worker is None)):
+                while not (self._waiting or self._closed or self._wanted_warm):
                     self._changed.wait()
                 if self._closed:
                     return
-                self._worker = self._worker or Worker()
                 if not self._waiting:
+                    self._warm_up()
                     continue
                 key, wanted = min(self._waiting, key=lambda job: job[1].n)  # first questions come first
                 self._waiting.remove((key, wanted))
@@ -111,9 +116,21 @@ class Builds:
             with self._changed:
                 self._found[key] = end
 
-    def _build(self, key: str, wanted: Wanted) -> Build:
+    def _warm_up(self) -> None:
+        name, self._wanted_warm = self._wanted_warm, None
+        if name is not None and name not in self._warmed:
+            self._warmed.add(name)
+            with contextlib.suppress(OSError):
+                self._worker = self._ready_worker()
+                self._worker.send(name)
+
+    def _ready_worker(self) -> Worker:
         if self._worker is None or not self._worker.alive:
             self._worker = Worker()
+        return self._worker
+
+    def _build(self, key: str, wanted: Wanted) -> Build:
+        self._worker = self._ready_worker()
         try:
             self._worker.send(wanted)
         except OSError:
@@ -152,9 +169,9 @@ class Worker:
         """Whether it can take a job."""
         return self._process.is_alive()
 
-    def send(self, wanted: Wanted) -> None:
-        """Begin a job; the results of an earlier one must have been received."""
-        self._ours.send(wanted)
+    def send(self, job: Wanted | str) -> None:
+        """Begin a job, of which the results of an earlier one must have been received, or warm up for a scenario."""
+        self._ours.send(job)
 
     def receive(self, seconds: float) -> Build | None:
         """The next message, or None if there is none in this time."""
@@ -184,8 +201,11 @@ def _work(connection: Connection) -> None:
 
     while True:
         try:
-            wanted: Wanted = connection.recv()
-            connection.send(_built(wanted, say))
+            job: Wanted | str = connection.recv()
+            if isinstance(job, str):
+                scenario(job).warm_up()
+            else:
+                connection.send(_built(job, say))
         except (EOFError, BrokenPipeError):
             return
 

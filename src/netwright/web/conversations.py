@@ -24,7 +24,7 @@ from netwright.web.wishes import Wish, saved_wish
 MOST_OPEN = 400
 
 # Remarks of a dialogue in the database.
-STOPPED, CHOICE, OPINION = "stopped", "choice", "opinion"
+STOPPED, CHOICE, OPINION, INTERFACES = "stopped", "choice", "opinion", "interfaces"
 
 
 class UnknownDialogueError(NetwrightError):

@@ -20,10 +20,15 @@ from netwright.synthesis.queries import Kind
 from netwright.wan.exporting import Solved, as_csv, changes, settings_of
 from netwright.wan.load_facts import LoadFacts
 from netwright.wan.outcome import design_facts
-from netwright.wan.router_config import frr_costs, segment_routing_policies
+from netwright.wan.router_config import (
+    frr_costs,
+    interface_table,
+    interfaces_of,
+    segment_routing_policies,
+)
 from netwright.wan.transition import Transition, of_allocations, of_weights
 from netwright.web import views
-from netwright.web.conversations import CHOICE, OPINION, Conversation, UnknownDialogueError
+from netwright.web.conversations import CHOICE, INTERFACES, OPINION, Conversation, UnknownDialogueError
 from netwright.web.responses import admitted, check_own_form, next_page, page, parts_of
 from netwright.web.rooms import Room
 from netwright.web.security import Visitor
@@ -44,6 +49,7 @@ STATEMENTS = {
     "speed": "The response time was acceptable.",
 }
 STEPS_SHOWN = 400
+INTERFACES_GIVEN = "the table of interfaces"
 
 
 class Ended:
@@ -82,6 +88,13 @@ class Ended:
             return self.today
         self.check(int(which))
         return self.room.solved(int(which))
+
+    @property
+    def interfaces(self) -> dict[tuple[str, str], str]:
+        """Names of interfaces that the visitor gave."""
+        text = self.conversation.remarks.get(INTERFACES)
+        topology = self.room.source.instance.topology
+        return interfaces_of(topology, str(text), INTERFACES_GIVEN) if text else {}
 
     def title(self, which: str) -> str:
         """A design in words."""
@@ -148,9 +161,16 @@ def end_page(request: Request, conversation: Conversation) -> HTMLResponse:
         confidence=views.confidence(dialogue),
         statements=STATEMENTS,
         opinion=conversation.remarks.get(OPINION),
-        has_weights=ended.room.scenario.changes_in == "links",
+        interfaces=_interfaces(ended),
         more=len(dialogue.exchanges) < dialogue.setup.n_queries,
     )
+
+
+def _interfaces(ended: Ended) -> str:
+    """The table of interfaces of routers as CSV; "" for designs of tunnels."""
+    if ended.room.scenario.changes_in == "tunnels":
+        return ""
+    return as_csv(interface_table(ended.room.source.instance.topology, ended.interfaces))
 
 
 def _learned(dialogue: Dialogue) -> list[Json]:
@@ -196,20 +216,9 @@ def choose(
 def maps(request: Request, key: Key, visitor: Owner) -> HTMLResponse:
     """Maps and further figures of the menu."""
     ended = _ended(request, key, visitor)
-    solved = [ended.room.solved(design) for design in ended.menu]
-    titles = [ended.title(str(design)) for design in ended.menu]
-    return page(
-        request,
-        "_panels.html",
-        key=key,
-        number=0,
-        rows=views.further_rows(solved, ended.today),
-        letters=titles,
-        panels=views.panels(ended.room, list(zip(titles, solved, strict=True))),
-        flows=views.flow_rows(solved),
-        failures=[],
-        failed=None,
-    )
+    designs = [(ended.title(str(design)), ended.room.solved(design)) for design in ended.menu]
+    parts = views.panel_parts(ended.room, designs, ended.today)
+    return page(request, "_panels.html", key=key, number=0, failures=[], failed=None, **parts)
 
 
 @router.get("/d/{key}/result/why")
@@ -336,7 +345,9 @@ def files(ended: Ended) -> dict[str, str]:
     found["design.json"] = _json(document)
     found["dialogue.json"] = _json(ended.dialogue.to_json())
     if room.scenario.changes_in == "links":
-        found["frr-costs.txt"] = "\n".join(frr_costs(instance.topology, chosen.tables).values())
+        costs = frr_costs(instance.topology, chosen.tables, ended.interfaces)
+        found["frr-costs.txt"] = "\n".join(costs.values())
+        found["interfaces.csv"] = as_csv(interface_table(instance.topology, ended.interfaces))
     else:
         found["sr-policies.json"] = _json(segment_routing_policies(instance, chosen.tables))
     if (opinion := ended.conversation.remarks.get(OPINION)) is not None:
@@ -367,6 +378,28 @@ def opine(request: Request, key: Key, visitor: Owner, form: Annotated[Opinion, F
         Ended(conversation, parts.uploads)
         parts.conversations.note(conversation, OPINION, {**found, "remark": form.remark})
     return next_page(request, f"/d/{key}#questionnaire")
+
+
+@router.post("/d/{key}/interfaces")
+def name_interfaces(
+    request: Request,
+    key: Key,
+    visitor: Owner,
+    table: Annotated[str, Form(max_length=200_000)] = "",
+    csrf: Csrf = "",
+) -> Response:
+    """Keep the names of the routers' interfaces; an empty table returns to placeholders."""
+    check_own_form(request, visitor, csrf)
+    parts = parts_of(request)
+    with parts.conversations.alone(key, visitor.owner) as (conversation, _):
+        ended = Ended(conversation, parts.uploads)
+        given = (
+            interfaces_of(ended.room.source.instance.topology, table, INTERFACES_GIVEN)
+            if table.strip()
+            else {}
+        )
+        parts.conversations.note(conversation, INTERFACES, table if given else None)
+    return next_page(request, f"/d/{key}#files")
 
 
 def _ended(request: Request, key: str, visitor: Visitor) -> Ended:

@@ -95,7 +95,7 @@ def _names(topology: Topology, at: Array) -> tuple[list[Markup], float, float]:
     """The names of the nodes, and the ends of the picture that holds them."""
     names = [printable(name)[:24] for name in topology.nodes]
     middles = name_places(at, topology.arcs, names, NAME_SIZE)
-    half = np.array([0.28 * NAME_SIZE * len(name) for name in names])
+    half = np.array([0.34 * NAME_SIZE * len(name) for name in names])
     left, right = middles[:, 0] - half, middles[:, 0] + half
     drawn = [
         Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(x, y + 0.35 * NAME_SIZE, name)

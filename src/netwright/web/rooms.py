@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.synthesis.dialogue import Dialogue, Questions
+from netwright.synthesis.limits import within
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer
 from netwright.synthesis.setup import PoolProblem, Setup
@@ -183,9 +184,11 @@ class Rooms:
         """Open a pool of the cache, or ask for it to be built."""
         try:
             if self.builds.state(key) is not None or wanted.place().exists():
-                self._load(key, n, wish)
-                return
-            self.builds.ask(key, wanted)
+                if self._is_first_ready(n, wish):
+                    self._load(key, n, wish)
+                    return
+            else:
+                self.builds.ask(key, wanted)
         except Exception as error:
             with self._lock:
                 self._opening[key] = Build("failed", str(error))
@@ -193,8 +196,22 @@ class Rooms:
         with self._lock:
             del self._opening[key]
 
+    def _is_first_ready(self, n: int, wish: Wish) -> bool:
+        """Whether the pool of the first stage is there, if the larger pool may lack its designs and so adds them."""
+        first = wish.stages()[0]
+        if n == first or scenario(wish.scenario).changes_in == "tunnels":
+            return True
+        return wish.wanted(self.uploads, first).place().exists()
+
+    def _source(self, n: int, wish: Wish) -> Source:
+        """The pool of a stage within the limits, with all designs of the first stage."""
+        source, first = wish.wanted(self.uploads, n).source(), wish.stages()[0]
+        if n != first and scenario(wish.scenario).changes_in == "links":
+            source = source.including(wish.wanted(self.uploads, first).source())
+        return replace(source, pool=within(source.pool, wish.limits))
+
     def _load(self, key: str, n: int, wish: Wish) -> None:
-        room = Room(wish.wanted(self.uploads, n).source())
+        room = Room(self._source(n, wish))
         n_tunnels = len(room.source.instance.tunnels)
         if n_tunnels > MAX_TUNNELS:
             raise ConfigError(

@@ -63,8 +63,8 @@ def log_in(request: Request, password: Annotated[str, Form(max_length=1000)]) ->
 def start(request: Request, visitor: Owner, scenario: str = "mcf", network: str = "abilene") -> HTMLResponse:
     """The start page, with the visitor's dialogues."""
     parts = parts_of(request)
-    parts.rooms.builds.warm()
     chosen = registry.scenario(scenario if scenario in registry.scenario_names() else "mcf")
+    parts.rooms.builds.warm(chosen.name)
     known = parts.uploads.known(network)
     if known is None and network not in catalog.TOPOLOGIES:
         network = "abilene"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -78,7 +77,6 @@ class Uploads:
 
     def __init__(self, folder: Path, data: Path | None) -> None:
         self.folder, self.data = folder, data
-        self._lock = threading.Lock()
 
     def add_network(self, upload: Upload, demands: Upload | None, options: ImportOptions) -> Network:
         """Read a network, and demands in its format if given.
@@ -86,7 +84,7 @@ class Uploads:
         Raises:
             NetwrightError: what is wrong with the files; names them as the client does.
         """
-        with self._lock, _noted() as said:
+        with _noted() as said:
             graph = graph_of(upload.content, str(upload.path), options=options)
             if demands is not None and not _is_table(demands):
                 graph = with_demands_of(graph, demands.content, demands.path)
@@ -112,17 +110,15 @@ class Uploads:
     def add_demands(self, upload: Upload, topology: Topology) -> str:
         """Read demands as a table (source, target, volume); returns their key."""
         key = _key(upload.content, topology.name.encode(), b"table")
-        with self._lock:
-            self._add_table(upload, topology, self.table(key))
+        self._add_table(upload, topology, self.table(key))
         return key
 
     def add_document(self, upload: Upload) -> str:
         """Keep a JSON document, such as a design in use or failures; returns its key. Its reader checks it."""
         key = _key(upload.content, b"", b"document")
         text = text_of(upload.content, upload.path)
-        with self._lock:
-            self._check_room()
-            write_text(self.document(key), text, private=True)
+        self._check_room()
+        write_text(self.document(key), text, private=True)
         return key
 
     def known(self, key: str) -> Network | None:
@@ -215,7 +211,7 @@ def _key(*parts: bytes) -> str:
 def _noted() -> Iterator[list[str]]:
     """The notes of the block."""
     said: list[str] = []
-    with notes.collected(lambda line: said.append(line.removeprefix("note: "))):
+    with notes.collected(lambda line: said.append(line.removeprefix("note: ")), own=True):
         yield said
 
 

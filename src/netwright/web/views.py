@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,10 @@ class Words:
     def of(self, values: Array) -> Array:
         """The values as shown."""
         return 100.0 * np.exp(values) if self.logarithm else values
+
+    def back(self, shown: float) -> float:
+        """The value of the metric that is shown as this."""
+        return float(np.log(max(shown, 1e-9) / 100.0)) if self.logarithm else shown
 
 
 def words(metric: Metric) -> Words:
@@ -176,6 +180,33 @@ def carried_by_class(tables: Tables) -> dict[int, float]:
 
 
 @dataclass(frozen=True)
+class LimitField:
+    """A metric that may be limited: the range of the designs and the present limit, as texts."""
+
+    words: Words
+    bound: str
+    low: str
+    high: str
+    given: str
+
+
+def limit_fields(room: Room, limits: Mapping[str, float]) -> list[LimitField]:
+    """The metrics of a problem, in order."""
+    fields = []
+    values = room.problem.group.oriented(room.source.pool.scores)  # (D, m), in units
+    for j, metric in enumerate(room.problem.group.metrics):
+        shown = words(metric)
+        of_pool = shown.of(values[:, j])
+        low, high = (f"{value:.4g}" for value in (of_pool.min(), of_pool.max()))
+        limit = limits.get(metric.name)
+        given = "" if limit is None else f"{float(shown.of(np.array(limit))):.4g}"
+        fields.append(
+            LimitField(shown, "at least" if metric.larger_is_better else "at most", low, high, given)
+        )
+    return fields
+
+
+@dataclass(frozen=True)
 class FlowRow:
     """Share of its demand that a flow gets in each design, in percent."""
 
@@ -227,6 +258,19 @@ def panels(room: Room, designs: Sequence[tuple[str, Solved]], failed: int | None
         _panel(room, title, design, () if failed is None else instance.failures[failed])
         for title, design in designs
     ]
+
+
+def panel_parts(
+    room: Room, designs: Sequence[tuple[str, Solved]], today: Solved, failed: int | None = None
+) -> dict[str, object]:
+    """What the page of maps shows of designs with their titles: maps, further figures, flows."""
+    solved = [design for _, design in designs]
+    return {
+        "letters": [title for title, _ in designs],
+        "panels": panels(room, designs, failed),
+        "rows": further_rows(solved, today),
+        "flows": flow_rows(solved),
+    }
 
 
 def _panel(room: Room, title: str, design: Solved, failure: tuple[int, ...]) -> Panel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,7 @@ from netwright.core.reading import read_text
 from netwright.core.seeding import generator
 from netwright.core.types import JsonView
 from netwright.synthesis.setup import Setup
-from netwright.wan import catalog, registry
+from netwright.wan import catalog
 from netwright.wan.demands import Demands, demands_of, gravity
 from netwright.wan.instance import InstanceConfig, traffic
 from netwright.wan.load_facts import LoadFacts
@@ -34,6 +35,7 @@ class Wish(BaseModel):
         network: a name of the catalog, or the key of an upload.
         demands: "gravity", "own" (those that came with the network), or the key of a table.
         load: utilization of the busiest link on shortest paths; None for the default, 0 leaves demands unscaled.
+        limits: of metrics by name, see `synthesis.limits.within`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -51,6 +53,7 @@ class Wish(BaseModel):
     learner: Annotated[str, Field(max_length=40)] = "bayes"
     question: Annotated[str, Field(max_length=20)] = "tick"
     queries: Annotated[int, Field(ge=1, le=20)] = 10
+    limits: Annotated[dict[Annotated[str, Field(max_length=80)], float], Field(max_length=40)] = {}
 
     @classmethod
     def of(cls, values: JsonView) -> Wish:
@@ -66,6 +69,10 @@ class Wish(BaseModel):
             place = ".".join(str(part) for part in first["loc"][:1]) or "the form"
             raise ConfigError(f"{place}: {first['msg'].lower()}; correct the form.") from None
 
+    def limited(self, limits: Mapping[str, float]) -> Wish:
+        """The same wish with other limits."""
+        return self.model_copy(update={"limits": dict(limits)})
+
     def setup(self) -> Setup:
         """Settings of the dialogue; the seed is common, so that equal histories have equal questions."""
         question = self.question if self.learner == "bayes" else "auto"
@@ -77,13 +84,12 @@ class Wish(BaseModel):
 
     def stages(self) -> tuple[int, ...]:
         """Sizes of the pools to build in turn; designs of the first are in the last, so a dialogue can move."""
-        in_stages = registry.scenario(self.scenario).changes_in == "tunnels"
-        return (FIRST_STAGE, self.objectives) if in_stages else (self.objectives,)
+        return (FIRST_STAGE, self.objectives)
 
     def key(self, n: int) -> str:
         """Identifies a pool of `n` objectives for this network and traffic."""
         parts = self.model_dump(include={"scenario", "network", "demands", "load", "flows", "classes"})
-        parts |= {"tunnels": self.tunnels, "failures": self.failures, "n": n}
+        parts |= {"tunnels": self.tunnels, "failures": self.failures, "limits": self.limits, "n": n}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _network(self, uploads: Uploads) -> Network:

@@ -16,5 +16,6 @@ SCENARIO = Scenario(
     evaluate=design.evaluate,
     export=design.export,
     when_failed=design.when_failed,
+    warm_up=design.warm_up,
     changes_in="links",
 )

@@ -35,6 +35,7 @@ TUNNELS = "k1"  # unused: routing does not need tunnels
 # Seeds and loads with at least 15 effectively distinct optima; elsewhere traffic of seed 0 at `LOAD` has them.
 SEEDS = {"abilene": 13, "btnorthamerica": 2}
 LOADS = {"deltacom": 0.75}
+FEW_OBJECTIVES = 100
 
 
 def config(name: str, topology: Topology) -> InstanceConfig:
@@ -74,10 +75,19 @@ def routing_network(instance: Instance) -> Network:
     return net._replace(demand=net.demand * (instance.config.load / fullest))
 
 
-def search_config(net: Network) -> SearchConfig:
-    """Search settings for the network's size: seconds on small networks, minutes on those of a hundred nodes."""
+def warm_up() -> None:
+    """Compile the search, which takes about ten seconds after an installation, on the smallest network."""
+    ends, ones = np.array([0, 1]), np.ones(2)
+    search(network(ends, ends[::-1], ones, ones, np.ones((2, 2))), SearchConfig(n_walks=1, n_steps=1))
+
+
+def search_config(net: Network, n_objectives: int = 1000) -> SearchConfig:
+    """Search settings for the network's size: seconds on small networks, minutes on those of a hundred nodes.
+
+    A pool of few objectives, for first questions, takes an eighth of the walks.
+    """
     n_walks = 256 if net.n_nodes <= 25 else 128 if net.n_nodes <= 60 else 64
-    return SearchConfig(n_walks=n_walks)
+    return SearchConfig(n_walks=n_walks // 8 if n_objectives <= FEW_OBJECTIVES else n_walks)
 
 
 def reference(instance: Instance, work: Work) -> Reference:
@@ -97,17 +107,17 @@ def _archive(instance: Instance) -> Archive:
     return archive(instance, Work())
 
 
-def archive(instance: Instance, work: Work) -> Archive:
-    """All nondominated settings of an instance."""
+def archive(instance: Instance, work: Work, n_objectives: int = 1000) -> Archive:
+    """All nondominated settings that are found for a pool of `n_objectives`."""
     net = routing_network(instance)
-    return search(net, search_config(net), work)
+    return search(net, search_config(net, n_objectives), work)
 
 
 def optimize(
     instance: Instance, objectives: ObjectiveFamily, facts: Reference, parameters: Array, work: Work
 ) -> Optima:
     """The archive's best setting for each objective (N, k)."""
-    found = archive(instance, work)
+    found = archive(instance, work, len(parameters))
     best = objectives.values(parameters, scores_of(found)).argmax(axis=1)
     report = {
         "settings_kept": len(found),

@@ -134,7 +134,8 @@ def route_to(net, destination, weights, distance, load, room):  # type: ignore[n
     heap, order, flow = room
     n = len(distance)
     unreached = np.iinfo(np.int64).max
-    distance[:] = unreached
+    for v in range(n):
+        distance[v], flow[v] = unreached, net.demand[destination, v]
     distance[destination] = 0
     heap[0] = destination  # keys are distance * n + node
     size, settled = 1, 0
@@ -155,8 +156,8 @@ def route_to(net, destination, weights, distance, load, room):  # type: ignore[n
                 distance[u] = through
                 _sift_up(heap, size, through * n + u)
                 size += 1
-    load[:] = 0.0
-    flow[:] = net.demand[destination]
+    for arc in range(len(load)):
+        load[arc] = 0.0
     for k in range(settled - 1, 0, -1):  # farthest first: all traffic through a node has arrived there
         v = order[k]
         n_next = 0

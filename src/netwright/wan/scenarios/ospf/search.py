@@ -139,7 +139,7 @@ def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> 
     unit = np.array(metrics(net, np.ones(net.n_arcs, dtype=np.int64)))
     twice = 2 * int(start.max())
     largest = min(MAX_WEIGHT, max(config.random_weights_to, twice))
-    values, weights = _walk(
+    values, weights, kept = _walk(
         net,
         start.copy(),
         np.array([share, 1.0 - share]) / unit,
@@ -147,7 +147,7 @@ def _walk_from(number: int, net: Network, start: Ints, config: SearchConfig) -> 
         config.hot_share,
         largest,
     )
-    return Archive(values[:, 0].copy(), values[:, 1].copy(), weights)
+    return Archive(values[:kept, 0].copy(), values[:kept, 1].copy(), weights[:kept].copy())
 
 
 @njit(cache=True)
@@ -157,24 +157,21 @@ def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[
     Only destinations whose shortest paths may change are routed again.
     """
     n, n_arcs, n_steps = len(net.demand), len(net.tail), len(draws)
-    head, tail, capacity = net.head, net.tail, net.capacity
+    head, tail = net.head, net.tail
     distance, load = route_all(net, weights)
     total = _summed(load)
     new_distance, new_load = np.empty((n, n), np.int64), np.empty((n, n_arcs))
     affected, new_total = np.empty(n, np.int64), np.empty(n_arcs)
     room = scratch(net)
-    per_traffic = net.latency_ms / net.demand.sum()
     values, settings = np.empty((64, 2)), np.empty((64, n_arcs), np.int64)
-    values[0, 0], values[0, 1] = (total / capacity).max(), (total * per_traffic).sum()
-    settings[0] = weights
-    kept = 1
-    current = values[0] @ importance
-    point = np.empty(2)
+    traffic, point = _traffic(net), np.empty(2)
+    _measure(net, total, traffic, point)
+    kept = _insert(values, settings, 0, 0, point, weights)
+    current = point[0] * importance[0] + point[1] * importance[1]
     for step in range(n_steps):
+        arc = min(int(draws[step, 1] * n_arcs), n_arcs - 1)
         if draws[step, 0] < hot_share:
-            arc = int(np.argmax(total / capacity))
-        else:
-            arc = min(int(draws[step, 1] * n_arcs), n_arcs - 1)
+            arc = _fullest(net, total)
         old, new = weights[arc], 1 + int(draws[step, 2] * largest)
         if new == old:
             continue
@@ -188,45 +185,75 @@ def _walk(net, weights, importance, draws, hot_share, largest):  # type: ignore[
             weights[arc] = new
             continue
         weights[arc] = new
-        new_total[:] = total
+        for e in range(n_arcs):
+            new_total[e] = total[e]
         for k in range(n_affected):
             t = affected[k]
             route_to(net, t, weights, new_distance[k], new_load[k], room)
             for e in range(n_arcs):
                 new_total[e] += new_load[k, e] - load[t, e]
-        point[0], point[1] = 0.0, 0.0
-        for e in range(n_arcs):
-            point[0] = max(point[0], new_total[e] / capacity[e])
-            point[1] += new_total[e] * per_traffic[e]
+        _measure(net, new_total, traffic, point)
         place = _place(values, kept, point)
         if place >= 0:
             if kept == len(values):
                 values, settings = _doubled(values), _doubled(settings)
             kept = _insert(values, settings, kept, place, point, weights)
-        cost = point @ importance
+        cost = point[0] * importance[0] + point[1] * importance[1]
         if cost <= current:
             current = cost
             for k in range(n_affected):
-                distance[affected[k]] = new_distance[k]
-                load[affected[k]] = new_load[k]
+                for v in range(n):
+                    distance[affected[k], v] = new_distance[k, v]
+                for e in range(n_arcs):
+                    load[affected[k], e] = new_load[k, e]
             total = _summed(load)
         else:
             weights[arc] = old
-    return values[:kept], settings[:kept].copy()
+    return values, settings, kept
+
+
+@njit(cache=True)
+def _traffic(net):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for t in range(len(net.demand)):
+        for v in range(len(net.demand)):
+            total += net.demand[t, v]
+    return total
+
+
+@njit(cache=True)
+def _measure(net, load, traffic, point):  # type: ignore[no-untyped-def]
+    """Fill in utilization of the fullest arc and latency (2,) of loads (E,)."""
+    point[0], point[1] = 0.0, 0.0
+    for e in range(len(load)):
+        point[0] = max(point[0], load[e] / net.capacity[e])
+        point[1] += load[e] * (net.latency_ms[e] / traffic)
+
+
+@njit(cache=True)
+def _fullest(net, load):  # type: ignore[no-untyped-def]
+    fullest = 0
+    for e in range(len(load)):
+        if load[e] / net.capacity[e] > load[fullest] / net.capacity[fullest]:
+            fullest = e
+    return fullest
 
 
 @njit(cache=True)
 def _summed(load):  # type: ignore[no-untyped-def]
     total = np.zeros(load.shape[1])
     for t in range(load.shape[0]):
-        total += load[t]
+        for e in range(load.shape[1]):
+            total[e] += load[t, e]
     return total
 
 
 @njit(cache=True)
 def _doubled(rows):  # type: ignore[no-untyped-def]
     more = np.empty((2 * rows.shape[0], rows.shape[1]), rows.dtype)
-    more[: len(rows)] = rows
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            more[i, j] = rows[i, j]
     return more
 
 
@@ -257,10 +284,20 @@ def _insert(values, settings, kept, place, point, weights):  # type: ignore[no-u
     shift = first + 1 - last
     if shift > 0:
         for i in range(kept - 1, last - 1, -1):
-            values[i + shift], settings[i + shift] = values[i], settings[i]
+            _copy_row(values, i, i + shift)
+            _copy_row(settings, i, i + shift)
     elif shift < 0:
         for i in range(last, kept):
-            values[i + shift], settings[i + shift] = values[i], settings[i]
-    values[first] = point
-    settings[first] = weights
+            _copy_row(values, i, i + shift)
+            _copy_row(settings, i, i + shift)
+    for j in range(2):
+        values[first, j] = point[j]
+    for e in range(len(weights)):
+        settings[first, e] = weights[e]
     return kept + shift
+
+
+@njit(cache=True)
+def _copy_row(rows, i, to):  # type: ignore[no-untyped-def]
+    for j in range(rows.shape[1]):
+        rows[to, j] = rows[i, j]
