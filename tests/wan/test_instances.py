@@ -192,3 +192,11 @@ def test_groups_of_links_fail_in_both_directions():
     [down] = failures.of_links(square(), [[("A", "B"), ("C", "D")]])
     assert down == tuple(sorted(down))
     assert {square().arc_name(e) for e in down} == {"A -> B", "B -> A", "C -> D", "D -> C"}
+
+
+def test_the_guarantee_is_part_of_an_instance_and_one_of_two():
+    flows_of = with_flows((0, 2, 1.0, 0))
+    groups = replace(flows_of, config=replace(flows_of.config, guarantee="group"))
+    assert groups.fingerprint != flows_of.fingerprint
+    with pytest.raises(ConfigError, match='for each "flow" or for each "group"'):
+        replace(flows_of.config, guarantee="class")

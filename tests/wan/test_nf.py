@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from netwright.wan import registry
 from netwright.wan.chunks import Work
-from netwright.wan.scenarios.nf.metrics import kills, outcome
+from netwright.wan.instance import Instance
+from netwright.wan.scenarios.nf.metrics import kills, outcome, worst_for_groups
 from tests.wan.small import abilene, random_shares, with_flows
 
 NF = registry.scenario("nf")
@@ -93,3 +94,49 @@ def test_a_flow_that_no_failure_touches_is_guaranteed_all_it_gets():
     family = NF.family(NF.metrics(instance), {})
     reserved = NF.decide(instance, family, np.array([0.5, 0.5]))
     assert NF.evaluate(instance, reserved) == pytest.approx([50.0, 50.0])
+
+
+def by_group(instance: Instance) -> Instance:
+    return replace(instance, config=replace(instance.config, guarantee="group"))
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 9999))
+def test_the_worst_failure_of_a_group_is_that_of_all_failures_simulated(seed):
+    instance = by_group(abilene("nf"))
+    reserved = random_shares(instance, np.random.default_rng(seed))
+    volume, one = instance.demands.volume, np.eye(2)[instance.demands.classes]
+    met = []
+    for arcs in ((), *instance.failures):
+        alive = np.array([not set(path) & set(arcs) for path in instance.tunnels.paths])
+        met.append(np.minimum(instance.tunnels.serving @ (reserved * alive), 1.0) * volume @ one)
+    worst = np.min(met, axis=0) / (volume @ one)
+    assert NF.evaluate(instance, reserved)[1::2] == pytest.approx(100.0 * worst)
+    by_flow = NF.evaluate(abilene("nf"), reserved)[1::2]
+    assert (by_flow <= 100.0 * worst + 1e-9).all()
+
+
+@pytest.mark.parametrize(("guarantee", "met"), [("flow", 0.0), ("group", 50.0)])
+def test_flows_that_suffer_in_different_failures_differ_by_the_kind_of_guarantee(guarantee, met):
+    # Each flow has one way, over a link of its own: no failure takes both, but each flow has one that takes all.
+    instance = with_flows((0, 1, 1.0, 0), (2, 3, 1.0, 0), tunnels="k1")
+    instance = replace(instance, config=replace(instance.config, guarantee=guarantee))
+    family = NF.family(NF.metrics(instance), {})
+    reserved = NF.decide(instance, family, np.array([0.5, 0.5]))
+    assert NF.evaluate(instance, reserved) == pytest.approx([100.0, met])
+
+
+def test_the_optimum_for_groups_has_the_metrics_of_its_reservations_and_beats_that_for_flows():
+    instance = by_group(abilene("nf"))
+    family = NF.family(NF.metrics(instance), {})
+    weights = np.array([[0.1, 0.4, 0.2, 0.3], [0.3, 0.2, 0.1, 0.4]])
+    scores = NF.optimize(instance, family, {}, weights, Work()).scores
+    for row, found in zip(weights, scores, strict=True):
+        assert NF.evaluate(instance, NF.decide(instance, family, row)) == pytest.approx(found, abs=1e-3)
+        of_flows = NF.evaluate(instance, NF.decide(abilene("nf"), family, row))
+        assert row @ found >= row @ of_flows - 1e-6
+
+
+def test_without_failures_a_group_is_guaranteed_what_it_gets():
+    instance = by_group(replace(with_flows((0, 1, 2.0, 0), tunnels="k1"), failures=()))
+    assert worst_for_groups(instance, np.array([0.5])) == pytest.approx([0.5])

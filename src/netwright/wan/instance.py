@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from netwright.core.errors import ConfigError
 from netwright.core.seeding import generator
 from netwright.core.types import Json
 from netwright.wan import catalog, failures
@@ -20,6 +21,8 @@ from netwright.wan.failures import Failure
 from netwright.wan.importing import as_topology, read_graph
 from netwright.wan.topology import Array, Topology
 from netwright.wan.tunnels import Tunnels, choose
+
+GUARANTEES = ("flow", "group")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class InstanceConfig:
         flows: number of largest flows to keep; 0 keeps all.
         n_classes: number of classes that flows are assigned to; 0 keeps the classes of the demand file.
         failures: "links" (every single link), or the path of a failure file.
+        guarantee: the worst failure of NF: that of each "flow", or of the whole "group".
     """
 
     topology: str
@@ -44,6 +48,13 @@ class InstanceConfig:
     n_classes: int = 1
     failures: str = "links"
     seed: int = 0
+    guarantee: str = "flow"
+
+    def __post_init__(self) -> None:
+        if self.guarantee not in GUARANTEES:
+            raise ConfigError(
+                f'the guarantee is for each "flow" or for each "group", got {self.guarantee!r}; give one of them.'
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +86,8 @@ class Instance:
         for part in parts:
             digest.update(np.ascontiguousarray(part).tobytes() + b"|")
         digest.update(repr(self.failures).encode())
+        if self.config.guarantee != GUARANTEES[0]:
+            digest.update(self.config.guarantee.encode())
         return digest.hexdigest()[:16]
 
     def describe(self) -> Json:

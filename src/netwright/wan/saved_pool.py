@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,7 @@ class SavedInstance(Document):
     n_classes: Count
     failures: str
     seed: Count
+    guarantee: Literal["flow", "group"] = "flow"
     fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     n_nodes: Positive
     n_arcs: Positive

@@ -61,6 +61,7 @@ class Network:
     tunnels: str | None = None
     classes: int | None = None
     failures: Path | None = None
+    guarantee: str | None = None
 
     def given(self) -> list[str]:
         """Names of the given options."""
@@ -81,6 +82,7 @@ class Network:
             "tunnels": self.tunnels,
             "n_classes": self.classes,
             "failures": _whole(self.failures),
+            "guarantee": self.guarantee,
         }
 
 

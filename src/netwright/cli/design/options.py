@@ -60,6 +60,14 @@ Failures = Annotated[
         "Every single link by default.",
     ),
 ]
+Guarantee = Annotated[
+    str | None,
+    typer.Option(
+        metavar="flow|group",
+        help="What the worst failure of scenario nf is: the worst one of each flow (the default), or the single one in "
+        "which the group loses most.",
+    ),
+]
 Objectives = Annotated[
     int, typer.Option("--objectives", metavar="N", help="Number of objectives in the pool.")
 ]
@@ -93,11 +101,19 @@ class NetworkOptions:
     tunnels: TunnelRule = None
     classes: Classes = None
     failures: Failures = None
+    guarantee: Guarantee = None
 
     def network(self) -> Network:
         """The network as the library takes it."""
         return Network(
-            self.topology, self.demands, self.load, self.flows, self.tunnels, self.classes, self.failures
+            self.topology,
+            self.demands,
+            self.load,
+            self.flows,
+            self.tunnels,
+            self.classes,
+            self.failures,
+            self.guarantee,
         )
 
 
