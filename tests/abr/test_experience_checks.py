@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,51 @@ def test_what_no_session_can_have_is_refused(columns, name, value, words):
     changed[3] = value
     with pytest.raises(DataError, match=words):
         check({**columns, name: changed})
+
+
+LARGEST = {
+    "throughputs_mbps": 1e6,
+    "delays_s": 1e7,
+    "buffer_s": 1e6,
+    "n_left": 1e5,
+    "next_sizes_mb": 1e4,
+    "bitrates_mbps": 1e6,
+    "chunk_s": 1e4,
+    "buffer_cap_s": 1e6,
+}
+SMALLEST = {"n_left": 1.0, "bitrates_mbps": 1e-6, "chunk_s": 1e-3, "buffer_cap_s": 1e-3, "buffer_s": 0.0}
+
+
+def with_value(columns, name, value):
+    """In double precision, so that a value just beyond a limit is not rounded to it."""
+    changed = np.array(columns[name], dtype=np.float64)
+    changed[2] = value
+    return {**columns, name: changed}
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_the_largest_value_is_accepted_and_a_larger_one_refused(columns, name):
+    value, beyond = LARGEST[name], LARGEST[name] + (1.0 if name == "n_left" else 0.5)
+    check(with_value(columns, name, value))
+    with pytest.raises(DataError, match=re.escape(f" to {value:g}; collect it again")):
+        check(with_value(columns, name, beyond))
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_value_is_accepted_and_a_smaller_one_refused(columns, name):
+    value, beyond = SMALLEST[name], SMALLEST[name] - (1.0 if name == "n_left" else 1e-7)
+    check(with_value(columns, name, value))
+    with pytest.raises(DataError, match=f"{name}' is .* in row 2, must be .* from"):
+        check(with_value(columns, name, beyond))
+
+
+def test_rewards_may_miss_their_components_by_a_thousandth(columns):
+    qoe = columns[REWARD].astype(np.float64)
+    check({**columns, REWARD: qoe + 0.0009})
+    with pytest.raises(DataError, match="but its components give"):
+        check({**columns, REWARD: qoe + 0.0011 + 0.001 * np.abs(qoe)})
+
+
+def test_components_of_another_shape_are_refused(columns):
+    with pytest.raises(DataError, match="not three numbers a row"):
+        check({**columns, COMPONENTS: columns[COMPONENTS][:, :2]})

@@ -103,6 +103,7 @@ def test_utf16_text_is_read(tmp_path):
         ("0 30000\n1 30000\n", "the bandwidths look like kbit/s"),
         ("0 1\n0.000278 2\n0.000556 1\n", "whole trace would be 0.000556 s: the times look like min or h"),
         ("0 3000000\n1 3100000\n", "the bandwidths look like bit/s"),
+        ("0 1000000\n1 1000000\n", "the bandwidths look like kbit/s"),
     ],
 )
 def test_values_in_other_units_are_refused_with_the_likely_one(tmp_path, text, sentence):
@@ -315,7 +316,11 @@ def sized(tmp_path, factor=1.0, reverse=False, **described):
         (1e-3, False, "look like kB"),
         (3.5, False, "check the sizes, the bitrates .* and the length of a chunk"),
         (8e-3, False, "look like kbit"),
-        (1.0, True, "upside down"),
+        (
+            1.0,
+            True,
+            r"rung 1 \(.* bytes\) is not larger than that of rung 0 \(.*\); is the ladder upside down",
+        ),
     ],
 )
 def test_sizes_in_other_units_are_refused(tmp_path, factor, reverse, sentence):

@@ -9,7 +9,11 @@ import pytest
 from netwright.core.errors import ConfigError
 from netwright.tasks.abr.baselines.bba import Bba
 from netwright.tasks.abr.baselines.mpc import Mpc
-from netwright.tasks.abr.baselines.offline_optimum import OfflineOptimum, optimal_levels
+from netwright.tasks.abr.baselines.offline_optimum import (
+    OfflineOptimum,
+    _best_of_each_bucket,
+    optimal_levels,
+)
 from netwright.tasks.abr.batch import Sessions, Starts
 from netwright.tasks.abr.evaluation import evaluate, rollout, sessions_of
 from netwright.tasks.abr.generator import synth_video
@@ -110,3 +114,40 @@ def test_no_table_grows_with_the_times_of_a_trace():
     levels = optimal_levels(sessions)
     plans = itertools.product(range(2), repeat=3)
     assert _qoe(sessions, levels) == pytest.approx(max(_qoe(sessions, [plan]) for plan in plans))
+
+
+def kept_states(states, *, least=-1e9, kbps=(300.0, 1000.0)):
+    """Which of these (elapsed s, buffer s, QoE) are kept; rungs take turns, buckets are of a second."""
+    reals = np.array([(0.0, elapsed, 1000.0 * buffer_s, qoe) for elapsed, buffer_s, qoe in states])
+    found = _best_of_each_bucket(reals, np.array(kbps), (4.3, 1.0), least, 1.0)
+    return sorted(found.tolist())
+
+
+def test_of_states_in_one_bucket_the_best_is_kept():
+    # Rung 0 at even places, rung 1 at odd ones, which always are too poor here.
+    poor = (0.5, 0.0, -100.0)
+    assert kept_states([(0.5, 2.0, 5.0), poor, (0.7, 2.9, 4.9)]) == [0]
+    assert kept_states([(0.5, 2.0, 5.0), poor, (0.7, 2.9, 5.1)]) == [2]
+    assert kept_states([(0.5, 2.0, 5.0), poor, (0.7, 2.9, 5.0)]) == [2], "of equal sums the fuller buffer"
+    assert kept_states([(0.5, 2.0, 5.0), poor, (0.7, 3.1, 4.9)]) == [0, 2], "another bucket of the buffer"
+    assert kept_states([(0.5, 2.0, 5.0), poor, (1.1, 2.0, 4.9)]) == [0, 2], "another bucket of time"
+
+
+def test_a_state_stays_while_the_best_could_not_pay_for_it():
+    """To be at rung 1 costs the best state a change of 0.7; to have 3 s more buffer, 4.3 for each second."""
+    best = (0.5, 2.0, 5.0)
+    assert kept_states([best, (0.5, 1.0, 4.35)]) == [0, 1]
+    assert kept_states([best, (0.5, 1.0, 4.25)]) == [0]
+    assert kept_states([best, (0.5, 5.0, 5.0 - 0.7 - 12.8)]) == [0, 1]
+    assert kept_states([best, (0.5, 5.0, 5.0 - 0.7 - 13.0)]) == [0]
+
+
+def test_states_below_the_least_sum_are_left_out():
+    states = [(0.5, 2.0, 5.0), (3.5, 2.0, 4.0), (6.5, 2.0, 3.9)]
+    assert kept_states(states, least=4.0) == [0, 1]
+    assert kept_states(states, least=9.0) == []
+
+
+def test_every_state_is_kept_where_no_two_share_a_bucket():
+    states = [(float(i), 1.5, 0.0) for i in range(40)]
+    assert kept_states(states) == list(range(40))

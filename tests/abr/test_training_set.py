@@ -142,3 +142,15 @@ def test_clean_traces_are_those_of_the_published_list(real, real_folder):
     assert [t.name for t in real.clean("fcc-test")] == listed["netllm-fcc-test"]
     assert [t.name for t in real.clean("fcc-extra")] == listed["genet-fcc-test-extra"]
     assert all(a.name != b.name for a, b in itertools.combinations(real.clean("fcc-test"), 2))
+
+
+def test_validation_sessions_start_at_evenly_spaced_rows_of_all_traces(generated):
+    for sessions in TrainingSet(generated).validation():
+        offset, n_videos = sessions.traces.offset, len(sessions.videos.videos)
+        assert sessions.n == 60 * n_videos
+        assert sessions.video_of.tolist() == list(range(n_videos)) * 60
+        for i in range(60):
+            row = int(offset[-1] * i / 60)
+            trace = max(t for t in range(len(offset) - 1) if offset[t] <= row)
+            assert sessions.trace_of[i * n_videos] == trace
+            assert sessions.start_rows[i * n_videos] == max(1, row - offset[trace])

@@ -13,6 +13,7 @@ from netwright.tasks.vp.settings import VpConfig
 from netwright.tasks.vp.windows import Windows, cut
 
 SEEDS = (0, 1, 2)
+GOLDEN = {"Jin2022": [0.911, 2.349, 120.544], "Wu2017": [-13.852, -2.731, -168.977]}
 
 
 def all_windows(data, name: str) -> Windows:
@@ -86,3 +87,19 @@ def test_it_is_quick():
 def test_scenes_too_small_for_a_split_are_refused():
     with pytest.raises(ConfigError, match="at least 3 videos and 3 viewers"):
         Scene(2, 24, 200, 0.0, 30.0)
+
+
+def test_roll_leans_into_turns(generated):
+    """What roll does beyond its return to level goes with the turn to the next sample."""
+    angles = generated.sets["Jin2022"].angles_deg.reshape(9 * 24, 200, 3)
+    turn = wrapped_deg(np.diff(angles[..., YAW], axis=1))
+    lean = angles[:, 1:, 0] - 0.96 * angles[:, :-1, 0]
+    slope = (turn * lean).mean() / (turn**2).mean()
+    assert slope == pytest.approx(0.06, abs=0.01)
+
+
+def test_a_seed_gives_the_numbers_of_earlier_releases():
+    """Rows on generated data stay comparable: these samples of seed 0 must not change."""
+    data = generate(seed=0)
+    found = {name: traces.angles_deg[1234].round(3).tolist() for name, traces in data.sets.items()}
+    assert found == GOLDEN
