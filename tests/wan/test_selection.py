@@ -10,7 +10,7 @@ import pytest
 
 from netwright.core.errors import ConfigError
 from netwright.wan import settled as module
-from netwright.wan.selection import Network, Wanted, said
+from netwright.wan.selection import Network, Source, Wanted, said
 from netwright.wan.settled import _alike, settled
 from tests.wan.small import with_flows
 
@@ -90,7 +90,7 @@ def source(instance, scores, *, scenario="mcf"):
             return len(scores)
 
     pool = Pool(scores=np.array(scores), provenance={"scenario": scenario})
-    return SimpleNamespace(pool=pool, instance=instance, path=Path("p"))
+    return Source(pool, Path("p"), instance)
 
 
 @pytest.fixture
