@@ -252,3 +252,14 @@ def test_arrays_of_any_layout_become_tensors():
     tensor = as_tensor(array, torch.device("cpu"))
     assert tensor.is_contiguous()
     assert tensor.tolist() == array.tolist()
+
+
+def test_dropout_is_off_unless_it_is_asked_for(backbone):
+    for made in (decider(backbone), autoregressive(backbone)):
+        made.encoder.train()
+        with torch.no_grad():
+            assert torch.equal(made.encoder(inputs()), made.encoder(inputs()))
+    made = autoregressive(backbone, encoder_dropout=0.5)
+    made.encoder.train()
+    with torch.no_grad():
+        assert not torch.equal(made.encoder(inputs()), made.encoder(inputs()))
