@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 	$(BIN)/netwright demo $(DEMO_FLAGS)
 
 test: $(INSTALLED)
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(TEST_FLAGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(TEST_FLAGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

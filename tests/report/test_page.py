@@ -192,7 +192,8 @@ def test_what_is_not_a_report_is_left_alone(tmp_path):
 def test_drawing_leaves_pyplot_alone(tmp_path):
     code = (
         "import sys; from tests.report.made_up import *; from netwright.report import write_report\n"
-        f"from pathlib import Path; write_report(make_task(), make_evaluations(['default']), Path({str(tmp_path)!r}))\n"
+        "from pathlib import Path; runs = make_evaluations(['default'], ['mlp'])\n"
+        f"write_report(make_task(), runs, Path({str(tmp_path)!r}))\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     root = Path(__file__).parents[2]

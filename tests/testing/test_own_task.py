@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import netwright
 from netwright.cli.main import main
 from netwright.core import registry
+from netwright.testing import check_task
 from tests.forked import Forked
 
 ROOT = Path(__file__).parents[2]
@@ -66,20 +68,10 @@ def paths(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def outside(paths):
-    """Runs a command with these packages installed."""
-    folder, before = paths[0].parent, sources()
-    path = os.pathsep.join([str(Path(netwright.__file__).parents[1]), *map(str, paths)])
-    environment = {k: v for k, v in os.environ.items() if k != "NETWRIGHT_DATA"} | {"PYTHONPATH": path}
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done
-
-    yield run
+def unchanged():
+    """After all tests, no file of netwright has changed."""
+    before = sources()
+    yield
     assert sources() == before
 
 
@@ -89,31 +81,47 @@ def commands(task: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if f" {task} " in line]
 
 
-@pytest.mark.parametrize("task", ["bandwidth", "links"])
-def test_the_commands_of_the_page_run(outside, task):
-    assert len(commands(task)) >= 2
-    for words in commands(task):
-        short = ["--iterations", "40"] if words[0] == "adapt" else []
-        outside("-m", "netwright", *words, *short)
+def forked(paths: list[Path], run: Callable[[], int]) -> tuple[int, str, str]:
+    """Exit code, output and errors of a function with these packages installed, in a fork of this process."""
 
-
-def forked(paths: list[Path], *words: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a command with these packages installed, in a fork of this process."""
-
-    def run() -> int:
+    def prepared() -> int:
+        os.chdir(paths[0].parent)
+        os.environ.pop("NETWRIGHT_DATA", None)
         sys.path.extend(map(str, paths))
         importlib.invalidate_caches()
         registry.forget()
-        return main(list(words))
+        return run()
 
-    process = Forked(run)
+    process = Forked(prepared)
     out, err = process.communicate()
     process.close()
     return process.wait(), out, err
 
 
+@pytest.mark.parametrize("task", ["bandwidth", "links"])
+def test_the_commands_of_the_page_run(paths, unchanged, task):
+    assert len(commands(task)) >= 2
+    for words in commands(task):
+        short = ["--iterations", "40"] if words[0] == "adapt" else []
+        code, _, err = forked(paths, lambda words=[*words, *short]: main(words))
+        assert code == 0, err
+
+
+def test_a_new_process_finds_an_installed_package(paths):
+    path = os.pathsep.join([str(Path(netwright.__file__).parents[1]), *map(str, paths)])
+    done = subprocess.run(
+        [sys.executable, "-m", "netwright", "list", "policies"],
+        cwd=paths[0].parent,
+        env={k: v for k, v in os.environ.items() if k != "NETWRIGHT_DATA"} | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "harmonic-mean" in done.stdout
+
+
 def test_an_outside_task_and_its_policies_are_listed(paths):
-    code, out, err = forked(paths, "list", "--json")
+    code, out, err = forked(paths, lambda: main(["list", "--json"]))
     assert code == 0, err
     found = json.loads(out)
     assert {"bandwidth", "links", "vp", "abr"} <= {task["name"] for task in found["tasks"]}
@@ -122,8 +130,9 @@ def test_an_outside_task_and_its_policies_are_listed(paths):
 
 
 @pytest.mark.parametrize("task", ["bandwidth", "links"])
-def test_an_outside_task_keeps_the_contract(outside, task):
-    outside("-c", f"from netwright.testing import check_task; check_task({task!r})")
+def test_an_outside_task_keeps_the_contract(paths, unchanged, task):
+    code, _, err = forked(paths, lambda: check_task(task) or 0)
+    assert code == 0, err
 
 
 def test_an_outside_package_that_is_broken_is_named(paths, monkeypatch):
@@ -132,7 +141,8 @@ def test_an_outside_package_that_is_broken_is_named(paths, monkeypatch):
     monkeypatch.setattr(
         metadata, "entry_points", lambda group: [broken] if group == "netwright.tasks" else real(group=group)
     )
-    code, _, err = forked(paths, "test", "bad", "--policy", "x", "--setting", "y")
+    words = ["test", "bad", "--policy", "x", "--setting", "y"]
+    code, _, err = forked(paths, lambda: main(words))
     assert code == 2
     assert "task 'bad' of the installed package 'unknown' cannot be imported from nowhere.at_all:TASK" in err
     assert "Traceback" not in err
