@@ -68,25 +68,31 @@ def main() -> None:
     data = load(chosen.data and Path(chosen.data), seed=0)
     figures = {}
     for name, backbone in (("tiny", "tiny"), ("no backbone", "none")):
-        seconds = latencies_s(scheduler(backbone, "clone"), data, chosen.decisions)
+        seconds = latencies_s(scheduler(backbone, "costs"), data, chosen.decisions)
         for share in (50, 99):
             figures[f"{name}, p{share}"] = round(float(np.percentile(seconds, share)) * 1000.0, 2)
     print(json.dumps({"command": COMMAND, "decisions": chosen.decisions, "ms": figures}, indent=1))
     if chosen.results:
-        rows = [
-            ResultRow(
-                area="speed",
-                setting="cjs",
-                subject=f"decision with {name.partition(',')[0]}",
-                metric=name.rpartition(" ")[2],
-                value=value,
-                unit="ms",
-                n=chosen.decisions,
-                command=COMMAND,
-            )
-            for name, value in figures.items()
-        ]
-        write_rows(chosen.results / "speed.jsonl", rows, replaces={"area": "speed", "command": COMMAND})
+        found = rows(figures, chosen.decisions)
+        write_rows(chosen.results / "speed.jsonl", found, replaces={"area": "speed", "command": COMMAND})
+
+
+def rows(figures: dict[str, float], n: int) -> list[ResultRow]:
+    """A row for each percentile in ms of n decisions."""
+    return [
+        ResultRow(
+            area="speed",
+            setting="cjs",
+            subject=f"decision with {name.partition(',')[0]}",
+            metric=name.rpartition(" ")[2],
+            value=value,
+            unit="ms",
+            n=n,
+            seeds=[1],
+            command=COMMAND,
+        )
+        for name, value in figures.items()
+    ]
 
 
 if __name__ == "__main__":
