@@ -105,7 +105,7 @@ class Conversations:
             UnknownDialogueError: the visitor has no such dialogue.
         """
         conversation = self._conversation(key, owner)
-        with conversation.store.alone():
+        with self.foresight.interrupted(), conversation.store.alone():
             yield conversation, self._refreshed(conversation)
 
     def answer(self, conversation: Conversation, token: str, answer: Answer) -> None:

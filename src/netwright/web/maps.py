@@ -40,19 +40,50 @@ class Load:
     flows: Sequence[str] = ()
 
 
-def map_svg(topology: Topology, places: Array, load: Load, title: str) -> Markup:
-    """The map; `places` (n, 2) as `figures.positions` gives them."""
+@dataclass(frozen=True)
+class Canvas:
+    """What all maps of a network have in common.
+
+    Attributes:
+        box: the picture's `viewBox`.
+        arcs: the ends of each line with the name of its arc, as text of SVG.
+        above: nodes and names, which are drawn over the lines.
+    """
+
+    box: str
+    arcs: tuple[tuple[str, str], ...]
+    above: str
+
+
+def canvas(topology: Topology, places: Array) -> Canvas:
+    """The canvas of a network; `places` (n, 2) as `figures.positions` gives them."""
     at, height = _scaled(places)
-    names, left, right = _names(topology, at) if topology.n_nodes <= MOST_NAMES else ([], 0.0, WIDTH)
-    parts = [
-        Markup('<svg class="map" viewBox="{:.0f} 0 {:.0f} {:.0f}" role="img" aria-label="{}">').format(
-            left, right - left, height, title
-        )
-    ]
-    order = np.argsort(load.utilization, kind="stable")
-    parts += [_arc(topology, at, int(arc), load) for arc in order]
-    parts += [_node(topology, at, node) for node in range(topology.n_nodes)]
-    return Markup("").join([*parts, *names, Markup("</svg>")])
+    names, left, right = _names(topology, at) if topology.n_nodes <= MOST_NAMES else ("", 0.0, WIDTH)
+    nodes = "".join(_node(name, *at[i]) for i, name in enumerate(topology.nodes))
+    arcs = tuple(
+        (_half(at, a, b), _text(topology.arc_name(k))) for k, (a, b) in enumerate(topology.arcs.tolist())
+    )
+    return Canvas(f"{left:.0f} 0 {right - left:.0f} {height:.0f}", arcs, nodes + names)
+
+
+def map_svg(on: Canvas, load: Load, title: str) -> Markup:
+    """The map of a design."""
+    order = np.argsort(load.utilization, kind="stable").tolist()
+    lines = "".join(_arc(on, arc, load) for arc in order)
+    return Markup(  # every text in it is escaped
+        f'<svg class="map" viewBox="{on.box}" role="img" aria-label="{escape(title)}">{lines}{on.above}</svg>'
+    )
+
+
+def _text(name: str) -> str:
+    """A name as text of SVG."""
+    return str(escape(printable(name)))
+
+
+def _half(at: Array, a: int, b: int) -> str:
+    """The half of a link that is the direction from a to b."""
+    (x1, y1), (x2, y2) = at[a], (at[a] + at[b]) / 2.0
+    return f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
 
 
 def _scaled(places: Array) -> tuple[Array, float]:
@@ -66,9 +97,7 @@ def _scaled(places: Array) -> tuple[Array, float]:
     return shifted + np.array([WIDTH / 2.0, MARGIN_Y + height / 2.0]), height + 2 * MARGIN_Y
 
 
-def _arc(topology: Topology, at: Array, arc: int, load: Load) -> Markup:
-    a, b = topology.arcs[arc]
-    (x1, y1), (x2, y2) = at[a], (at[a] + at[b]) / 2.0
+def _arc(on: Canvas, arc: int, load: Load) -> str:
     used = float(load.utilization[arc])
     if arc in load.failed:
         kind, width, words = "failed", NARROW + 1.0, "down"
@@ -76,31 +105,25 @@ def _arc(topology: Topology, at: Array, arc: int, load: Load) -> Markup:
         kind = f"load{int(np.searchsorted(LEVELS, used))}"
         width = NARROW + (WIDE - NARROW) * min(used, 1.0)
         words = f"{100.0 * used:.0f} % full"
-    more = f"\n{load.flows[arc]}" if load.flows and load.flows[arc] else ""
-    return Markup(
-        '<line class="arc {}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke-width="{:.1f}">'
-        "<title>{}: {}{}</title></line>"
-    ).format(kind, x1, y1, x2, y2, width, printable(topology.arc_name(arc)), words, more)
+    more = f"\n{escape(load.flows[arc])}" if load.flows and load.flows[arc] else ""
+    ends, name = on.arcs[arc]
+    return f'<line class="arc {kind}" {ends} stroke-width="{width:.1f}"><title>{name}: {words}{more}</title></line>'
 
 
-def _node(topology: Topology, at: Array, node: int) -> Markup:
-    x, y = at[node]
-    name = printable(topology.nodes[node])
-    return Markup('<circle class="node" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>').format(
-        x, y, name
-    )
+def _node(name: str, x: float, y: float) -> str:
+    return f'<circle class="node" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{_text(name)}</title></circle>'
 
 
-def _names(topology: Topology, at: Array) -> tuple[list[Markup], float, float]:
+def _names(topology: Topology, at: Array) -> tuple[str, float, float]:
     """The names of the nodes, and the ends of the picture that holds them."""
     names = [printable(name)[:24] for name in topology.nodes]
     middles = name_places(at, topology.arcs, names, NAME_SIZE)
     half = np.array([0.34 * NAME_SIZE * len(name) for name in names])
     left, right = middles[:, 0] - half, middles[:, 0] + half
-    drawn = [
-        Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(x, y + 0.35 * NAME_SIZE, name)
-        for name, (x, y) in zip(names, middles, strict=True)
-    ]
+    drawn = "".join(
+        f'<text class="name" x="{x:.1f}" y="{y + 0.35 * NAME_SIZE:.1f}">{escape(name)}</text>'
+        for name, (x, y) in zip(names, middles.tolist(), strict=True)
+    )
     return drawn, min(MARGIN_X - 8.0, float(left.min())), max(WIDTH - MARGIN_X + 8.0, float(right.max()))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,13 +32,16 @@ from netwright.wan.selection import Source, Wanted
 from netwright.wan.settled import Settled, settled
 from netwright.wan.tables import Tables
 from netwright.web.building import Build, Builds
+from netwright.web.maps import Canvas, canvas
 from netwright.web.settings import MAX_TUNNELS
 from netwright.web.uploads import Uploads
 from netwright.web.wishes import Wish
 
 MOST_ROOMS = 6
+MOST_TODAY = 16
 MOST_DESIGNS = 256
 MOST_QUESTIONS = 20_000
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -43,6 +50,7 @@ class Room:
 
     source: Source
     _solved: OrderedDict[int, Solved] = field(default_factory=OrderedDict)
+    _today: OrderedDict[Path | None, Solved] = field(default_factory=OrderedDict)
     _questions: dict[Setup, Questions] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -61,9 +69,10 @@ class Room:
         return self.source.pool.fingerprint()
 
     @cached_property
-    def places(self) -> Array:
-        """Positions of the nodes on a plane; (n, 2)."""
-        return positions(self.source.instance.topology)
+    def canvas(self) -> Canvas:
+        """What all maps of the network have in common."""
+        topology = self.source.instance.topology
+        return canvas(topology, positions(topology))
 
     @cached_property
     def ranges(self) -> Array:
@@ -95,6 +104,17 @@ class Room:
         Raises:
             FormatError: the file holds no design of this network.
         """
+        with self._lock:
+            known = self._today.get(file)
+        if known is None:
+            known = self._read_today(file)
+            with self._lock:
+                self._today[file] = known
+                if len(self._today) > MOST_TODAY:
+                    self._today.popitem(last=False)
+        return known
+
+    def _read_today(self, file: Path | None) -> Solved:
         instance, known = self.source.instance, self.scenario
         if file is not None:
             tables = today_of(known, instance, file)
@@ -226,35 +246,76 @@ class Rooms:
                 self._rooms.popitem(last=False)
 
 
-class Foresight:
-    """Computes the questions after likely answers while the operator thinks."""
+@dataclass(order=True)
+class _Thought:
+    """A question to compute: the smallest rank, then the oldest, comes first."""
 
-    def __init__(self, most_waiting: int = 64) -> None:
+    rank: int
+    number: int
+    dialogue: Dialogue = field(compare=False)
+    answer: Answer = field(compare=False)
+    valid: Callable[[], bool] = field(compare=False)
+
+
+class Foresight:
+    """Computes the questions after likely answers while operators think, but not while `interrupted`.
+
+    The likeliest answer of every dialogue comes first, then the second, and so on.
+
+    Args:
+        most_waiting: number of questions beyond which no more are taken.
+    """
+
+    def __init__(self, most_waiting: int = 1000) -> None:
         self.most_waiting = most_waiting
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="foresight")
-        self._waiting = 0
-        self._lock = threading.Lock()
+        self._thoughts: list[_Thought] = []
+        self._numbers = itertools.count()
+        self._requests, self._closed = 0, False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="foresight", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Stop."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(timeout=5.0)
 
-    def think(self, dialogue: Dialogue, answers: list[Answer], valid: Callable[[], bool]) -> None:
-        """Foresee the questions after these answers while `valid` holds; skipped if much is waiting.
+    @contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """Inside the block, begin nothing, so that a request has the processor."""
+        with self._changed:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._requests -= 1
+                self._changed.notify_all()
+
+    def think(self, dialogue: Dialogue, answers: Iterable[Answer], valid: Callable[[], bool]) -> None:
+        """Foresee the questions after these answers, the likeliest first, while `valid` holds.
 
         Call it while no other thread uses the dialogue, of which a copy is made.
         """
-        with self._lock:
-            if self._waiting >= self.most_waiting:
-                return
-            self._waiting += 1
-        self._threads.submit(self._foresee, dialogue.fork(), answers, valid)
+        copy = dialogue.fork()
+        with self._changed:
+            for rank, answer in enumerate(answers):
+                if len(self._thoughts) < self.most_waiting:
+                    heapq.heappush(self._thoughts, _Thought(rank, next(self._numbers), copy, answer, valid))
+            self._changed.notify_all()
 
-    def _foresee(self, dialogue: Dialogue, answers: list[Answer], valid: Callable[[], bool]) -> None:
-        try:
-            for answer in answers:
-                if valid():
-                    dialogue.foresee(answer)
-        finally:
-            with self._lock:
-                self._waiting -= 1
+    def _run(self) -> None:
+        while (thought := self._next()) is not None:
+            try:
+                if thought.valid():
+                    thought.dialogue.foresee(thought.answer)
+            except Exception:  # raised again when the question is asked
+                _LOGGER.exception("a question could not be computed ahead")
+
+    def _next(self) -> _Thought | None:
+        with self._changed:
+            while not self._closed and (self._requests or not self._thoughts):
+                self._changed.wait()
+            return None if self._closed else heapq.heappop(self._thoughts)

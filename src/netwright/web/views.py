@@ -286,7 +286,7 @@ def _panel(room: Room, title: str, design: Solved, failure: tuple[int, ...]) -> 
         for arc in np.argsort(-used, kind="stable")[:HOTTEST]
     )
     label = f"Map of design {title}, link utilization"
-    return Panel(title, map_svg(topology, room.places, load, label), hottest, said)
+    return Panel(title, map_svg(room.canvas, load, label), hottest, said)
 
 
 def _level(used: float) -> int:
