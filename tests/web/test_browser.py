@@ -16,7 +16,10 @@ from tests.web import browser
 from tests.web.browser import after, begin, check_chromium, count, faults, overflow, watched
 from tests.web.conftest import Server
 
-SHOTS = os.environ.get("NETWRIGHT_SCREENSHOTS")  # a folder, to write the pictures of the documentation
+SHOTS = os.environ.get(
+    "NETWRIGHT_SCREENSHOTS"
+)  # a folder, such as docs/images, for the pictures of docs/app.md
+DOCUMENTED = ("start", "ask", "earlier", "end", "compare", "report", "ask-phone")
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +55,8 @@ def tick_and_answer(page, *letters: str) -> None:
 
 
 def picture(page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=False)
+    if SHOTS and name in DOCUMENTED:
+        page.screenshot(path=Path(SHOTS) / f"app-{name}.png")
 
 
 def checked(page, name: str) -> None:
@@ -67,12 +70,12 @@ def checked(page, name: str) -> None:
 def test_a_dialogue_by_mouse_on_every_page(server, person, width, scheme):
     page = person(width, scheme)
     errors = watched(page)
-    kind = f"{width}-{scheme}"
+    kind = "" if width > 400 else "-phone"
     page.goto(server.url)
-    checked(page, f"app-start-{kind}")
+    checked(page, f"start{kind}")
     begin(page, server.url)
     page.wait_for_selector("#panels .map")
-    checked(page, f"app-ask-{kind}")
+    checked(page, f"ask{kind}")
     after(page, lambda: tick_and_answer(page, "A", "C"))
     after(page, lambda: page.get_by_role("button", name="All about equal").click())
     after(page, lambda: page.get_by_role("button", name="Undo the last answer").click())
@@ -81,7 +84,7 @@ def test_a_dialogue_by_mouse_on_every_page(server, person, width, scheme):
     page.get_by_role("link", name="1. about best: A and C").click()
     page.wait_for_selector("text=Change the answer")
     assert page.get_by_label("C is about best").is_checked()
-    checked(page, f"app-earlier-{kind}")
+    checked(page, f"earlier{kind}")
     page.get_by_label("A is about best").uncheck()
     page.get_by_role("button", name="Change the answer").click()
     page.wait_for_selector("text=1. about best: C")
@@ -89,13 +92,17 @@ def test_a_dialogue_by_mouse_on_every_page(server, person, width, scheme):
     after(page, lambda: page.get_by_role("button", name="I would take A").click())
     page.wait_for_selector("#panels .map")
     page.wait_for_selector("#why span")
-    checked(page, f"app-end-{kind}")
+    checked(page, f"end{kind}")
     with page.expect_download() as download:
         page.get_by_role("link", name="Everything (JSON)").click()
     assert json.loads(Path(download.value.path()).read_text())["scenario"] == "bw"
     page.get_by_role("link", name="Compare with today").click()
     page.wait_for_selector("text=No link overfills")
-    checked(page, f"app-compare-{kind}")
+    checked(page, f"compare{kind}")
+    page.get_by_role("link", name="Back to your design").click()
+    report = page.get_by_role("link", name="Report for printing").get_attribute("href")
+    page.goto(server.url.rstrip("/") + report)
+    checked(page, f"report{kind}")
     assert errors == []
 
 
