@@ -11,7 +11,7 @@ import numpy as np
 from netwright.core.errors import ConfigError
 from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array, Design
-from netwright.synthesis.queries import CANNOT_SAY, Answer, Exchange, Kind, Query, check_answer
+from netwright.synthesis.queries import CANNOT_SAY, STRENGTHS, Answer, Exchange, Kind, Query, check_answer
 
 SLIGHT = 0.3  # share of (best - mean) above which a difference is "much"
 ABOUT_EQUAL = 0.05  # share of (best - mean) below which an oracle asked for strength answers "about equal"
@@ -34,6 +34,7 @@ class Oracle:
         noise_percent: p of the paper; each time a design is shown, its value is drawn from a normal distribution
             around the truth with a standard deviation of p % of (max - mean).
         jnd_share: just-noticeable difference as a share of (max - min); closer designs look equal.
+        random_share: share of questions for which a random design is called the best.
     """
 
     def __init__(
@@ -43,18 +44,24 @@ class Oracle:
         *,
         noise_percent: float = 0.0,
         jnd_share: float = 0.0,
+        random_share: float = 0.0,
         rng: np.random.Generator | None = None,
     ) -> None:
-        if noise_percent < 0.0 or jnd_share < 0.0:
-            raise ConfigError("noise_percent and jnd_share must not be negative.")
+        if noise_percent < 0.0 or jnd_share < 0.0 or not 0.0 <= random_share <= 1.0:
+            raise ConfigError(
+                "noise_percent and jnd_share must not be negative, random_share must be in 0 to 1."
+            )
         self.values = values
         self.scale = float(values.max() - np.average(values, weights=counts))
         self.noise = noise_percent / 100.0 * self.scale
+        self.random_share = random_share
         self.jnd = jnd_share * float(values.max() - values.min())
         self.rng = rng if rng is not None else np.random.default_rng(0)
 
     def answer(self, query: Query, designs: Sequence[Design] = ()) -> Answer:
         """Answers by the perceived values; chooses at random among equal designs if a tie is not offered."""
+        if self.random_share > 0.0 and self.rng.random() < self.random_share:
+            return self._at_random(query)
         seen = self.values[list(query.designs)]
         if self.noise > 0.0:
             seen = seen + self.rng.normal(0.0, self.noise, len(seen))
@@ -69,6 +76,12 @@ class Oracle:
             much = abs(seen[0] - seen[1]) > SLIGHT * self.scale
             return Answer(best, "much" if much else "slightly")
         return Answer(best)
+
+    def _at_random(self, query: Query) -> Answer:
+        graded = query.kind is Kind.STRENGTH
+        return Answer(
+            (int(self.rng.integers(len(query.designs))),), str(self.rng.choice(STRENGTHS)) if graded else None
+        )
 
     def _tolerance(self, query: Query) -> float:
         return max(self.jnd, ABOUT_EQUAL * self.scale) if query.kind is Kind.STRENGTH else self.jnd
