@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.synthesis.bayes import Bayes, BayesConfig
+from netwright.synthesis.generic import sample_ces, sample_sigmoid_sums
 from netwright.synthesis.look_ahead import (
     Outlook,
     answers,
@@ -20,7 +21,9 @@ from netwright.synthesis.look_ahead import (
     menu,
     question_values,
 )
-from netwright.synthesis.particles import sample_ces, sample_particles, sample_sigmoid_sums
+from netwright.synthesis.particles import sample_particles
+from netwright.synthesis.pool import quality
+from netwright.synthesis.posterior import OperatorPrior
 from netwright.synthesis.problem import Objective
 from netwright.synthesis.queries import Answer, Kind, Query
 from netwright.synthesis.teachers import Oracle
@@ -43,39 +46,39 @@ def test_bettering_every_metric_never_lowers_a_generic_objective(seed, n_metrics
     better = worse + rng.uniform(0.0, 0.1, worse.shape)
     both = np.vstack([worse, better])
     for sample in (sample_ces, sample_sigmoid_sums):
-        values = sample(both, 20, rng)
+        values = sample(n_metrics, 20, rng).values(both)
         assert np.isfinite(values).all()
         assert (values[:, 6:] >= values[:, :6] - 1e-9).all()
 
 
 def test_of_one_metric_a_ces_function_is_the_metric_above_the_floor():
-    values = sample_ces(np.array([[0.0], [0.5]]), 4, np.random.default_rng(0))
+    values = sample_ces(1, 4, np.random.default_rng(0)).values(np.array([[0.0], [0.5]]))
     np.testing.assert_allclose(values, np.tile([0.02, 0.52], (4, 1)))
 
 
-def test_half_of_the_generic_particles_are_ces_functions(monkeypatch):
-    drawn = []
-
-    def counted(scaled, n, rng):
-        drawn.append(n)
-        return sample_ces(scaled, n, rng)
-
-    monkeypatch.setattr("netwright.synthesis.particles.sample_ces", counted)
-    sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
-    assert sum(drawn) == 140
+def test_half_of_the_generic_particles_are_ces_functions():
+    found = sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
+    assert (len(found.parameters), len(found.ces), len(found.sums)) == (420, 140, 140)
 
 
 def test_particles_are_standardized_and_ranked():
     found = sample_particles(POOL, 700, 0.4, np.random.default_rng(1))
-    assert len(found) == 700
-    assert len(found.parameters) == 420
+    every, designs = np.arange(700), np.arange(POOL.n_designs)
     assert {tuple(k) for k in POOL.parameters} <= {tuple(k) for k in found.parameters}
-    rows = np.arange(700)
-    np.testing.assert_allclose(found.standing[rows, found.optimum], 1.0, atol=1e-5)
-    np.testing.assert_allclose(found.standing @ (POOL.counts / len(POOL)), 0.0, atol=1e-4)
-    np.testing.assert_array_equal(found.rank[rows, found.optimum], 1.0)
+    standing, rank = found.standing(every, designs), found.rank(every, designs)
+    np.testing.assert_allclose(standing[every, found.optimum], 1.0, atol=1e-5)
+    np.testing.assert_allclose(standing @ (POOL.counts / len(POOL)), 0.0, atol=1e-4)
+    np.testing.assert_array_equal(rank[every, found.optimum], 1.0)
+    np.testing.assert_allclose(rank, quality(found.values(every, designs), POOL.counts), atol=1e-6)
+    np.testing.assert_allclose(found.mean_rank(every, np.ones(700)), rank.mean(0), atol=1e-5)
     own = POOL.values(found.parameters)
     np.testing.assert_array_equal(found.optimum[:420], own.argmax(1))
+    some = np.array([3, 3, 425, 600])
+    part = found.selected(some)
+    np.testing.assert_array_equal(part.standing(np.arange(4), designs), standing[some])
+    moved = part.moved(np.array([1]), found.parameters[[9]])
+    np.testing.assert_array_equal(moved.rank(np.arange(4), designs), rank[[3, 9, 425, 600]])
+    np.testing.assert_array_equal(part.rank(np.arange(4), designs), rank[some])  # unchanged
 
 
 def _outlook(n_samples=40, n_designs=9, seed=0):
@@ -123,7 +126,7 @@ def test_where_no_answer_changes_the_recommendation_a_pair_is_asked_for_what_it_
     told = information(outlook, answers(outlook, Kind.COMPARE, pairs, ties=True))
     assert told[-1] == pytest.approx(np.log(2.0), abs=0.05)
     assert told[:-1] == pytest.approx(0.0, abs=1e-3)
-    asked, value = best_pair(outlook, Kind.COMPARE, True, 100, np.random.default_rng(0))
+    asked, value, _ = best_pair(outlook, Kind.COMPARE, True, 100, np.random.default_rng(0))
     assert asked == (5, 6)
     assert value == values[-1]
 
@@ -131,8 +134,8 @@ def test_where_no_answer_changes_the_recommendation_a_pair_is_asked_for_what_it_
 def test_exchanging_designs_betters_a_triple():
     outlook = _outlook(200, 20)
     rng = np.random.default_rng
-    _, plain = best_triple(outlook, Kind.TRIPLE, 10, 0, rng(0))
-    designs, bettered = best_triple(outlook, Kind.TRIPLE, 10, 5, rng(0))
+    _, plain, _ = best_triple(outlook, Kind.TRIPLE, 10, 0, rng(0))
+    designs, bettered, _ = best_triple(outlook, Kind.TRIPLE, 10, 5, rng(0))
     assert bettered > plain
     assert len(set(designs)) == 3
     assert set(designs) <= set(outlook.designs.tolist())
@@ -146,7 +149,8 @@ def test_a_menu_starts_with_the_recommendation_and_covers_what_else_may_be_best(
     assert len(set(chosen)) == 3
 
 
-def test_the_order_of_answers_does_not_matter():
+def test_the_order_of_answers_does_not_matter(monkeypatch):
+    monkeypatch.setattr("netwright.synthesis.posterior._NEGLIGIBLE", 0.0)
     exchanges = [
         (Query(Kind.COMPARE, (3, 40), ties=True), Answer((0,))),
         (Query(Kind.TICK, (7, 90, 120)), Answer((0, 2))),
@@ -155,13 +159,15 @@ def test_the_order_of_answers_does_not_matter():
         (Query(Kind.PROPOSE, (150, 20)), Answer((1,))),
         (Query(Kind.COMPARE, (15, 16)), Answer(())),
     ]
-    one, other = _learner(), _learner()
+    steady = {"operator": OperatorPrior(drifting=0.0), "renew_below": 0.0}
+    one, other = _learner(**steady), _learner(**steady)
     for query, answer in exchanges:
         one.tell(query, answer)
     for query, answer in reversed(exchanges):
         other.tell(query, answer)
     np.testing.assert_allclose(one.mean_rank, other.mean_rank, atol=1e-4)
     assert not np.allclose(one.mean_rank, _learner().mean_rank)
+    assert one.doubt.log_chance == pytest.approx(other.doubt.log_chance)
 
 
 @pytest.mark.parametrize("question", ["pair", "strength", "triple", "tick", "auto"])

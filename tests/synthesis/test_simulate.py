@@ -8,8 +8,8 @@ import pytest
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
 from netwright.synthesis.bayes import BayesConfig
+from netwright.synthesis.generic import sample_ces
 from netwright.synthesis.learners import LEARNERS, learner_factory
-from netwright.synthesis.particles import sample_ces
 from netwright.synthesis.pool import quality
 from netwright.synthesis.setup import Setup
 from netwright.synthesis.simulate import _TEACHER_STREAM, Simulation, simulate, truth_values
@@ -142,7 +142,7 @@ def test_truths_outside_the_template_are_what_they_say():
 def test_functions_of_constant_elasticity_lie_between_the_least_and_the_largest_metric():
     """Half of them are power means of the metrics; the others, of x / w with the weights w, likewise."""
     scaled = np.random.default_rng(0).random((30, 3))
-    found = sample_ces(scaled, 400, np.random.default_rng(1))
+    found = sample_ces(3, 400, np.random.default_rng(1)).values(scaled)
     rng = np.random.default_rng(1)
     weights = np.exp(rng.uniform(0.0, np.log(100.0), (400, 3)))
     weights /= weights.sum(axis=1)[:, None]

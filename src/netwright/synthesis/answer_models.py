@@ -20,6 +20,15 @@ _LIKE = 0.05  # in a question of strength, a difference up to this is "about equ
 _MUCH = (0.15, 0.3, 0.5)  # a difference above this is "much better"; varies between operators
 _SHARPNESS = 1.28  # scale of the softmax for three designs; matches the probit for two
 _SUBSETS = tuple(s for n in (1, 2, 3) for s in itertools.combinations(range(3), n))
+_FACTORS = (
+    (0, False),
+    (1, False),
+    (2, True),
+    (3, False),
+    (0, True),
+    (1, True),
+    (3, True),
+)  # of each subset, in `_tick`
 
 
 def possible_answers(query: Query) -> tuple[Answer, ...]:
@@ -35,13 +44,15 @@ def possible_answers(query: Query) -> tuple[Answer, ...]:
     return (*single, Answer((0, 1))) if query.kind is Kind.COMPARE and query.ties else single
 
 
-def probabilities(query: Query, z: Float32, s: Float32, tie: Float32) -> Float32:
+def probabilities(
+    query: Query, z: Float32, s: Float32, tie: Float32, lapse: Float32 | float = LAPSE
+) -> Float32:
     """Probability of each possible answer.
 
     Args:
         query: only its kind and whether ties are offered are used.
         z: values of the designs shown; shape (n shown, ..).
-        s, tie: parameters of the model; shapes that broadcast with (..).
+        s, tie, lapse: parameters of the model; shapes that broadcast with (..).
 
     Returns:
         Shape (n answers, ..); sums to 1 over the first axis.
@@ -57,14 +68,30 @@ def probabilities(query: Query, z: Float32, s: Float32, tie: Float32) -> Float32
         p = np.stack([better, 1.0 - better])
     else:
         p = _pair(z, s, tie if query.ties else np.zeros_like(tie), query.ties)
-    return np.float32(1.0 - LAPSE) * p + np.float32(LAPSE / len(p))
+    share = np.asarray(lapse, dtype=np.float32)
+    p *= np.float32(1.0) - share
+    p += share / np.float32(len(p))
+    return p
+
+
+def by_chance(query: Query) -> npt.NDArray[np.float64]:
+    """Probability of each possible answer if answers are random; shape (2, n answers).
+
+    The first operator chooses one design, the second one of all answers.
+    """
+    single = np.array([len(a.best) == 1 for a in possible_answers(query)], dtype=np.float64)
+    return np.stack([single / single.sum(), np.full(len(single), 1.0 / len(single))])
 
 
 def normal_cdf(x: Float32) -> Float32:
     """The standard normal distribution function with error below 3e-4, fast in single precision (Page 1977)."""
-    found: Float32 = np.float32(0.5) + np.float32(0.5) * np.tanh(
-        np.float32(0.7978846) * x * (np.float32(1.0) + np.float32(0.044715) * x * x)
-    )
+    found: Float32 = np.asarray(x * x)
+    found *= np.float32(0.7978846 * 0.044715)
+    found += np.float32(0.7978846)
+    found *= x
+    np.tanh(found, out=found)
+    found *= np.float32(0.5)
+    found += np.float32(0.5)
     return found
 
 
@@ -101,15 +128,16 @@ def _best_of(z: Float32, s: Float32) -> Float32:
 
 def _tick(z: Float32, s: Float32, tie: Float32) -> Float32:
     """A design is ticked if it seems at most `tie` worse than the best other design; at least one always is."""
-    scale = np.float32(np.sqrt(2.0)) * s
+    inverse = np.float32(1.0) / (np.float32(np.sqrt(2.0)) * s)
     a, b, c = z
     others = (np.maximum(b, c), np.maximum(a, c), np.maximum(a, b))
-    ticked = [normal_cdf((own - other + tie) / scale) for own, other in zip(z, others, strict=True)]
-    p = np.stack(
-        [
-            np.prod([ticked[i] if i in subset else 1.0 - ticked[i] for i in range(3)], axis=0)
-            for subset in _SUBSETS
-        ]
+    first, second, third = (
+        normal_cdf((own - other + tie) * inverse) for own, other in zip(z, others, strict=True)
     )
-    found: Float32 = p / np.maximum(p.sum(0), np.float32(1e-12))
-    return found
+    not_first, not_second, not_third = (np.float32(1.0) - ticked for ticked in (first, second, third))
+    p = np.empty((len(_SUBSETS), *first.shape), dtype=np.float32)
+    pairs = (first * not_second, not_first * second, not_first * not_second, first * second)
+    for i, (pair, of_third) in enumerate(_FACTORS):
+        np.multiply(pairs[pair], third if of_third else not_third, out=p[i, ...])
+    p /= np.float32(1.0) - pairs[2] * not_third  # at least one design is the best, so this is above a half
+    return p

@@ -6,27 +6,47 @@ objective and answer model, so that it is robust to noise, ties and objectives o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from netwright.core.errors import ConfigError, UnknownNameError
 from netwright.core.seeding import generator
-from netwright.synthesis.answer_models import Float32, possible_answers, probabilities
+from netwright.synthesis.answer_models import Float32
 from netwright.synthesis.generation import Improve
-from netwright.synthesis.learner import Estimate, Historian, estimate_from
-from netwright.synthesis.look_ahead import Outlook, best_pair, best_triple, menu
+from netwright.synthesis.learner import (
+    Assessment,
+    Estimate,
+    Historian,
+    estimate_from,
+    history_key,
+    weighted_percentiles,
+)
+from netwright.synthesis.look_ahead import Outlook, Rivals, best_pair, best_triple, menu, repeat_score
 from netwright.synthesis.particles import Particles, sample_particles
-from netwright.synthesis.pool import Pool
+from netwright.synthesis.pool import Index, Pool
+from netwright.synthesis.posterior import Doubt, OperatorPrior, Posterior, by_metrics
 from netwright.synthesis.problem import Array, Objective
 from netwright.synthesis.queries import Answer, Kind, Query
+from netwright.synthesis.renewal import renewed
+from netwright.synthesis.sampling import effective_number, systematic
 
 QUESTIONS = ("pair", "strength", "triple", "tick", "auto")
 _PAIR_SUFFICES = 0.9  # share of a triple's gain at which `auto` prefers a pair, which is easier to answer
-_NEGLIGIBLE = 1e-4  # total probability of particles that may be omitted from a mean
 _PARTICLE_STREAM = 1 << 21  # distinct from the streams of a dialogue's steps
+_RENEWAL_STREAM = 1 << 25
+_EXACT = 2_000_000  # ranks that are averaged exactly; of more, the best designs by a sample are
+_REFINED = 128  # designs whose mean rank is exact if the others' are of a sample
+_ASK_FIRST = 5  # questions before checks of whether the operator answers by the metrics
+_RIVALS = 100  # samples of the opposite operator
+_CHECK = 0.2  # rank that a nat of information about that is worth
+_MIRROR = (
+    Kind.COMPARE,
+    Kind.STRENGTH,
+    Kind.TRIPLE,
+    Kind.TICK,
+)  # questions that may be repeated in mirrored order
 
 
 @dataclass(frozen=True)
@@ -42,6 +62,8 @@ class BayesConfig:
         generic_share: share of objectives that are not from the problem's template.
         noise: possible answer noise of the operator, as a share of (max - mean); uniform prior.
         tie: possible differences below which designs look equal, with prior probabilities `tie_prior`.
+        operator: prior probabilities of careless, drifting, opposite and random operators.
+        renew_below: particles are renewed if their effective number falls below this.
         n_samples: number of particles used to choose a question.
         n_candidates: number of designs that a question may show.
         n_pairs, n_triples, exchange_rounds: number of questions that are compared.
@@ -55,6 +77,8 @@ class BayesConfig:
     noise: tuple[float, ...] = (0.0003, 0.003, 0.02, 0.06, 0.2)
     tie: tuple[float, ...] = (0.0, 0.03, 0.1)
     tie_prior: tuple[float, ...] = (0.6, 0.2, 0.2)
+    operator: OperatorPrior = field(default_factory=OperatorPrior)
+    renew_below: float = 100.0
     n_samples: int = 800
     n_candidates: int = 64
     n_pairs: int = 700
@@ -74,6 +98,16 @@ class BayesConfig:
             raise ConfigError("noise must be above 0, and each tie needs a probability in tie_prior.")
 
 
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Particles and hypotheses drawn from the posterior (P,), and from that of an opposite operator (P',)."""
+
+    rows: Index
+    models: Index
+    opposite_rows: Index
+    opposite_models: Index
+
+
 class Bayes(Historian):
     """A posterior over objectives and answer models, with a rank-aware one-step look-ahead.
 
@@ -91,13 +125,10 @@ class Bayes(Historian):
             )
         self.pool = pool
         self.config = config or BayesConfig()
-        self.particles = particles or self.sample(pool, self.config, seed)
-        noise, tie = np.meshgrid(self.config.noise, self.config.tie, indexing="ij")
-        self._noise = noise.ravel().astype(np.float32)  # (M,), answer models
-        self._tie = tie.ravel().astype(np.float32)
-        prior = np.tile(np.asarray(self.config.tie_prior), len(self.config.noise))
-        start = np.log(np.maximum(prior, 1e-30)).astype(np.float32)
-        self._log_weights: Float32 = np.tile(start, (len(self.particles), 1))  # (F, M)
+        known = particles or self.sample(pool, self.config, seed)
+        models = by_metrics(self.config.noise, self.config.tie, self.config.tie_prior, self.config.operator)
+        self.posterior = Posterior.of(known, models)
+        self.doubt = Doubt.of(known, self.config.operator)
 
     @staticmethod
     def sample(pool: Pool, config: BayesConfig, seed: int) -> Particles:
@@ -111,59 +142,92 @@ class Bayes(Historian):
         """See `Learner`."""
         return self.pool.scores
 
+    @property
+    def particles(self) -> Particles:
+        """The sampled objectives."""
+        return self.posterior.particles
+
     def tell(self, query: Query, answer: Answer) -> None:
-        """Bayes' rule over objectives and answer models."""
-        self.record(query, answer)
-        self.__dict__.pop("_posterior", None)
-        self.__dict__.pop("mean_rank", None)
-        if answer.cannot_say or len(query.designs) == 1:
-            return
-        if answer not in possible_answers(query):
-            query = Query(query.kind, query.designs, ties=True)  # answered without being offered
-        z = self.particles.standing[:, query.designs].T[:, :, None]  # (n shown, F, 1)
-        p = probabilities(query, z, self._noise, self._tie)[possible_answers(query).index(answer)]
-        weights = self._log_weights + np.log(p)
-        self._log_weights = weights - weights.max()
+        """Bayes' rule over objectives and answer models; renews the particles if few explain the answers."""
+        exchange = self.record(query, answer)
+        for name in ("mean_rank", "_weights"):
+            self.__dict__.pop(name, None)
+        self.posterior, self.doubt = self.posterior.after(exchange), self.doubt.after(exchange)
+        if effective_number(self._weights) < self.config.renew_below:
+            rng = generator(self.seed, _RENEWAL_STREAM, history_key(self.history))
+            self.posterior = renewed(self.posterior, self.history, rng)
+            self.__dict__.pop("_weights", None)
+
+    def probability_by_metrics(self) -> float:
+        """Probability that the operator answers by the metrics."""
+        return self.doubt.shares(self.posterior)[0]
 
     def recommend(self) -> int:
         """The design with the highest posterior mean rank, whether it was shown or not."""
         return int(self.mean_rank.argmax())
 
     @cached_property
-    def _posterior(self) -> Float32:
-        """Probability of each objective and answer model; shape (F, M)."""
-        weights = np.exp(self._log_weights)
-        found: Float32 = weights / weights.sum(dtype=np.float64)
-        return found
+    def _weights(self) -> Array:
+        """Probability of each of the posterior's rows; shape (F',)."""
+        return self.posterior.weights()
 
     @cached_property
     def mean_rank(self) -> Float32:
-        """Expected quality of every design; shape (D,)."""
-        weights = self._posterior.sum(1)
-        used = np.flatnonzero(weights > _NEGLIGIBLE / len(weights))
-        if len(used) > len(weights) // 2:  # copying the ranks would cost more than it saves
-            found: Float32 = weights @ self.particles.rank
-        else:
-            found = (weights[used] @ self.particles.rank[used]) / weights[used].sum()
+        """Expected quality of every design; shape (D,).
+
+        For large pools it is exact for the best designs by a sample of the particles; for others it is the sample's.
+        """
+        posterior, weights = self.posterior, self._weights
+        if not any(not e.answer.cannot_say for e in self.history):
+            return self.particles.prior_mean_rank
+        if len(weights) * self.pool.n_designs <= _EXACT:
+            return self.particles.mean_rank(posterior.rows, weights)
+        n = max(_EXACT // self.pool.n_designs, 1)
+        sampled, counts = np.unique(systematic(weights, n, 0.5), return_counts=True)
+        found = self.particles.mean_rank(posterior.rows[sampled], counts.astype(np.float64))
+        best = np.argpartition(-found, _REFINED)[:_REFINED]
+        found[best] = self.particles.mean_rank(posterior.rows, weights, best)
         return found
 
     def expected_quality(self) -> float:
-        """Posterior mean rank of the recommendation, 0..1."""
+        """Posterior mean rank of the recommendation, 0..1, if the operator answers by the metrics."""
         return float(self.mean_rank.max())
 
+    def assessment(self) -> Assessment:
+        """How far the recommendation can be relied on."""
+        rank = self.particles.rank(self.posterior.rows, np.array([self.recommend()]))[:, 0]
+        low, high = weighted_percentiles(rank.astype(np.float64), self._weights, (0.1, 0.9))
+        answers = sum(e.answer.decides(len(e.query.designs)) for e in self.history)
+        return Assessment.of(answers, self.probability_by_metrics(), self.expected_quality(), low, high)
+
     def learned(self) -> Estimate:
-        """The likeliest objective of the template, and the 80 % interval of each parameter."""
-        parameters = self.particles.parameters
-        weights = self._posterior.sum(1)[: len(parameters)].astype(np.float64)
-        if weights.sum() <= 0.0:
-            return estimate_from(parameters, np.ones(len(parameters)))
-        return estimate_from(parameters, weights)
+        """The likeliest objective of the template, and the 80 % interval of each parameter.
+
+        The interval includes the prior's in proportion to the probability that the operator does not answer by metrics.
+        """
+        parameters, weights = self._of_template()
+        share = self.probability_by_metrics()
+        prior = self.pool.parameters
+        estimate = estimate_from(
+            np.vstack([parameters, prior]),
+            np.concatenate([share * weights, np.full(len(prior), (1.0 - share) / len(prior))]),
+        )
+        return Estimate(parameters[weights.argmax()], estimate.low, estimate.high)
+
+    def _of_template(self) -> tuple[Array, Array]:
+        """Parameters (n, k) of the template's particles in the posterior, and their normalized weights (n,)."""
+        rows, known = self.posterior.rows, self.particles.parameters
+        chosen = rows < len(known)
+        if not chosen.any() or self._weights[chosen].sum() <= 0.0:
+            prior = self.pool.parameters  # no objective of the template explains the answers
+            return prior, np.full(len(prior), 1.0 / len(prior))
+        weights = self._weights[chosen]
+        return known[rows[chosen]], weights / weights.sum()
 
     def likely_objectives(self, n: int, rng: np.random.Generator) -> list[Objective]:
         """The likeliest objective of the template, and `n` draws from the posterior over the template."""
-        parameters = self.particles.parameters
-        weights = self._posterior.sum(1)[: len(parameters)].astype(np.float64) + 1e-30
-        rows = [int(weights.argmax()), *rng.choice(len(parameters), n, p=weights / weights.sum())]
+        parameters, weights = self._of_template()
+        rows = [int(weights.argmax()), *rng.choice(len(parameters), n, p=weights)]
         return [Objective(self.pool.family, parameters[i]) for i in dict.fromkeys(rows)]
 
     def refreshed(self, improve: Improve, n: int = 8) -> Bayes:
@@ -181,62 +245,94 @@ class Bayes(Historian):
     def ask(self) -> Query:
         """The question that maximizes the expected rank of the recommendation after its answer."""
         rng, config = self.rng(), self.config
-        outlook = self._outlook(rng)
+        sampled = self._sampled(rng)
+        outlook = self._outlook(sampled, rng)
         if config.confirm_at is not None and len(self.history) == config.confirm_at - 1:
             return Query(Kind.MENU, menu(outlook, self.recommend(), 3), ties=False)
+        chosen, reached = self._new_question(outlook, rng)
+        return self._repeat(outlook, sampled, reached) or chosen
+
+    def _new_question(self, outlook: Outlook, rng: np.random.Generator) -> tuple[Query, float]:
+        """The best question that was not asked yet, and its value with what else it tells."""
+        config = self.config
         if config.question in ("triple", "tick"):
             kind = Kind(config.question)
-            return Query(kind, self._triple(outlook, kind, rng)[0], ties=kind is Kind.TICK)
+            triple, _, reached = self._triple(outlook, kind, rng)
+            return Query(kind, triple, ties=kind is Kind.TICK), reached
         if config.question in ("pair", "strength"):
             kind = Kind.COMPARE if config.question == "pair" else Kind.STRENGTH
             ties = config.ties or kind is Kind.STRENGTH
-            return Query(kind, self._pair(outlook, kind, ties, rng)[0], ties)
-        pair, pair_value = self._pair(outlook, Kind.COMPARE, True, rng)
-        triple, triple_value = self._triple(outlook, Kind.TICK, rng)
+            pair, _, reached = self._pair(outlook, kind, ties, rng)
+            return Query(kind, pair, ties), reached
+        pair, pair_value, pair_reached = self._pair(outlook, Kind.COMPARE, True, rng)
+        triple, triple_value, reached = self._triple(outlook, Kind.TICK, rng)
         now = outlook.present_value()
         if pair_value - now >= _PAIR_SUFFICES * (triple_value - now):
-            return Query(Kind.COMPARE, pair, ties=True)
-        return Query(Kind.TICK, triple, ties=True)
+            return Query(Kind.COMPARE, pair, ties=True), pair_reached
+        return Query(Kind.TICK, triple, ties=True), reached
+
+    def _repeat(self, outlook: Outlook, sampled: Sampled, reached: float) -> Query | None:
+        """An earlier question in mirrored order, if it tells more than `reached`; at most one in a dialogue."""
+        asked = [e.query for e in self.history if e.answer.decides(len(e.query.designs))]
+        if outlook.doubt is None or len({frozenset(query.designs) for query in asked}) < len(asked):
+            return None
+        best = None
+        for query in asked:
+            if query.kind in _MIRROR:
+                designs = np.array(query.designs)
+                value = repeat_score(
+                    outlook,
+                    query,
+                    self.particles.standing(sampled.rows, designs),
+                    -self.doubt.opposite.particles.standing(sampled.opposite_rows, designs),
+                )
+                if value > reached:
+                    best, reached = Query(query.kind, query.designs[::-1], query.ties), value
+        return best
 
     def _pair(
         self, outlook: Outlook, kind: Kind, ties: bool, rng: np.random.Generator
-    ) -> tuple[tuple[int, ...], float]:
+    ) -> tuple[tuple[int, ...], float, float]:
         return best_pair(outlook, kind, ties, self.config.n_pairs, rng, self.refusals().closeness)
 
     def _triple(
         self, outlook: Outlook, kind: Kind, rng: np.random.Generator
-    ) -> tuple[tuple[int, ...], float]:
+    ) -> tuple[tuple[int, ...], float, float]:
         config = self.config
         return best_triple(
             outlook, kind, config.n_triples, config.exchange_rounds, rng, self.refusals().closeness
         )
 
-    def _outlook(self, rng: np.random.Generator) -> Outlook:
+    def _outlook(self, sampled: Sampled, rng: np.random.Generator) -> Outlook:
         """Candidate designs, with a posterior sample over them."""
-        rows, models = self._resampled(rng)
-        designs = self._candidates(rng)
-        grid = np.ix_(rows, designs)
+        designs, of = self._candidates(rng), self.posterior.models
         return Outlook(
             designs,
-            self.particles.standing[grid],
-            self.particles.rank[grid],
-            self._noise[models],
-            self._tie[models],
+            self.particles.standing(sampled.rows, designs),
+            self.particles.rank(sampled.rows, designs),
+            of.noise[sampled.models],
+            of.tie[sampled.models],
+            of.lapse[sampled.models],
+            self._rivals(sampled, designs) if len(self.history) >= _ASK_FIRST else None,
         )
 
-    def _resampled(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Systematic resampling of (particle, answer model)."""
-        cumulative = np.cumsum(self._posterior.ravel(), dtype=np.float64)
-        n = self.config.n_samples
-        at = (np.arange(n) + rng.random()) / n * cumulative[-1]
-        drawn = np.minimum(np.searchsorted(cumulative, at), cumulative.size - 1)
-        rows, models = np.unravel_index(drawn, self._posterior.shape)
-        return rows, models
+    def _rivals(self, sampled: Sampled, designs: Index) -> Rivals:
+        of, models = self.doubt.opposite.models, sampled.opposite_models
+        standing = -self.doubt.opposite.particles.standing(sampled.opposite_rows, designs)
+        opposite = Outlook(designs, standing, standing, of.noise[models], of.tie[models], of.lapse[models])
+        return Rivals(opposite, self.doubt.shares(self.posterior), _CHECK)
 
-    def _candidates(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    def _sampled(self, rng: np.random.Generator) -> Sampled:
+        """A sample of the posterior, and a smaller one of the opposite operator."""
+        rows, models = self.posterior.sampled(self.config.n_samples, rng.random())
+        opposite_rows, opposite_models = self.doubt.opposite.sampled(_RIVALS, 0.5)
+        return Sampled(rows, models, opposite_rows, opposite_models)
+
+    def _candidates(self, rng: np.random.Generator) -> Index:
         """Candidates: likely optima, high mean ranks, draws from the optima, and a few random designs."""
         n, n_designs = min(self.config.n_candidates, self.pool.n_designs), self.pool.n_designs
-        optimal = np.bincount(self.particles.optimum, weights=self._posterior.sum(1), minlength=n_designs)
+        optima = self.particles.optimum[self.posterior.rows]
+        optimal = np.bincount(optima, weights=self._weights, minlength=n_designs)
         by_optimum = np.argpartition(-optimal, min(n // 3, n_designs - 1))[: n // 3]
         by_rank = np.argpartition(-self.mean_rank, min(n // 4, n_designs - 1))[: n // 4]
         drawn = rng.choice(n_designs, n // 2, p=optimal / optimal.sum())

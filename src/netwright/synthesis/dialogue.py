@@ -11,7 +11,7 @@ from netwright.core.results import versions
 from netwright.core.types import Json, JsonView
 from netwright.synthesis.bayes import Bayes
 from netwright.synthesis.contradictions import Contradiction, contradictions
-from netwright.synthesis.learner import Learner
+from netwright.synthesis.learner import Assessment, Learner
 from netwright.synthesis.problem import Design
 from netwright.synthesis.queries import CANNOT_SAY, Answer, Exchange, Query, check_answer
 from netwright.synthesis.saved import REMEDY, SavedDialogue, saved_document
@@ -26,8 +26,10 @@ class DialogueResult:
         design: index of the recommended design among the known designs.
         metrics: the design's metrics in their units.
         scores: the design's oriented metrics, as objectives take them.
-        expected_quality: the learner's estimate of its quality, 0..1; None if it makes none.
+        expected_quality: the learner's estimate of its quality, 0..1, given answers by the metrics; None if it makes
+            none.
         objective: estimate of the objective: a description, its parameters, and their likely ranges.
+        assessment: how far the recommendation can be relied on; None if the learner makes no estimate.
     """
 
     problem: str
@@ -39,6 +41,7 @@ class DialogueResult:
     exchanges: tuple[Exchange, ...]
     contradictions: tuple[str, ...]
     setup: Setup
+    assessment: Assessment | None = None
 
     def to_json(self) -> Json:
         """A document of plain types."""
@@ -47,6 +50,7 @@ class DialogueResult:
             "design": self.design,
             "metrics": list(self.metrics.metrics),
             "expected_quality": self.expected_quality,
+            "assessment": None if self.assessment is None else asdict(self.assessment),
             "objective": None if self.objective is None else dict(self.objective),
             "exchanges": [_exchange_to_json(e) for e in self.exchanges],
             "contradictions": list(self.contradictions),
@@ -226,6 +230,7 @@ class Dialogue:
             self.exchanges,
             tuple(str(c) for c in self.contradictions()),
             self.setup,
+            self._learner.assessment(),
         )
 
     def to_json(self) -> Json:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, Self
 
 import numpy as np
@@ -28,13 +29,67 @@ class Estimate:
 
 def estimate_from(parameters: Array, weights: Array) -> Estimate:
     """The objective (n, k) of largest weight, and the 10th and 90th percentile of each parameter."""
-    ranges = []
-    for column in parameters.T:
-        order = np.argsort(column)
-        cumulative = np.cumsum(weights[order]) / weights.sum()
-        ranges.append(column[order][np.minimum(np.searchsorted(cumulative, [0.1, 0.9]), len(order) - 1)])
+    ranges = [weighted_percentiles(column, weights, (0.1, 0.9)) for column in parameters.T]
     low, high = np.array(ranges).T
     return Estimate(parameters[weights.argmax()], low, high)
+
+
+def weighted_percentiles(values: Array, weights: Array, shares: tuple[float, float]) -> tuple[float, float]:
+    """The values below which these shares of the weight (n,) lie."""
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order]) / weights.sum()
+    low, high = values[order][np.minimum(np.searchsorted(cumulative, shares), len(order) - 1)]
+    return float(low), float(high)
+
+
+class Confidence(StrEnum):
+    """How far a recommendation can be relied on."""
+
+    GOOD = "good"
+    UNCLEAR = "not enough to tell yet"
+    OTHERWISE = "does not answer by these metrics"
+
+
+_FEWEST_ANSWERS = 3
+_WIDE = 0.85  # a recommendation that is worse than this with probability 0.1 is not clear yet
+_DOUBTFUL = 0.75  # nor is one if answers by the metrics have a lower probability
+_UNLIKELY = 0.5  # answers by the metrics of a lower probability are unlikely
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a learner says about its recommendation.
+
+    Attributes:
+        by_metrics: probability that the operator answers by the metrics shown.
+        quality: expected quality if the operator does, 0..1.
+        low, high: ends of its 80 % interval.
+    """
+
+    confidence: Confidence
+    by_metrics: float
+    quality: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, n_answers: int, by_metrics: float, quality: float, low: float, high: float) -> Assessment:
+        """The assessment after `n_answers` answers that prefer some designs to others."""
+        if by_metrics < _UNLIKELY:
+            confidence = Confidence.OTHERWISE
+        elif n_answers < _FEWEST_ANSWERS or low < _WIDE or by_metrics < _DOUBTFUL:
+            confidence = Confidence.UNCLEAR
+        else:
+            confidence = Confidence.GOOD
+        return cls(confidence, by_metrics, quality, low, high)
+
+    @property
+    def text(self) -> str:
+        """For a person, for example "0.98 (0.95 to 1.00) if you answer by these metrics"."""
+        if self.confidence is Confidence.OTHERWISE:
+            return "your answers do not follow these metrics; the expected quality is unknown"
+        said = f"{self.quality:.2f} ({self.low:.2f} to {self.high:.2f}) if you answer by these metrics"
+        return f"{self.confidence}; {said}" if self.confidence is Confidence.UNCLEAR else said
 
 
 class Learner(Protocol):
@@ -66,6 +121,10 @@ class Learner(Protocol):
         """The estimated quality of the recommendation, 0..1; None if the learner makes no estimate."""
         ...
 
+    def assessment(self) -> Assessment | None:
+        """How far the recommendation can be relied on; None if the learner makes no estimate."""
+        ...
+
     def learned(self) -> Estimate | None:
         """The estimated objective; None if the learner does not model it or no objective explains the answers."""
         ...
@@ -89,6 +148,10 @@ class Historian:
         return exchange
 
     def expected_quality(self) -> float | None:
+        """See `Learner`; no estimate by default."""
+        return None
+
+    def assessment(self) -> Assessment | None:
         """See `Learner`; no estimate by default."""
         return None
 

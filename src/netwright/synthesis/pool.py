@@ -181,15 +181,31 @@ def quality(values: Array, counts: Index) -> Array:
     Returns:
         0..1, shape (.., D). Equal designs count as no higher, so the best design always has 1.
     """
-    flat = np.atleast_2d(values).reshape(-1, values.shape[-1])
-    out = np.empty(flat.shape)
-    for row, value in zip(out, flat, strict=True):
-        order = np.argsort(value, kind="stable")
-        below = np.cumsum(counts[order])
-        ranked = value[order]
-        row[order] = below[np.searchsorted(ranked, ranked, side="right") - 1]
-    share: Array = (out / counts.sum()).reshape(values.shape)
+    below = members_below(values.reshape(-1, values.shape[-1]), counts)
+    share: Array = (below / counts.sum()).reshape(values.shape)
     return share
+
+
+def members_below(values: Array, counts: Index) -> Index:
+    """Number of the pool's members that a truth rates no higher than each design; arguments as for `quality`.
+
+    Args:
+        values: shape (n, D).
+
+    Returns:
+        Shape (n, D).
+    """
+    order = np.argsort(values, axis=1)
+    ranked = np.take_along_axis(values, order, axis=1)
+    below = np.cumsum(counts[order], axis=1)
+    ties = ranked[:, 1:] == ranked[:, :-1]
+    if ties.any():  # equal designs have the count of the last of them
+        total = int(counts.sum())
+        below[:, :-1][ties] = total
+        below = np.minimum.accumulate(below[:, ::-1], axis=1)[:, ::-1]
+    out = np.empty_like(below)
+    np.put_along_axis(out, order, below, axis=1)
+    return out
 
 
 def normalized(values: Array, counts: Index) -> Array:

@@ -121,8 +121,8 @@ def result_facts(dialogue: Dialogue) -> Facts:
         f"{metric.name} ({metric.unit})": value
         for metric, value in zip(dialogue.problem.group.metrics, result.metrics.metrics, strict=True)
     }
-    if result.expected_quality is not None:
-        facts["expected quality"] = result.expected_quality
+    if result.assessment is not None:
+        facts["expected quality"] = result.assessment.text
     if result.objective is not None:
         facts["what you seem to want"] = result.objective["text"]
     if result.contradictions:
