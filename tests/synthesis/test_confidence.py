@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def _held(kind, n, seed=0, config=CONFIG):
 def test_an_operator_of_the_template_is_believed_and_the_stated_quality_holds():
     stated, true = [], []
     for seed in range(3):
-        learner, values = _held("template", 7, seed)
+        learner, values = _held("template", 8, seed, replace(CONFIG, confirm_at=11))
         found = learner.assessment()
         assert found.confidence is Confidence.GOOD
         assert found.low <= found.quality <= found.high
@@ -53,7 +55,8 @@ def test_an_operator_of_the_template_is_believed_and_the_stated_quality_holds():
 
 
 def test_an_operator_who_prefers_less_is_found_out():
-    found = [_held("opposite", 9, seed)[0].assessment() for seed in range(2)]
+    config = replace(CONFIG, confirm_at=11)
+    found = [_held("opposite", 9, seed, config)[0].assessment() for seed in range(2)]
     assert all(each.confidence is Confidence.OTHERWISE for each in found)
     assert "do not follow these metrics" in found[0].text
 
@@ -92,7 +95,7 @@ def test_states_of_confidence(answers, by_metrics, low, confidence):
 
 
 def test_one_earlier_question_is_repeated_in_mirrored_order_when_it_tells_most(monkeypatch):
-    learner, _ = _held("template", 4)
+    learner, _ = _held("template", 4, config=replace(CONFIG, confirm_at=10))
     new = (0, 1, 2)
     monkeypatch.setattr("netwright.synthesis.bayes.best_triple", lambda *_: (new, 0.0, -1.0))
     assert learner.ask().designs == new  # too early

@@ -313,8 +313,12 @@ class Bayes(Historian):
             of.noise[sampled.models],
             of.tie[sampled.models],
             of.lapse[sampled.models],
-            self._rivals(sampled, designs) if len(self.history) >= _ASK_FIRST else None,
+            self._rivals(sampled, designs) if self._checks() else None,
         )
+
+    def _checks(self) -> bool:
+        """Whether questions are also asked to learn whether the operator answers by the metrics."""
+        return self.config.confirm_at is not None and len(self.history) >= _ASK_FIRST
 
     def _rivals(self, sampled: Sampled, designs: Index) -> Rivals:
         of, models = self.doubt.opposite.models, sampled.opposite_models

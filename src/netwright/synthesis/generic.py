@@ -11,12 +11,14 @@ from netwright.synthesis.problem import Array
 
 _FLOOR = 0.02  # keeps the CES functions finite if a scaled metric is 0
 _RETURNS = (0.3, 12.0)  # range of 1 - r: from nearly linear to nearly the minimum
+_INCREASING = (1.0, 4.0)  # range of r for increasing returns, which prefer extremes
+_INCREASING_SHARE = 0.25  # of the CES functions
 _N_SIGMOIDS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class CesFunctions:
-    """Functions of constant elasticity of substitution, (sum a x^r)^(1/r), from the sum to the minimum.
+    """Functions of constant elasticity of substitution, (sum a x^r)^(1/r), from the maximum to the minimum.
 
     Attributes:
         log_a: shape (n, m).
@@ -76,6 +78,8 @@ def sample_ces(n_metrics: int, n: int, rng: np.random.Generator) -> CesFunctions
     weights = _log_uniform(rng, 1.0, 100.0, (n, n_metrics))
     weights /= weights.sum(1, keepdims=True)
     r = 1.0 - _log_uniform(rng, *_RETURNS, (n,))
+    increasing = rng.random(n) < _INCREASING_SHARE
+    r = np.where(increasing, rng.uniform(*_INCREASING, n), r)
     power = np.where(rng.random(n) < 0.5, 1.0, 1.0 - r)
     return CesFunctions(power[:, None] * np.log(weights), r)
 
