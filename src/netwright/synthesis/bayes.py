@@ -128,7 +128,7 @@ class Bayes(Historian):
         known = particles or self.sample(pool, self.config, seed)
         models = by_metrics(self.config.noise, self.config.tie, self.config.tie_prior, self.config.operator)
         self.posterior = Posterior.of(known, models)
-        self.doubt = Doubt.of(known, self.config.operator)
+        self.doubt = Doubt.of(known, self.config.operator.for_metrics(len(pool.group)))
 
     @staticmethod
     def sample(pool: Pool, config: BayesConfig, seed: int) -> Particles:
@@ -341,4 +341,7 @@ class Bayes(Historian):
         by_rank = np.argpartition(-self.mean_rank, min(n // 4, n_designs - 1))[: n // 4]
         drawn = rng.choice(n_designs, n // 2, p=optimal / optimal.sum())
         any_kind = rng.choice(n_designs, max(n // 8, 4), replace=False)
-        return np.unique(np.concatenate([[self.recommend()], by_optimum, by_rank, drawn, any_kind]))
+        chosen = [[self.recommend()], by_optimum, by_rank, drawn, any_kind]
+        if self._checks():  # questions with an answer that is clear if it is given by the metrics
+            chosen.append(np.argpartition(self.mean_rank, min(n // 8, n_designs - 1))[: n // 8])
+        return np.unique(np.concatenate(chosen))

@@ -71,6 +71,14 @@ class OperatorPrior:
     opposite: float = 0.02
     random: float = 0.15
 
+    def for_metrics(self, n: int) -> OperatorPrior:
+        """The prior for `n` metrics.
+
+        On the trade-off of two metrics, an operator who prefers less of both takes one of its ends, as one with
+        increasing returns does, and takes the same one: the two answer alike, and the design is right for both.
+        """
+        return replace(self, opposite=0.0) if n <= 2 else self
+
 
 def by_metrics(
     noise: tuple[float, ...], tie: tuple[float, ...], tie_prior: tuple[float, ...], prior: OperatorPrior
