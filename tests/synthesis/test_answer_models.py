@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from netwright.synthesis.answer_models import LAPSE, normal_cdf, possible_answers, probabilities
+from netwright.synthesis.answer_models import LAPSE, normal_cdf, possible_answers, probabilities, probability
 from netwright.synthesis.queries import Answer, Kind, Query, check_answer
 from netwright.synthesis.teachers import Oracle
 
@@ -39,7 +39,7 @@ def test_answers_are_a_distribution(query, z, s, tie):
     p = _p(query, z, s, tie)
     assert len(p) == len(possible_answers(query))
     assert p.sum() == pytest.approx(1.0, abs=1e-4)
-    assert p.min() >= LAPSE / len(p) - 1e-6
+    assert p.min() >= LAPSE / 2 / len(p) - 1e-6
 
 
 @given(st.sampled_from(QUERIES), st.permutations([0, 1, 2]), st.floats(0.002, 0.3))
@@ -50,6 +50,20 @@ def test_the_order_in_which_designs_are_shown_does_not_matter(query, order, s):
     plain = dict(zip(possible_answers(query), _p(query, z, s, 0.02), strict=True))
     for answer, p in zip(possible_answers(query), _p(query, z[list(order)], s, 0.02), strict=True):
         assert p == pytest.approx(plain[Answer(tuple(order[i] for i in answer.best))], abs=1e-5)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda q: f"{q.kind}{'-ties' if q.ties else ''}")
+def test_one_answer_has_the_probability_that_it_has_among_all(query):
+    z = np.random.default_rng(1).uniform(-1.0, 1.0, (len(query.designs), 5)).astype(np.float32)
+    s, tie, lapse = np.float32(0.1), np.float32(0.05), np.float32(0.2)
+    for position, p in enumerate(probabilities(query, z, s, tie, lapse)):
+        np.testing.assert_allclose(probability(query, position, z, s, tie, lapse), p, rtol=1e-4)
+
+
+def test_a_lapse_is_one_design_in_half_of_the_cases_and_any_answer_in_the_others():
+    z = np.zeros((3, 1), dtype=np.float32)
+    p = probabilities(Query(Kind.TICK, (0, 1, 2)), z, np.float32(0.1), np.float32(0.0), np.float32(1.0))
+    np.testing.assert_allclose(p[:, 0], [1 / 6 + 1 / 14] * 3 + [1 / 14] * 4, rtol=1e-5)
 
 
 def test_a_pair_is_symmetric():

@@ -70,8 +70,26 @@ def probabilities(
         p = _pair(z, s, tie if query.ties else np.zeros_like(tie), query.ties)
     share = np.asarray(lapse, dtype=np.float32)
     p *= np.float32(1.0) - share
-    p += share / np.float32(len(p))
+    p += share * _chance(query).reshape(-1, *[1] * (p.ndim - 1))
     return p
+
+
+def probability(
+    query: Query, position: int, z: Float32, s: Float32, tie: Float32, lapse: Float32 | float = LAPSE
+) -> Float32:
+    """One of `probabilities`, without computing the others where that costs more; shape (..)."""
+    if query.kind is not Kind.TICK:
+        return probabilities(query, z, s, tie, lapse)[position]
+    pairs, third, none = _ticked(z, s, tie)
+    pair, of_third = _FACTORS[position]
+    p: Float32 = pairs[pair] * (third if of_third else np.float32(1.0) - third) / (np.float32(1.0) - none)
+    share = np.asarray(lapse, dtype=np.float32)
+    return p * (np.float32(1.0) - share) + share * _chance(query)[position]
+
+
+def _chance(query: Query) -> Float32:
+    """Probability of each possible answer in a lapse: either of the two ways of `by_chance`; shape (n answers,)."""
+    return by_chance(query).mean(0).astype(np.float32)
 
 
 def by_chance(query: Query) -> npt.NDArray[np.float64]:
@@ -128,16 +146,23 @@ def _best_of(z: Float32, s: Float32) -> Float32:
 
 def _tick(z: Float32, s: Float32, tie: Float32) -> Float32:
     """A design is ticked if it seems at most `tie` worse than the best other design; at least one always is."""
+    pairs, third, none = _ticked(z, s, tie)
+    not_third = np.float32(1.0) - third
+    p = np.empty((len(_SUBSETS), *third.shape), dtype=np.float32)
+    for i, (pair, of_third) in enumerate(_FACTORS):
+        np.multiply(pairs[pair], third if of_third else not_third, out=p[i, ...])
+    p /= np.float32(1.0) - none  # at least one design is the best, so this is above a half
+    return p
+
+
+def _ticked(z: Float32, s: Float32, tie: Float32) -> tuple[tuple[Float32, ...], Float32, Float32]:
+    """Probabilities that of the first two only one, the other, none or both are ticked, the third is, and none is."""
     inverse = np.float32(1.0) / (np.float32(np.sqrt(2.0)) * s)
     a, b, c = z
     others = (np.maximum(b, c), np.maximum(a, c), np.maximum(a, b))
     first, second, third = (
         normal_cdf((own - other + tie) * inverse) for own, other in zip(z, others, strict=True)
     )
-    not_first, not_second, not_third = (np.float32(1.0) - ticked for ticked in (first, second, third))
-    p = np.empty((len(_SUBSETS), *first.shape), dtype=np.float32)
+    not_first, not_second = np.float32(1.0) - first, np.float32(1.0) - second
     pairs = (first * not_second, not_first * second, not_first * not_second, first * second)
-    for i, (pair, of_third) in enumerate(_FACTORS):
-        np.multiply(pairs[pair], third if of_third else not_third, out=p[i, ...])
-    p /= np.float32(1.0) - pairs[2] * not_third  # at least one design is the best, so this is above a half
-    return p
+    return pairs, third, pairs[2] * (np.float32(1.0) - third)

@@ -36,9 +36,9 @@ QUESTIONS = ("pair", "strength", "triple", "tick", "auto")
 _PAIR_SUFFICES = 0.9  # share of a triple's gain at which `auto` prefers a pair, which is easier to answer
 _PARTICLE_STREAM = 1 << 21  # distinct from the streams of a dialogue's steps
 _RENEWAL_STREAM = 1 << 25
-_EXACT = 2_000_000  # ranks that are averaged exactly; of more, the best designs by a sample are
-_REFINED = 128  # designs whose mean rank is exact if the others' are of a sample
-_ASK_FIRST = 5  # questions before checks of whether the operator answers by the metrics
+_EXACT = 500_000  # ranks that are averaged exactly; of more, the best designs by a sample are
+_REFINED = 48  # designs whose mean rank is exact if the others' are of a sample
+_ASK_FIRST = 4  # questions before checks of whether the operator answers by the metrics
 _RIVALS = 100  # samples of the opposite operator
 _CHECK = 0.2  # rank that a nat of information about that is worth
 _MIRROR = (
@@ -79,10 +79,10 @@ class BayesConfig:
     tie_prior: tuple[float, ...] = (0.6, 0.2, 0.2)
     operator: OperatorPrior = field(default_factory=OperatorPrior)
     renew_below: float = 100.0
-    n_samples: int = 800
-    n_candidates: int = 64
-    n_pairs: int = 700
-    n_triples: int = 300
+    n_samples: int = 600
+    n_candidates: int = 48
+    n_pairs: int = 400
+    n_triples: int = 200
     exchange_rounds: int = 3
 
     def __post_init__(self) -> None:
@@ -276,16 +276,14 @@ class Bayes(Historian):
         asked = [e.query for e in self.history if e.answer.decides(len(e.query.designs))]
         if outlook.doubt is None or len({frozenset(query.designs) for query in asked}) < len(asked):
             return None
+        designs = np.unique([d for query in asked for d in query.designs])
+        own = self.particles.standing(sampled.rows, designs)
+        opposite = -self.doubt.opposite.particles.standing(sampled.opposite_rows, designs)
         best = None
         for query in asked:
             if query.kind in _MIRROR:
-                designs = np.array(query.designs)
-                value = repeat_score(
-                    outlook,
-                    query,
-                    self.particles.standing(sampled.rows, designs),
-                    -self.doubt.opposite.particles.standing(sampled.opposite_rows, designs),
-                )
+                at = np.searchsorted(designs, query.designs)
+                value = repeat_score(outlook, query, own[:, at], opposite[:, at])
                 if value > reached:
                     best, reached = Query(query.kind, query.designs[::-1], query.ties), value
         return best

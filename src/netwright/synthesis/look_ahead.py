@@ -29,7 +29,7 @@ _NAT = np.float32(0.03)  # rank gain that one nat of information about the best 
 _TINY = np.float32(1e-12)
 _THIN = 5  # one sample of so many selects questions
 _FEWEST = 64  # samples that suffice for that
-_LOOKED_AT = 24  # questions evaluated with all samples
+_LOOKED_AT = 12  # questions evaluated with all samples
 
 
 @dataclass(frozen=True, eq=False)

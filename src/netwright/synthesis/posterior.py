@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from netwright.synthesis.answer_models import LAPSE, Float32, by_chance, possible_answers, probabilities
+from netwright.synthesis.answer_models import LAPSE, Float32, by_chance, possible_answers, probability
 from netwright.synthesis.particles import Particles
 from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array
@@ -64,12 +64,12 @@ class OperatorPrior:
         random: answers at random.
     """
 
-    careless: float = 0.06
+    careless: float = 0.1
     vague: float = 0.03
-    drifting: float = 0.08
-    memory: float = 0.7
+    drifting: float = 0.15
+    memory: float = 0.6
     opposite: float = 0.02
-    random: float = 0.15
+    random: float = 0.2
 
     def for_metrics(self, n: int) -> OperatorPrior:
         """The prior for `n` metrics.
@@ -131,8 +131,10 @@ class Posterior:
         query, position = asked
         models = self.models
         z = self.particles.standing(self.rows, np.array(query.designs)).T[:, :, None]  # (n shown, F', 1)
-        p = probabilities(query, np.float32(models.sign) * z, models.noise, models.tie, models.lapse)
-        weights = self._faded() + np.log(p[position])
+        z = np.float32(models.sign) * z
+        weights = self._faded() + np.log(
+            probability(query, position, z, models.noise, models.tie, models.lapse)
+        )
         total = _log_total(weights)
         return replace(self, log_weights=weights - np.float32(total), log_evidence=self.log_evidence + total)
 

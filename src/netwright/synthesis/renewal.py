@@ -15,8 +15,8 @@ from netwright.synthesis.problem import Array, ObjectiveFamily
 from netwright.synthesis.queries import Exchange
 from netwright.synthesis.sampling import systematic
 
-_MOST = 1000  # particles after a renewal
-_RANKS = 2_000_000  # ranks that a renewal may compute; fewer particles for more designs
+_MOST = 700  # particles after a renewal
+_RANKS = 1_000_000  # ranks that a renewal may compute; fewer particles for more designs
 _ROUNDS = 2
 
 
