@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.synthesis.generation import Generator
-from netwright.synthesis.learner import Estimate, Historian, estimate_from, running_best
-from netwright.synthesis.problem import Array
-from netwright.synthesis.queries import Answer, Kind, Query
+from netwright.synthesis.learner import Drawing, Estimate, one_of
+from netwright.synthesis.queries import Kind, Query
 
 _ALTERNATIVES = 16  # objectives among which one is chosen whose proposal is not similar to a refused question
 
 
-class Consistent(Historian):
+class Consistent(Drawing):
     """Finds one objective that explains all answers, proposes its optimum, and repeats.
 
     It stops asking when no objective explains the answers.
     """
-
-    def __init__(self, source: Generator, seed: int = 0) -> None:
-        super().__init__(seed)
-        self.source = source
-
-    @property
-    def scores(self) -> Array:
-        """See `Learner`."""
-        return self.source.scores
 
     def ask(self) -> Query | None:
         """The optimum of an objective that explains the answers, against the running best."""
@@ -33,22 +22,10 @@ class Consistent(Historian):
         if best is None:
             return Query(Kind.PROPOSE, (self.source.any_design(self.rng()),))
         refusals = self.refusals()
-        known = np.empty((0, len(self.source.family.parameters)))
-        n = _ALTERNATIVES if refusals else 1
-        _, designs, _ = self.source.draw(self.history, best, n, self.rng(), known)
+        _, designs, _ = self.drawn(self.history, best, _ALTERNATIVES if refusals else 1, self.rng())
         designs = designs[refusals.fresh(np.column_stack([designs, np.full_like(designs, best)]))]
         return Query(Kind.PROPOSE, (int(designs[0]), best)) if len(designs) else None
 
-    def tell(self, query: Query, answer: Answer) -> None:
-        """Record the answer."""
-        self.record(query, answer)
-
-    def recommend(self) -> int | None:
-        """The running best."""
-        return running_best(self.history)
-
     def learned(self) -> Estimate | None:
         """An objective that explains the answers."""
-        known = np.empty((0, len(self.source.family.parameters)))
-        parameters, _, _ = self.source.draw(self.history, None, 1, self.rng(), known)
-        return estimate_from(parameters, np.ones(len(parameters))) if len(parameters) else None
+        return one_of(self.drawn(self.history, None, 1, self.rng())[0])

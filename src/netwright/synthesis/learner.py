@@ -13,6 +13,8 @@ from typing import Protocol, Self
 import numpy as np
 
 from netwright.core.seeding import generator
+from netwright.synthesis.generation import Generator
+from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 from netwright.synthesis.refusals import Refusals
@@ -25,6 +27,11 @@ class Estimate:
     parameters: Array
     low: Array
     high: Array
+
+
+def one_of(parameters: Array) -> Estimate | None:
+    """The estimate from equally likely objectives (n, k); None if there is none."""
+    return estimate_from(parameters, np.ones(len(parameters))) if len(parameters) else None
 
 
 def estimate_from(parameters: Array, weights: Array) -> Estimate:
@@ -147,6 +154,14 @@ class Historian:
         self.history = (*self.history, exchange)
         return exchange
 
+    def tell(self, query: Query, answer: Answer) -> None:
+        """See `Learner`; records the answer."""
+        self.record(query, answer)
+
+    def recommend(self) -> int | None:
+        """See `Learner`; the running best."""
+        return running_best(self.history)
+
     def expected_quality(self) -> float | None:
         """See `Learner`; no estimate by default."""
         return None
@@ -175,6 +190,26 @@ class Historian:
     def fork(self) -> Self:
         """A shallow copy suffices, because learners replace their state and never change it in place."""
         return copy.copy(self)
+
+
+class Drawing(Historian):
+    """The base of learners that draw objectives from a source."""
+
+    def __init__(self, source: Generator, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.source = source
+
+    @property
+    def scores(self) -> Array:
+        """See `Learner`."""
+        return self.source.scores
+
+    def drawn(
+        self, exchanges: Sequence[Exchange], best: int | None, n: int, rng: np.random.Generator
+    ) -> tuple[Array, Index, bool]:
+        """`Generator.draw` of any objectives that explain the answers."""
+        none = np.empty((0, len(self.source.family.parameters)))
+        return self.source.draw(exchanges, best, n, rng, none)
 
 
 def history_key(history: Sequence[Exchange]) -> int:

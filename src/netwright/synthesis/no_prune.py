@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.synthesis.learner import Historian, running_best
+from netwright.synthesis.learner import Historian
 from netwright.synthesis.pool import Pool
 from netwright.synthesis.problem import Array
-from netwright.synthesis.queries import Answer, Kind, Query
+from netwright.synthesis.queries import Kind, Query
 
 _DRAWS = 64  # proposals among which the first that is not similar to a refused one is asked
 
@@ -32,11 +32,3 @@ class NoPrune(Historian):
         drawn = self.pool.optimum[rng.integers(len(self.pool), size=_DRAWS)]
         closeness = self.refusals().closeness(np.column_stack([drawn, np.full_like(drawn, best)]))
         return Query(Kind.PROPOSE, (int(drawn[closeness.argmin()]), best))
-
-    def tell(self, query: Query, answer: Answer) -> None:
-        """Record the answer."""
-        self.record(query, answer)
-
-    def recommend(self) -> int | None:
-        """The running best."""
-        return running_best(self.history)

@@ -8,31 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.synthesis.generation import Generator, satisfiable
-from netwright.synthesis.learner import Estimate, Historian, estimate_from
+from netwright.synthesis.generation import satisfiable
+from netwright.synthesis.learner import Drawing, Estimate, one_of
 from netwright.synthesis.pool import Index
 from netwright.synthesis.problem import Array
-from netwright.synthesis.queries import Answer, Exchange, Kind, Query
+from netwright.synthesis.queries import Exchange, Kind, Query
 
 _FUNCTIONS = 8  # objectives among which two must disagree
 _PAIRS = 512  # pairs of designs that are tried
 
 
-class ObjectiveOnly(Historian):
+class ObjectiveOnly(Drawing):
     """Asks a Compare on which two consistent objectives disagree; recommends the optimum of a consistent objective.
 
     It stops asking when the objectives that explain the answers agree. If there are none, a largest explainable subset
     of the answers is followed.
     """
-
-    def __init__(self, source: Generator, seed: int = 0) -> None:
-        super().__init__(seed)
-        self.source = source
-
-    @property
-    def scores(self) -> Array:
-        """See `Learner`."""
-        return self.source.scores
 
     def ask(self) -> Query | None:
         """A random pair of designs, for which one consistent objective prefers the first and another the second."""
@@ -52,10 +43,6 @@ class ObjectiveOnly(Historian):
         a, b = pairs[disputed[0]]
         return Query(Kind.COMPARE, (int(a), int(b)))
 
-    def tell(self, query: Query, answer: Answer) -> None:
-        """Record the answer."""
-        self.record(query, answer)
-
     def recommend(self) -> int | None:
         """The optimum of an objective that explains the answers; None if a source has no design yet."""
         if not len(self.history):
@@ -65,18 +52,16 @@ class ObjectiveOnly(Historian):
 
     def learned(self) -> Estimate | None:
         """An objective that explains the answers."""
-        parameters, _ = self._consistent(1, self.rng())
-        return estimate_from(parameters, np.ones(len(parameters))) if len(parameters) else None
+        return one_of(self._consistent(1, self.rng())[0])
 
     def _consistent(self, n: int, rng: np.random.Generator) -> tuple[Array, Index]:
         """Up to `n` objectives (n', k) that explain the answers, or as many of them as possible, with their optima."""
-        known = np.empty((0, len(self.source.family.parameters)))
-        parameters, designs, found = self.source.draw(self.history, None, n, rng, known)
+        parameters, designs, found = self.drawn(self.history, None, n, rng)
         if found:
             return parameters, designs
         for dropped in satisfiable(self.source, self.history, self.rng()):
             followed: list[Exchange] = [e for i, e in enumerate(self.history) if i not in dropped]
-            parameters, designs, found = self.source.draw(followed, None, n, rng, known)
+            parameters, designs, found = self.drawn(followed, None, n, rng)
             if found:
                 break
         return parameters, designs

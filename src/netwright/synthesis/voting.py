@@ -8,9 +8,8 @@ import numpy as np
 
 from netwright.core.errors import ConfigError
 from netwright.synthesis.generation import Generator, satisfiable
-from netwright.synthesis.learner import Estimate, Historian, estimate_from, running_best
+from netwright.synthesis.learner import Drawing, Estimate, one_of
 from netwright.synthesis.pcs import ParetoCandidateSet
-from netwright.synthesis.problem import Array
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
 
 _REPLACEMENTS = 16  # attempts to find candidates about which a question would not repeat a refused one
@@ -35,7 +34,7 @@ class VotingConfig:
             raise ConfigError(f"thresh must lie in 1 to pcs_size ({self.pcs_size}), got {self.thresh}.")
 
 
-class Voting(Historian):
+class Voting(Drawing):
     """Voting-guided comparative synthesis (Algorithms 1 and 2).
 
     If no objective explains all answers, a largest subset that one explains is followed. `dropped` are the positions of
@@ -43,16 +42,10 @@ class Voting(Historian):
     """
 
     def __init__(self, source: Generator, config: VotingConfig | None = None, seed: int = 0) -> None:
-        super().__init__(seed)
-        self.source = source
+        super().__init__(source, seed)
         self.config = config or VotingConfig()
         self.pcs = ParetoCandidateSet.empty(source.family)
         self.dropped: frozenset[int] = frozenset()
-
-    @property
-    def scores(self) -> Array:
-        """See `Learner`."""
-        return self.source.scores
 
     def ask(self) -> Query | None:
         """The most informative Propose or Compare; a first design if there is no running best."""
@@ -70,13 +63,9 @@ class Voting(Historian):
         if len(self.pcs) and self.refusals() and self.ask() is None:
             self._replace_refused()
 
-    def recommend(self) -> int | None:
-        """The running best."""
-        return running_best(self.history)
-
     def learned(self) -> Estimate | None:
         """One of the candidates, and the range of all candidates."""
-        return estimate_from(self.pcs.parameters, np.ones(len(self.pcs))) if len(self.pcs) else None
+        return one_of(self.pcs.parameters)
 
     def _generate_more(self) -> None:
         """Refill the set; if no objective explains all answers, drop as few of them as possible."""
