@@ -11,6 +11,7 @@ from markupsafe import Markup
 from netwright.core.seeding import generator
 from netwright.core.text import printable
 from netwright.synthesis.dialogue import Dialogue
+from netwright.synthesis.learner import Confidence
 from netwright.synthesis.presentation import LETTERS, decimals
 from netwright.synthesis.problem import Array, Metric
 from netwright.synthesis.queries import Answer, Exchange, Kind, Query
@@ -439,7 +440,12 @@ def said(exchange: Exchange, order: Sequence[int]) -> str:
 
 def confidence(dialogue: Dialogue) -> str:
     """How good the learner expects its recommendation to be, in words; "" if it makes no estimate."""
-    expected = dialogue.learner.expected_quality()
-    if expected is None or not dialogue.exchanges:
+    found = dialogue.learner.assessment()
+    if found is None or not dialogue.exchanges:
         return ""
-    return f"The design recommended now is expected to be better than {100.0 * expected:.0f} % of all designs for you."
+    if found.confidence is Confidence.OTHERWISE:
+        return "Your answers do not follow these metrics, so how good the recommended design is for you is unknown."
+    expected = f"to be better than {100.0 * found.quality:.0f} % of all designs for you, if you answer by these metrics."
+    if found.confidence is Confidence.UNCLEAR:
+        return f"Not enough to tell yet. The design recommended now is expected {expected}"
+    return f"The design recommended now is expected {expected}"
