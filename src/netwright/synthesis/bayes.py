@@ -201,7 +201,7 @@ class Bayes(Historian):
         return Assessment.of(answers, self.probability_by_metrics(), self.expected_quality(), low, high)
 
     def learned(self) -> Estimate:
-        """The likeliest objective of the template, and the 80 % interval of each parameter.
+        """An objective of the template near the posterior mean, and the 80 % interval of each parameter.
 
         The interval includes the prior's in proportion to the probability that the operator does not answer by metrics.
         """
@@ -212,7 +212,7 @@ class Bayes(Historian):
             np.vstack([parameters, prior]),
             np.concatenate([share * weights, np.full(len(prior), (1.0 - share) / len(prior))]),
         )
-        return Estimate(parameters[weights.argmax()], estimate.low, estimate.high)
+        return Estimate(parameters[_central(parameters, weights)], estimate.low, estimate.high)
 
     def _of_template(self) -> tuple[Array, Array]:
         """Parameters (n, k) of the template's particles in the posterior, and their normalized weights (n,)."""
@@ -225,15 +225,15 @@ class Bayes(Historian):
         return known[rows[chosen]], weights / weights.sum()
 
     def likely_objectives(self, n: int, rng: np.random.Generator) -> list[Objective]:
-        """The likeliest objective of the template, and `n` draws from the posterior over the template."""
+        """An objective near the posterior mean, and `n` draws from the posterior over the template."""
         parameters, weights = self._of_template()
-        rows = [int(weights.argmax()), *rng.choice(len(parameters), n, p=weights)]
+        rows = [_central(parameters, weights), *rng.choice(len(parameters), n, p=weights)]
         return [Objective(self.pool.family, parameters[i]) for i in dict.fromkeys(rows)]
 
     def refreshed(self, improve: Improve, n: int = 8) -> Bayes:
         """The learner with the optima of likely objectives added to its designs, for pools of few designs.
 
-        Solves for the likeliest objective and `n` posterior draws; designs keep their indices, and the history is kept.
+        Solves for an objective near the posterior mean and `n` draws; designs keep their indices, and the history is kept.
         """
         objectives = self.likely_objectives(n, self.rng())
         pool = self.pool.with_designs(np.array([improve(o) for o in objectives]))
@@ -343,3 +343,10 @@ class Bayes(Historian):
         if self._checks():  # questions with an answer that is clear if it is given by the metrics
             chosen.append(np.argpartition(self.mean_rank, min(n // 8, n_designs - 1))[: n // 8])
         return np.unique(np.concatenate(chosen))
+
+
+def _central(parameters: Array, weights: Array) -> int:
+    """Position of the objective (n, k) nearest the mean by these weights (n,), in units of the standard deviation."""
+    center = weights @ parameters
+    spread = np.sqrt(weights @ (parameters - center) ** 2) + 1e-12
+    return int((((parameters - center) / spread) ** 2).sum(1).argmin())
