@@ -444,8 +444,7 @@ def confidence(dialogue: Dialogue) -> str:
     if found is None or not dialogue.exchanges:
         return ""
     if found.confidence is Confidence.OTHERWISE:
-        return "Your answers do not follow these metrics, so how good the recommended design is for you is unknown."
-    expected = f"to be better than {100.0 * found.quality:.0f} % of all designs for you, if you answer by these metrics."
-    if found.confidence is Confidence.UNCLEAR:
-        return f"Not enough to tell yet. The design recommended now is expected {expected}"
-    return f"The design recommended now is expected {expected}"
+        return "Your answers do not follow these metrics, so it is unknown how good the design is for you."
+    start = "Not enough to tell yet. " if found.confidence is Confidence.UNCLEAR else ""
+    better = f"better than {100.0 * found.quality:.0f} % of all designs for you"
+    return f"{start}The design recommended now is expected to be {better}, if you answer by these metrics."
