@@ -79,17 +79,20 @@ def probability(
 ) -> Float32:
     """One of `probabilities`, without computing the others where that costs more; shape (..)."""
     if query.kind is not Kind.TICK:
-        return probabilities(query, z, s, tie, lapse)[position]
+        alone: Float32 = probabilities(query, z, s, tie, lapse)[position]
+        return alone
     pairs, third, none = _ticked(z, s, tie)
     pair, of_third = _FACTORS[position]
     p: Float32 = pairs[pair] * (third if of_third else np.float32(1.0) - third) / (np.float32(1.0) - none)
     share = np.asarray(lapse, dtype=np.float32)
-    return p * (np.float32(1.0) - share) + share * _chance(query)[position]
+    lapsed: Float32 = p * (np.float32(1.0) - share) + share * _chance(query)[position]
+    return lapsed
 
 
 def _chance(query: Query) -> Float32:
     """Probability of each possible answer in a lapse: either of the two ways of `by_chance`; shape (n answers,)."""
-    return by_chance(query).mean(0).astype(np.float32)
+    found: Float32 = by_chance(query).mean(0).astype(np.float32)
+    return found
 
 
 def by_chance(query: Query) -> npt.NDArray[np.float64]:

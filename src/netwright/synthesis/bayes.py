@@ -233,7 +233,7 @@ class Bayes(Historian):
     def refreshed(self, improve: Improve, n: int = 8) -> Bayes:
         """The learner with the optima of likely objectives added to its designs, for pools of few designs.
 
-        Solves for an objective near the posterior mean and `n` draws; designs keep their indices, and the history is kept.
+        Solves for an objective near the posterior mean and `n` draws; designs keep their indices, the history is kept.
         """
         objectives = self.likely_objectives(n, self.rng())
         pool = self.pool.with_designs(np.array([improve(o) for o in objectives]))
@@ -339,7 +339,7 @@ class Bayes(Historian):
         by_rank = np.argpartition(-self.mean_rank, min(n // 4, n_designs - 1))[: n // 4]
         drawn = rng.choice(n_designs, n // 2, p=optimal / optimal.sum())
         any_kind = rng.choice(n_designs, max(n // 8, 4), replace=False)
-        chosen = [[self.recommend()], by_optimum, by_rank, drawn, any_kind]
+        chosen: list[Index] = [np.array([self.recommend()]), by_optimum, by_rank, drawn, any_kind]
         if self._checks():  # questions with an answer that is clear if it is given by the metrics
             chosen.append(np.argpartition(self.mean_rank, min(n // 8, n_designs - 1))[: n // 8])
         return np.unique(np.concatenate(chosen))
