@@ -68,7 +68,7 @@ def main() -> None:
     data = load(chosen.data and Path(chosen.data), seed=0)
     figures = {}
     for name, backbone in (("tiny", "tiny"), ("no backbone", "none")):
-        seconds = latencies_s(scheduler(backbone, "costs"), data, chosen.decisions)
+        seconds = latencies_s(scheduler(backbone, "distill"), data, chosen.decisions)
         for share in (50, 99):
             figures[f"{name}, p{share}"] = round(float(np.percentile(seconds, share)) * 1000.0, 2)
     print(json.dumps({"command": COMMAND, "decisions": chosen.decisions, "ms": figures}, indent=1))
