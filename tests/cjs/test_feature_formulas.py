@@ -19,6 +19,7 @@ from netwright.tasks.cjs.views import VIEW
 
 CLOSE = 2e-5  # single precision
 REMAINING, RUNNING, DEMAND, LAST, MEAN, PATH, SCHEDULABLE, FRONTIER = range(8)
+SCORE, ROOM, SERVED = 4, 5, 6  # of a job, from the evolved rule
 
 
 def decision(rng, n_jobs):
@@ -33,9 +34,11 @@ def decision(rng, n_jobs):
     nodes[:, SCHEDULABLE] = rng.random(n) < 0.6
     nodes[:, FRONTIER] = rng.random(n) < 0.5
     nodes[0, SCHEDULABLE] = 1.0
-    jobs = np.column_stack(
-        [counts, rng.uniform(0, 1e6, n_jobs), rng.integers(0, 12, n_jobs), rng.integers(0, 4, n_jobs)]
-    ).astype(np.float32)
+    jobs = np.zeros((n_jobs, 7), dtype=np.float32)
+    jobs[:, 0], jobs[:, 1] = counts, rng.uniform(0, 1e6, n_jobs)
+    jobs[:, 2], jobs[:, 3] = rng.integers(0, 12, n_jobs), rng.integers(0, 4, n_jobs)
+    jobs[:, SCORE], jobs[:, ROOM] = rng.uniform(-15, 15, n_jobs), rng.integers(0, 9, n_jobs)
+    jobs[jobs[:, SCORE].argmax(), SERVED] = 1.0
     executors = int(rng.integers(12, 90))
     source = int(rng.integers(0, n_jobs + 1))
     cluster = np.array([rng.uniform(0, 100), executors, rng.integers(1, executors + 1), source, 1.0])
@@ -57,7 +60,7 @@ def made():
 
 
 def of_stage(nodes, jobs, cluster, a, node):
-    """The 25 features of one stage and its limits, by the sentences of the documentation."""
+    """The 29 features of one stage and its limits, by the sentences of the documentation."""
     first = jobs[:, 0].cumsum().astype(int) - jobs[:, 0].astype(int)
     own = nodes[first[a] : first[a] + int(jobs[a, 0])].astype(float)
     row, (_, executors, committable, source, _) = nodes[node].astype(float), cluster
@@ -99,8 +102,12 @@ def of_stage(nodes, jobs, cluster, a, node):
         math.log(executors / 50),
         reference,
         kept_share - reference,
+        max(jobs[a, SCORE] - jobs[:, SCORE].max(), -20.0) / 5,
+        jobs[a, SERVED],
+        jobs[a, SERVED] * (node - first[a] == served),
+        math.log(max(jobs[a, ROOM], 1.0)) / 2,
     ]
-    return found, [max(most, 1.0), keeps, reference, executors]
+    return found, [max(most, 1.0), keeps, reference, executors, max(jobs[a, ROOM], 1.0)]
 
 
 def test_every_feature_of_every_stage_is_its_formula(made):
@@ -156,21 +163,22 @@ def test_decisions_do_not_depend_on_their_neighbors(made):
 # Options for the number of executors
 
 
-def options_of(most, keeps=0.0, reference=0.0, executors=100.0) -> Options:
+def options_of(most, keeps=0.0, reference=0.0, executors=100.0, room=1) -> Options:
     found = features.Features(
         np.zeros((1, features.N_FEATURES), dtype=np.float32),
         np.zeros((1, features.N_STATE), dtype=np.float32),
         np.zeros((1, 1), dtype=np.int64),
-        np.array([[most, keeps, reference, executors]]),
+        np.array([[most, keeps, reference, executors, room]]),
         np.zeros(1, dtype=np.int64),
+        rule=True,
     )
     return found.options(np.zeros(1, dtype=np.int64))
 
 
 @settings(max_examples=40)
-@given(st.integers(1, 300), st.integers(0, 50), st.floats(-3.0, 0.0))
-def test_features_of_options_are_their_formulas(most, keeps, reference):
-    found = options_of(most, keeps, reference, 400.0)
+@given(st.integers(1, 300), st.integers(0, 50), st.floats(-3.0, 0.0), st.integers(1, 400))
+def test_features_of_options_are_their_formulas(most, keeps, reference, room):
+    found = options_of(most, keeps, reference, 400.0, room)
     numbers = found.numbers[0]
     assert numbers[0] == 1
     assert numbers[-1] == most
@@ -187,6 +195,8 @@ def test_features_of_options_are_their_formulas(most, keeps, reference):
             share - reference,
             abs(share - reference),
             n / 400.0,
+            math.log(n / min(room, most)),
+            float(n == min(room, most)),
         ]
         np.testing.assert_allclose(found.features[0, k], expected, atol=CLOSE)
 

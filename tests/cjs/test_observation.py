@@ -141,7 +141,7 @@ def test_an_environment_leaves_ended_clusters_out():
     assert playing.running().tolist() == [1]
     assert playing.times().tolist() == [3.0]
     assert len(playing.observe()) == 1
-    fork = playing.fork(np.array([1, 1]))
+    fork = playing.fork(np.array([0, 0]))  # the first of those that run, twice
     fork.step(np.array([[0, 1], [0, 1]]))
     assert fork.done
     assert not playing.done
