@@ -28,7 +28,7 @@ def cache(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(tmp_path_factory, cache) -> Iterator[TestClient]:
     """The app in this process."""
     with pytest.MonkeyPatch.context() as patch:
