@@ -20,8 +20,9 @@ from netwright.adaptation.offline.ragged import Column, Ragged
 from netwright.tasks.cjs.baselines import es_rule
 from netwright.tasks.cjs.compiled import compiled, kernel
 from netwright.tasks.cjs.graphs import Floats, Ints
-from netwright.tasks.cjs.observation import DECLINE, Observation
-from netwright.tasks.cjs.rules import Load, bid, demand_of, node_of, work_ms
+from netwright.tasks.cjs.observation import Observation
+from netwright.tasks.cjs.state import NOWHERE, Records
+from netwright.tasks.cjs.views import VIEW, bids, view_observation
 
 Singles = NDArray[np.float32]
 
@@ -65,7 +66,7 @@ def packed(obs: Observation, parameters: Floats) -> Packed:
     jobs[:, 0] = obs.first_node[1:] - obs.first_node[:-1]
     jobs[:, 1] = obs.now_ms - obs.arrival_ms
     jobs[:, 2], jobs[:, 3] = obs.supply, obs.promised
-    add_bids(obs, parameters, jobs)
+    add_bids(obs, parameters, np.empty(n_jobs, VIEW), jobs)
     cluster = np.array(
         [obs.now_ms / 1000.0, obs.n_executors, obs.committable, obs.source_job, 1.0 * obs.may_decline]
     )
@@ -73,22 +74,12 @@ def packed(obs: Observation, parameters: Floats) -> Packed:
 
 
 @kernel
-def add_bids(obs: Observation, parameters: Floats, jobs: Singles) -> None:
-    """Fill in the rule's score and number of executors of each job, and which one it serves."""
-    total_ms = 0.0
+def add_bids(obs: Observation, parameters: Floats, views: Records, jobs: Singles) -> None:
+    """Fill in the rule's score and number of executors of each job, and which one it serves; overwrites `views`."""
+    served = bids(views, view_observation(obs, views), parameters)
     for a in range(len(jobs)):
-        total_ms += work_ms(obs, a)
-    load = Load(obs.n_executors, obs.committable, len(jobs), total_ms)
-    served, highest = -1, -math.inf
-    for a in range(len(jobs)):
-        jobs[a, 4] = LOWEST_SCORE
-        if node_of(obs, a) != DECLINE:
-            found = bid(demand_of(obs, a), load, parameters)
-            jobs[a, 4], jobs[a, 5] = found.score, found.room
-            if found.score > highest:
-                served, highest = a, found.score
-    if served >= 0:
-        jobs[served, 6] = 1.0
+        jobs[a, 4] = LOWEST_SCORE if views[a].stage == NOWHERE else views[a].score
+        jobs[a, 5], jobs[a, 6] = views[a].room, 1.0 * (a == served)
 
 
 @cache
