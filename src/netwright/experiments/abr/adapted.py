@@ -22,6 +22,7 @@ from netwright.evaluation.baselines import train_policy
 from netwright.evaluation.comparison import Pairs
 from netwright.evaluation.pooling import pool
 from netwright.execution import Executor, executor
+from netwright.experiments.parts import chosen
 
 NAME = "abr"
 SUMMARY = "adaptive bitrate: adapted models, offline and online, their controls and teachers in every setting"
@@ -142,11 +143,7 @@ def chosen_variants(only: Callable[[str], bool] | None) -> list[Variant]:
         ConfigError: there is none.
     """
     every = list(variants())
-    names = {variant.name for variant in every if only is None or only(variant.name)}
-    if not names:
-        raise ConfigError(
-            f"experiment {NAME} has no such part; its parts are {', '.join(dict.fromkeys(a.name for a in every))}."
-        )
+    names = {variant.name for variant in chosen(NAME, every, lambda variant: variant.name, only)}
     names.update(*(rivals(name) for name in names))
     for variant in reversed(every):  # a variant comes after the one it starts from
         if variant.name in names and variant.start is not None:

@@ -19,6 +19,7 @@ from netwright.core.task import Task, load_attribute
 from netwright.core.types import JsonView, TaskData
 from netwright.evaluation.comparison import Pairs
 from netwright.evaluation.pooling import pool
+from netwright.experiments.parts import chosen
 
 NAME = "cjs-adapted"
 SUMMARY = "cluster job scheduling: adapted models and their controls in all settings"
@@ -88,7 +89,7 @@ def run(
     """
     if data_folder is None:
         raise ConfigError("this experiment needs the TPC-H profiles; set --data or NETWRIGHT_DATA.")
-    chosen = chosen_variants(only)
+    wanted = chosen_variants(only)
     task = registry.task("cjs")
     data = load_attribute(task.load_data)(data_folder, seed=0)
     runs = results_folder.absolute().parent / "runs" / "cjs"
@@ -99,7 +100,7 @@ def run(
         for name in OPPONENTS
         for setting in task.settings.values()
     ]
-    for variant in chosen:
+    for variant in wanted:
         found = adapt_and_test(variant, task, data, runs, experience)
         tested += found
         progress(f"{variant.label}: " + ", ".join(f"{e.setting} {e.mean:.2f}" for e in found))
@@ -109,18 +110,8 @@ def run(
 
 
 def chosen_variants(only: Callable[[str], bool] | None) -> list[Variant]:
-    """The variants of these names, in order.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    every = list(variants())
-    chosen = [variant for variant in every if only is None or only(variant.name)]
-    if not chosen:
-        raise ConfigError(
-            f"experiment {NAME} has no such part; its parts are {', '.join(dict.fromkeys(v.name for v in every))}."
-        )
-    return chosen
+    """The variants of these names, in order; see `parts.chosen` for the error."""
+    return chosen(NAME, variants(), lambda variant: variant.name, only)
 
 
 def collected(task: Task, data_folder: Path, data: TaskData, runs: Path, progress: Progress) -> list[Path]:

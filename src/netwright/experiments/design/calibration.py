@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from netwright.core.errors import ConfigError
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
 from netwright.core.types import Json
 from netwright.experiments.design.learners import obtain
+from netwright.experiments.parts import chosen
 from netwright.synthesis.learner import Confidence
 from netwright.synthesis.learners import learner_factory
 from netwright.synthesis.operators import KINDS, Operators, operators
@@ -71,11 +72,7 @@ def run(
     only: Callable[[str], bool] | None = None,
 ) -> None:
     """Measure every scenario and kind of operator, and write `design.jsonl`; `only` selects parts "scenario-kind"."""
-    parts = [(s, k) for s in SCENARIOS for k in KINDS if only is None or only(f"{s}-{k}")]
-    if not parts:
-        raise ConfigError(
-            f"experiment {NAME} has no such part; one of its parts is {SCENARIOS[0]}-{KINDS[0]}."
-        )
+    parts = chosen(NAME, product(SCENARIOS, KINDS), "-".join, only)
     runs = results_folder.absolute().parent / "runs" / "design"
     for scenario, kind in parts:
         pool = obtain(scenario, TOPOLOGY, OBJECTIVES, data_folder=data_folder, runs=runs)

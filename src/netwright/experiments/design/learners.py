@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
-from netwright.core.errors import ConfigError
 from netwright.core.files import read_json, write_json
 from netwright.core.identity import RunIdentity, sha256_of
 from netwright.core.results import ResultRow, write_rows
 from netwright.core.seeding import generator
 from netwright.core.types import Json
 from netwright.execution import executor
+from netwright.experiments.parts import chosen
 from netwright.synthesis.bayes import BayesConfig
 from netwright.synthesis.bounds import general_bound, sortability, sortable_bound
 from netwright.synthesis.learners import learner_factory
@@ -164,9 +164,7 @@ def run(
 
     runs = results_folder.absolute().parent / "runs" / NAME
     results = results_folder / "design.jsonl"
-    every = [cell for cell in cells() if only is None or only(cell.label)]
-    if not every:
-        raise ConfigError(f"experiment {NAME} has no such part; one of its parts is {next(cells()).label}.")
+    every = chosen(NAME, cells(), lambda cell: cell.label, only)
     for scenario, topology, n in sorted({_pool_of(cell) for cell in every}):
         pool = obtain(scenario, topology, n, data_folder=data_folder, runs=runs)
         progress(f"pool {pool.name}: {len(pool)} objectives, {pool.n_designs} designs")
